@@ -1,0 +1,86 @@
+# Every task starts here. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PROJECT ?= examples/flights/project.yaml
+IMAGE ?= ciclo-python:dev
+SERVING_IMAGE ?= ciclo-serving-python:dev
+
+# uv makes the environments; a machine without it gets it in a private environment of its own.
+UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
+COMPILE := pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+BIN := .venv/bin
+CODE := components pipelines tests benchmarks examples
+
+##@ Use
+.PHONY: help
+help: ## list every target
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: env
+env: build/env.stamp ## make the two environments, .venv and .venv-serving (costs nothing when they are there)
+
+.PHONY: demo
+demo: env ## run the whole cycle on a year of real flights: train, serve, watch, retrain (build/demo/report.html)
+	$(BIN)/python -m examples.flights.demo
+
+##@ Check
+.PHONY: test
+test: env ## run every test that needs Python only
+	$(BIN)/python -m pytest tests/unit tests/contract tests/local tests/serving
+
+.PHONY: lint
+lint: env ## ruff, formatting and strict types
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+.PHONY: format
+format: env ## let ruff rewrite the code
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+.PHONY: golden
+golden: env ## refresh the golden files; review the difference in the same commit
+	$(BIN)/python -m pytest tests/contract --update-golden -q
+
+##@ Build
+.PHONY: compile
+compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml
+	$(BIN)/ciclo compile $(PROJECT) --image $(IMAGE) -o build/pipeline.yaml
+
+.PHONY: images
+images: ## build the two images with Docker
+	docker build --target pipeline -t $(IMAGE) .
+	docker build --target serving -t $(SERVING_IMAGE) .
+
+.PHONY: test-images
+test-images: env ## run the training pipeline in the built image (needs a Docker engine and `make images`)
+	CICLO_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/images
+
+.PHONY: lock
+lock: $(UV) ## resolve the dependencies anew and write requirements/*.txt with hashes
+	$(UV) $(COMPILE) --upgrade --extra pipeline --extra dev pyproject.toml -o requirements/dev.txt
+	$(UV) $(COMPILE) --upgrade --extra pipeline -c requirements/dev.txt pyproject.toml -o requirements/pipeline.txt
+	$(UV) $(COMPILE) --upgrade --extra serving pyproject.toml -o requirements/serving.txt
+
+.PHONY: clean
+clean: ## remove everything that was built, environments too
+	rm -rf build .venv .venv-serving *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+build/uv/bin/uv:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/pip install --quiet "uv>=0.9"
+
+build/env.stamp: pyproject.toml requirements/dev.txt requirements/serving.txt | $(UV)
+	$(UV) venv --quiet --allow-existing --python 3.11 .venv
+	$(UV) venv --quiet --allow-existing --python 3.11 .venv-serving
+	$(UV) pip sync --quiet --require-hashes --python .venv requirements/dev.txt
+	$(UV) pip sync --quiet --require-hashes --python .venv-serving requirements/serving.txt
+	$(UV) pip install --quiet --python .venv --no-deps --editable .
+	$(UV) pip install --quiet --python .venv-serving --no-deps --editable .
+	mkdir -p build && touch $@

@@ -1,0 +1,10 @@
+"""The one place that knows which image the components run in.
+
+The KFP decorator needs the reference when a wrapper is imported, so ``ciclo compile`` sets the variable before it
+imports the graph. The default cannot be pulled: a package with it is refused.
+"""
+
+import os
+
+PLACEHOLDER = "ciclo-python:unset"
+PIPELINE_IMAGE = os.environ.get("CICLO_IMAGE", PLACEHOLDER)

@@ -1,0 +1,487 @@
+"""``project.yaml``: the charter of one use case, parsed once into frozen objects.
+
+Everything but ``data`` has a default that a careful practitioner would choose. Every error names the field.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from components.core.errors import ProjectError
+from components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
+
+ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
+Level = Literal["error", "warning", "off"]
+
+
+class Section(BaseModel):
+    """Base of every part of the project: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Infrastructure(Section):
+    """What the users of the predictions need of the service."""
+
+    latency_ms: float = Field(200, gt=0)
+    memory_mb: float = Field(1024, gt=0)
+    requests_per_second: float = Field(10, gt=0)
+
+
+class SimpleRule(Section):
+    """The rule people use today: the positive class (or a high value) when a column reaches a value."""
+
+    column: str
+    at_least: float
+
+
+class Escalation(Section):
+    """Whom to call when retraining does not help."""
+
+    development: str = ""
+    design: str = ""
+
+
+class Design(Section):
+    """What was settled before any data was touched."""
+
+    objective: str = ""
+    owners: tuple[str, ...] = ()
+    users: str = ""
+    cost_of_errors: str = ""
+    used_in: str = ""
+    label_delay_days: float = Field(0, ge=0)
+    infrastructure: Infrastructure = Infrastructure()
+    simple_rule: SimpleRule | None = None
+    escalation: Escalation = Escalation()
+
+
+class Column(Section):
+    """One column of the source.
+
+    Attributes:
+        type: How its values are read.
+        role: ``feature`` or ``ignored``; the target, the time and the ids are named in ``data``.
+        minimum: Smallest allowed value; a row below it is quarantined.
+        maximum: Largest allowed value.
+        categories: Allowed values; empty means any.
+        nullable: Whether a value may be missing.
+        why: Why the column is ignored or restricted, for the next reader.
+    """
+
+    type: ColumnType
+    role: Literal["feature", "ignored"] = "feature"
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    nullable: bool = True
+    why: str = ""
+
+    @field_validator("categories", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return [str(v) for v in value] if isinstance(value, list) else value
+
+
+class Data(Section):
+    """Where the rows come from and what they look like."""
+
+    source: str = Field(min_length=1)
+    format: Literal["auto", "csv", "parquet"] = "auto"
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    target: str = Field(min_length=1)
+    time_column: str | None = None
+    id_columns: tuple[str, ...] = ()
+    columns: dict[str, Column] = Field(min_length=1)
+    row_budget: int = Field(5_000_000, gt=0)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        named = {"target": (self.target,), "time_column": (self.time_column,), "id_columns": self.id_columns}
+        for field, names in named.items():
+            for name in names:
+                if name is not None and name not in self.columns:
+                    raise ValueError(
+                        f"{field} names '{name}', which is not among columns{_did_you_mean(name, self.columns)}"
+                    )
+        if self.time_column is not None and self.columns[self.time_column].type != "timestamp":
+            raise ValueError(f"time_column '{self.time_column}' has to be of type timestamp")
+        if self.columns[self.target].type == "timestamp":
+            raise ValueError(f"target '{self.target}' cannot be a timestamp")
+        return self
+
+
+class Missing(Section):
+    """The missing-data policy: impute inside the model, or delete the row.
+
+    Attributes:
+        numbers: How a missing number is imputed; fitted on the training rows alone.
+        delete: Columns whose missing value sends the row to quarantine instead.
+    """
+
+    numbers: Literal["median", "mean", "most_frequent"] = "median"
+    delete: tuple[str, ...] = ()
+
+
+class Split(Section):
+    """How rows are divided; the same row always falls on the same side.
+
+    Attributes:
+        method: ``hash`` of the row's identity, or ``time``: the last rows are the test. ``auto`` takes time where there
+            is a time column.
+        validation: Share of the rows, or days such as ``14d`` for a time split.
+        test: The same for the test rows.
+    """
+
+    method: Literal["auto", "hash", "time"] = "auto"
+    validation: float | str = 0.15
+    test: float | str = 0.15
+
+    @field_validator("validation", "test")
+    @classmethod
+    def _size(cls, value: float | str) -> float | str:
+        if isinstance(value, str):
+            if not (value.endswith("d") and value[:-1].isdigit() and int(value[:-1]) > 0):
+                raise ValueError("give a share such as 0.15, or days such as '14d'")
+        elif not 0 < value < 0.5:
+            raise ValueError("a share has to be above 0 and below 0.5")
+        return value
+
+
+class Cleaning(Section):
+    """What may be kept and what is quarantined."""
+
+    missing: Missing = Missing()
+    duplicates: Literal["quarantine", "keep"] = "quarantine"
+    quarantine_budget: float = Field(0.05, ge=0, le=1)
+    minimum_rows: int = Field(50, ge=1)
+    split: Split = Split()
+
+
+class Validation(Section):
+    """Checks on data and assumptions: which stop the run, and their limits.
+
+    Attributes:
+        checks: Level of a check by name; those not named keep the default.
+        vif: Largest variance inflation factor of a numeric feature.
+        leakage: Largest score a single feature may reach on its own (AUC or R2).
+        imbalance: Smallest share of the rarest class.
+        split_drift: Largest Jensen-Shannon distance between the training and the test rows.
+    """
+
+    checks: dict[Literal["multicollinearity", "leakage", "imbalance", "split_drift", "nulls"], Level] = {}
+    vif: float = Field(10, gt=1)
+    leakage: float = Field(0.99, gt=0, le=1)
+    imbalance: float = Field(0.01, ge=0, le=0.5)
+    split_drift: float = Field(0.3, gt=0, le=1)
+    nulls: float = Field(0.95, gt=0, le=1)
+
+
+class Candidate(Section):
+    """One model to try.
+
+    Attributes:
+        estimator: Name from ``components/training/candidates.py``.
+        search: Values to try by parameter; empty means the defaults of that estimator.
+    """
+
+    estimator: str
+    search: dict[str, tuple[float | int | str | None, ...]] = {}
+
+
+class Training(Section):
+    """What is fitted, and how hard the search tries."""
+
+    task: Task | None = None
+    positive: str | None = None
+    metric: str | None = None
+    candidates: dict[str, Candidate] = {}
+    trials: int = Field(8, ge=1)
+    search_rows: int = Field(20_000, ge=10)
+    search_seconds: float = Field(300, gt=0)
+    seed: int = 0
+
+
+class Evaluation(Section):
+    """What the best candidate has to show before it may be published.
+
+    Attributes:
+        minimum_gain: Least gain over the champion, in units of the metric; the interval has to lie above it.
+        minimum_gain_over_baseline: The same for the baselines.
+        confidence: Of the one-sided interval.
+        resamples: Bootstrap resamples.
+        slices: Category columns by which the metric is shown.
+        size_mb: Largest model file.
+    """
+
+    minimum_gain: float = Field(0.0, ge=0)
+    minimum_gain_over_baseline: float = Field(0.0, ge=0)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    resamples: int = Field(500, ge=100)
+    minimum_rows: int = Field(20, ge=5)
+    slices: tuple[str, ...] = ()
+    size_mb: float = Field(200, gt=0)
+
+
+class Resources(Section):
+    """Kubernetes quantities of one replica."""
+
+    cpu: str = "500m"
+    memory: str = "1Gi"
+
+
+class Deployment(Section):
+    """How a version is served."""
+
+    strategy: Literal["rolling", "canary"] = "rolling"
+    replicas: int = Field(1, ge=1)
+    resources: Resources = Resources()
+    canary_steps: tuple[int, ...] = (10, 50)
+    approval: bool = False
+
+
+class Persistence(Section):
+    """An alarm has to show in ``alarms`` of the last ``windows`` windows."""
+
+    alarms: int = Field(2, ge=1)
+    windows: int = Field(3, ge=1)
+
+
+class Budget(Section):
+    """At most ``runs`` retraining runs in ``days`` days."""
+
+    runs: int = Field(6, ge=1)
+    days: float = Field(180, gt=0)
+
+
+class Monitoring(Section):
+    """When to look, what counts as drift, and what may be done about it.
+
+    Attributes:
+        schedule: Cron expression of the watch.
+        window_days: Length of the window that is judged.
+        minimum_rows: Fewer served rows decide nothing.
+        false_alarm_rate: Share of ticks that may alarm on a clean stream.
+        minimum_effect: Least Jensen-Shannon distance (0 to 1) that counts as drift, however certain it is.
+        drifted_importance: Share of the model's importance that has to lie in drifted columns.
+        performance_drop: Relative loss of the metric, measured from the published test score, that counts as worse.
+        persistence: M of N.
+        cool_down_days: Least time between two retraining runs.
+        budget: Most retraining runs.
+        refusals: Challengers refused in a row after which retraining stops and a person is called.
+        alerts: Apprise addresses, beside those of the environment.
+    """
+
+    schedule: str = "0 6 * * *"
+    window_days: float = Field(7, gt=0)
+    minimum_rows: int = Field(200, ge=10)
+    false_alarm_rate: float = Field(0.01, gt=0, lt=0.5)
+    minimum_effect: float = Field(0.1, gt=0, lt=1)
+    drifted_importance: float = Field(0.25, gt=0, le=1)
+    performance_drop: float = Field(0.05, gt=0, lt=1)
+    persistence: Persistence = Persistence()
+    cool_down_days: float = Field(14, ge=0)
+    budget: Budget = Budget()
+    refusals: int = Field(2, ge=1)
+    alerts: tuple[str, ...] = ()
+
+
+DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
+    True: ("logistic_regression", "random_forest", "gradient_boosting"),
+    False: ("ridge", "random_forest", "gradient_boosting"),
+}
+
+
+class Project(Section):
+    """One use case, whole."""
+
+    name: str = Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")
+    data: Data
+    design: Design = Design()
+    cleaning: Cleaning = Cleaning()
+    validation: Validation = Validation()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    deployment: Deployment = Deployment()
+    monitoring: Monitoring = Monitoring()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.features:
+            raise ValueError("data.columns: at least one column has to be a feature")
+        for field, names in (
+            ("cleaning.missing.delete", self.cleaning.missing.delete),
+            ("evaluation.slices", self.evaluation.slices),
+            ("design.simple_rule.column", (self.design.simple_rule.column,) if self.design.simple_rule else ()),
+        ):
+            for name in names:
+                if name not in self.data.columns:
+                    raise ValueError(f"{field}: there is no column '{name}'{_did_you_mean(name, self.data.columns)}")
+        if self.cleaning.split.method == "time" and self.data.time_column is None:
+            raise ValueError("cleaning.split.method: a time split needs data.time_column")
+        for size in (self.cleaning.split.validation, self.cleaning.split.test):
+            if isinstance(size, str) and self.split_method == "hash":
+                raise ValueError("cleaning.split: days are for a time split; give shares such as 0.15")
+        self.metric  # noqa: B018  (raises where the metric does not fit the task)
+        return self
+
+    @property
+    def task(self) -> Task:
+        """The task: as stated, or what the type of the target makes of it."""
+        if self.training.task is not None:
+            return self.training.task
+        target = self.data.columns[self.data.target]
+        if target.type == "boolean":
+            return "binary"
+        if target.type == "category":
+            return "binary" if len(target.categories) == 2 else "multiclass"
+        return "regression"
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides."""
+        return metric_named(self.training.metric or DEFAULT_METRIC[self.task], self.task)
+
+    @cached_property
+    def features(self) -> dict[str, Column]:
+        """The columns a model may see, by name and in their order."""
+        others = {self.data.target, self.data.time_column, *self.data.id_columns}
+        return {
+            name: column
+            for name, column in self.data.columns.items()
+            if column.role == "feature" and name not in others and column.type != "timestamp"
+        }
+
+    @property
+    def split_method(self) -> Literal["hash", "time"]:
+        """How rows are divided, with ``auto`` resolved."""
+        if self.cleaning.split.method == "auto":
+            return "time" if self.data.time_column else "hash"
+        return self.cleaning.split.method
+
+    @property
+    def candidates(self) -> dict[str, Candidate]:
+        """The candidates to fit, by name; the defaults for the task if none are given."""
+        if self.training.candidates:
+            return self.training.candidates
+        return {name: Candidate(estimator=name) for name in DEFAULT_CANDIDATES[self.task != "regression"]}
+
+    def to_json(self) -> str:
+        """The project as one line of JSON, the form in which it travels with a run."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Project":
+        """Read the form that travels.
+
+        Raises:
+            ProjectError: Naming the field.
+        """
+        try:
+            return cls.from_mapping(json.loads(text), origin="project")
+        except json.JSONDecodeError as error:
+            raise ProjectError("the project parameter is not JSON", seen=str(error)) from error
+
+    @classmethod
+    def from_mapping(cls, raw: Any, *, origin: str) -> "Project":
+        """Validate a plain mapping.
+
+        Args:
+            raw: The parsed document.
+            origin: File name for messages.
+
+        Raises:
+            ProjectError: Naming every field that is wrong.
+        """
+        if not isinstance(raw, Mapping):
+            raise ProjectError(f"{origin} has to be a mapping of fields", seen=type(raw).__name__)
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            problems = "; ".join(_explain(dict(e), cls) for e in error.errors())
+            raise ProjectError(f"{origin} is not valid: {problems}", hint="Mend the field and run again.") from error
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> "Project":
+        """Read a project file; a relative ``data.source`` is taken from the folder of the file.
+
+        Raises:
+            ProjectError: If the file is missing, not YAML, or not valid.
+        """
+        project = cls.from_yaml_as_written(path)
+        source = project.data.source
+        if "://" in source or Path(source).is_absolute():
+            return project
+        absolute = str((Path(path).resolve().parent / source).resolve())
+        return project.model_copy(update={"data": project.data.model_copy(update={"source": absolute})})
+
+    @classmethod
+    def from_yaml_as_written(cls, path: str | Path) -> "Project":
+        """Read a project file and leave ``data.source`` as it stands.
+
+        Raises:
+            ProjectError: If the file is missing, not YAML, or not valid.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise ProjectError(
+                f"there is no project file at {path}", hint="'ciclo init DATA --target COLUMN' writes one."
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProjectError(f"{path} cannot be read", seen=str(error)) from error
+        try:
+            raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
+        except yaml.YAMLError as error:
+            raise ProjectError(f"{path} is not valid YAML", seen=" ".join(str(error).split())) from error
+        return cls.from_mapping(raw, origin=str(path))
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that does not let a second key silently replace the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _did_you_mean(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, [str(k) for k in known], n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _explain(error: dict[str, Any], root: type[BaseModel]) -> str:
+    path = [str(part) for part in error["loc"]]
+    where = ".".join(path) or "project"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown field{_did_you_mean(path[-1], _fields_at(root, path[:-1]))}"
+    if error["type"] == "missing":
+        return f"{where}: missing, has to be given"
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    shown = "" if isinstance(error["input"], dict) else f", not {error['input']!r}"
+    return f"{where}: {message}{shown}" if path else message
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The field names at a path, looking through optional values and mappings."""
+    for part in path:
+        field = model.model_fields.get(part)
+        if field is None:
+            continue
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
+    return list(model.model_fields)
