@@ -5,6 +5,7 @@ neither pyarrow nor anything that only the pipeline environment has.
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -54,6 +55,8 @@ class ContractColumn(BaseModel):
         if not isinstance(value, str | int):
             raise RequestError(f"column '{self.name}' has to be text", seen=_short(value))
         text = str(value)
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            raise RequestError(f"column '{self.name}' has to be valid Unicode", seen=_short(text))
         if self.categories and text not in self.categories:
             raise RequestError(f"column '{self.name}' has an unknown category", seen=_short(text))
         return text
@@ -63,7 +66,7 @@ class ContractColumn(BaseModel):
             if value not in (True, False):
                 raise RequestError(f"column '{self.name}' has to be true or false", seen=_short(value))
             return float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise RequestError(f"column '{self.name}' has to be a finite {self.type}", seen=_short(value))
         if self.type == "integer" and value != int(value):
             raise RequestError(f"column '{self.name}' has to be a whole number", seen=_short(value))
@@ -144,6 +147,15 @@ class Contract(BaseModel):
             else:
                 columns[c.name] = values.astype("float64")
         return pd.DataFrame(columns, index=frame.index)
+
+    def rows(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        """The features of a clean frame as the rows of a request: JSON values, null where missing."""
+        columns = {}
+        for c in self.columns:
+            values = frame[c.name].astype(object).where(frame[c.name].notna(), None)
+            read = {"integer": int, "boolean": bool, "category": str}.get(c.type, float)
+            columns[c.name] = [None if v is None else read(v) for v in values]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def encode(self, target: pd.Series) -> Array:
         """Turn target values into what estimators are fitted on.

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from components.core.errors import ProjectError
 
@@ -124,3 +125,22 @@ def metric_named(name: str, task: Task) -> Metric:
             f"training.metric is not one for a {task} task", seen=name, hint=f"Use one of {', '.join(known)}."
         )
     return METRICS[name]
+
+
+def predictions(needs: str, model: Any, X: pd.DataFrame, codes: list[int]) -> Array:  # noqa: N803
+    """What a fitted model says, in the form a metric needs.
+
+    Args:
+        needs: ``probability``, ``label`` or ``value``.
+        model: A fitted estimator whose classes are positions in ``codes``.
+        X: Features, shape ``(rows, features)``.
+        codes: All class codes; a class the model never saw gets probability 0.
+
+    Returns:
+        Shape ``(rows, classes)`` for probabilities, else ``(rows,)``.
+    """
+    if needs != "probability":
+        return np.asarray(model.predict(X))
+    probability = np.zeros((len(X), len(codes)))
+    probability[:, [codes.index(int(c)) for c in model.classes_]] = model.predict_proba(X)
+    return probability

@@ -252,6 +252,12 @@ class Persistence(Section):
     alarms: int = Field(2, ge=1)
     windows: int = Field(3, ge=1)
 
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.alarms > self.windows:
+            raise ValueError(f"{self.alarms} alarms cannot show in {self.windows} windows")
+        return self
+
 
 class Budget(Section):
     """At most ``runs`` retraining runs in ``days`` days."""
@@ -298,6 +304,10 @@ DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
 }
 
 
+# Columns that Ciclo adds to tables.
+RESERVED = frozenset({"row_id", "split", "reasons", "_line", "_malformed"})
+
+
 class Project(Section):
     """One use case, whole."""
 
@@ -315,6 +325,9 @@ class Project(Section):
     def _consistent(self) -> Self:
         if not self.features:
             raise ValueError("data.columns: at least one column has to be a feature")
+        reserved = [name for name in self.data.columns if name.casefold() in RESERVED]
+        if reserved:
+            raise ValueError(f"data.columns.{reserved[0]}: the name is Ciclo's own; rename the column in the source")
         for field, names in (
             ("cleaning.missing.delete", self.cleaning.missing.delete),
             ("evaluation.slices", self.evaluation.slices),

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         public_keys: PEM files that are trusted.
         unsigned: Publish and load without signatures. Says so loudly.
         alerts: Apprise addresses, separated by commas.
+        project: Name of the project a model server serves.
+        version: Version it serves.
     """
 
     model_config = SettingsConfigDict(env_prefix="CICLO_", extra="ignore", frozen=True)
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
     public_keys: tuple[Path, ...] = ()
     unsigned: bool = False
     alerts: str = Field("", description="comma separated")
+    project: str = ""
+    version: int | None = None
 
     @property
     def store_uri(self) -> str:

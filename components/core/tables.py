@@ -30,6 +30,14 @@ def connect() -> Any:
     return ibis.duckdb.connect()
 
 
+def collect(expression: Any) -> pa.Table:
+    """The rows of an ibis expression on ``connect()``, read without the optional packages of ``to_pyarrow``."""
+    import ibis
+
+    table: pa.Table = expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table()
+    return table
+
+
 def write_table(table: pa.Table, path: str | Path, contract: Contract | None = None) -> None:
     """Write a table as Parquet.
 

@@ -106,6 +106,13 @@ def at_least(name: str, value: float, limit: float, message: str, **extra: Liter
     )
 
 
+def more_than(name: str, value: float, limit: float, message: str) -> Check:
+    """A check that a finite value is above its limit: an equal model is not worth a change; NaN fails."""
+    return Check(
+        name=name, passed=math.isfinite(value) and value > limit, value=_finite(value), limit=limit, message=message
+    )
+
+
 def at_most(name: str, value: float, limit: float, message: str, **extra: Literal["error", "warning"]) -> Check:
     """A check that a finite value is not above its limit; NaN fails."""
     return Check(

@@ -1,0 +1,42 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.core.profile import ColumnProfile
+
+NUMBERS = st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(float("nan")), st.integers(0, 3).map(float)), min_size=1)
+CATEGORIES = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1)
+
+
+@given(NUMBERS)
+def test_every_number_falls_in_exactly_one_bin(values):
+    column = pd.Series(values, dtype="float64")
+    profile = ColumnProfile.of(column)
+    assert sum(profile.counts) == len(values)
+    assert profile.counts[-1] == column.isna().sum()
+    assert len(profile.labels) == len(profile.counts)
+
+
+@given(CATEGORIES)
+def test_every_category_falls_in_exactly_one_bin(values):
+    profile = ColumnProfile.of(pd.Series(values, dtype=object))
+    assert sum(profile.counts) == len(values)
+    assert len(profile.labels) == len(profile.counts)
+
+
+def test_an_unseen_category_is_counted_as_other():
+    profile = ColumnProfile.of(pd.Series(["a", "b", "a"], dtype=object))
+    assert profile.bin(pd.Series(["a", "new", None], dtype=object)).tolist() == [1, 0, 1, 1]
+
+
+def test_bins_of_a_continuous_column_hold_about_the_same():
+    profile = ColumnProfile.of(pd.Series(np.random.default_rng(0).normal(size=10_000)))
+    assert len(profile.counts) == 11
+    assert min(profile.counts[:-1]) == pytest.approx(1000, abs=2)
+
+
+def test_a_column_of_few_values_has_a_bin_for_each():
+    profile = ColumnProfile.of(pd.Series([0.0, 0, 0, 1, 2, np.nan]))
+    assert profile.counts == (3, 1, 1, 1)

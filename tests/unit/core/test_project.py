@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from components.core.errors import ProjectError
+from components.core.project import Project
+
+MINIMAL = {
+    "name": "p",
+    "data": {"source": "x.csv", "target": "y", "columns": {"y": {"type": "boolean"}, "a": {"type": "number"}}},
+}
+
+
+def with_(path: str, value: object) -> dict:
+    """The minimal project with one field set, by dotted path."""
+    raw = {**MINIMAL, "data": {**MINIMAL["data"], "columns": dict(MINIMAL["data"]["columns"])}}
+    here = raw
+    *parents, last = path.split(".")
+    for part in parents:
+        here[part] = dict(here.get(part, {}))
+        here = here[part]
+    here[last] = value
+    return raw
+
+
+def test_only_data_is_required():
+    project = Project.from_mapping(MINIMAL, origin="p")
+    assert (project.task, project.metric.name, list(project.features)) == ("binary", "roc_auc_score", ["a"])
+    assert list(project.candidates) == ["logistic_regression", "random_forest", "gradient_boosting"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("training.candidats", {}, r"training.candidats: unknown field \(did you mean 'candidates'\?\)"),
+        ("data.columns.a.typ", "number", r"data.columns.a.typ: unknown field \(did you mean 'type'\?\)"),
+        ("data.columns.a.type", "integr", r"data.columns.a.type: .*'integr'"),
+        ("data.target", "z", "target names 'z'"),
+        ("data.time_column", "a", "has to be of type timestamp"),
+        ("name", "Not A Name", "name: "),
+        ("cleaning.split.test", 0.9, "cleaning.split.test.*below 0.5"),
+        ("cleaning.split.test", "14d", "days are for a time split"),
+        ("cleaning.split.method", "time", "needs data.time_column"),
+        ("cleaning.quarantine_budget", 2, "cleaning.quarantine_budget"),
+        ("evaluation.slices", ["b"], "evaluation.slices: there is no column 'b'"),
+        ("training.metric", "r2_score", "training.metric is not one for a binary task"),
+        ("validation.checks", {"lekage": "error"}, "validation.checks.lekage"),
+        ("data.columns", {"y": {"type": "boolean"}}, "at least one column has to be a feature"),
+        ("data", "x.csv", "data: "),
+        ("data.columns.split", {"type": "number"}, "data.columns.split: the name is Ciclo's own"),
+        ("monitoring.persistence", {"alarms": 3, "windows": 2}, "3 alarms cannot show in 2 windows"),
+    ],
+)
+def test_every_error_names_the_field(path, value, says):
+    with pytest.raises(ProjectError, match=says):
+        Project.from_mapping(with_(path, value), origin="project.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: a\nname: b\n", "the key 'name' stands twice"),
+        ("- a\n", "has to be a mapping"),
+        ("a: [", "not valid YAML"),
+        ("", "has to be a mapping"),
+    ],
+)
+def test_broken_yaml_is_told(tmp_path: Path, text, says):
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(ProjectError, match=says):
+        Project.from_yaml(tmp_path / "p.yaml")
+
+
+def test_missing_file_says_how_to_get_one(tmp_path: Path):
+    with pytest.raises(ProjectError, match="ciclo init"):
+        Project.from_yaml(tmp_path / "none.yaml")
+
+
+def test_it_travels_as_one_line(tmp_path: Path):
+    project = Project.from_mapping(with_("design.objective", "erste\nzweite Zeile"), origin="p")
+    assert "\n" not in project.to_json()
+    assert Project.from_json(project.to_json()) == project
+
+
+def test_a_relative_source_is_beside_the_file(tmp_path: Path):
+    (tmp_path / "p.yaml").write_text(
+        "name: p\ndata: {source: t.csv, target: y, columns: {y: {type: number}, a: {type: number}}}"
+    )
+    assert Project.from_yaml(tmp_path / "p.yaml").data.source == str(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("example", ["flights", "breast_cancer", "diabetes", "wine"])
+def test_the_examples_are_valid(example):
+    assert Project.from_yaml(f"examples/{example}/project.yaml").features
