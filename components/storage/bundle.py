@@ -1,0 +1,300 @@
+"""Bundles: everything one version of a model consists of, as a folder of files that vouch for each other.
+
+``manifest.json`` names the project, the version, the libraries and the sha256 of every file. ``signature.json`` is a
+DSSE envelope around an in-toto statement whose subjects are the same files and the manifest, and whose predicate
+repeats project and version; so a bundle that was signed once is refused under another number or another project.
+
+Reading goes from the outside in, and nothing is parsed before the layer around it has vouched for it: the signature,
+the format, the manifest against the signed statement, project and version, the set of files, the digest of each, the
+libraries. Only then may ``model`` load. A ``Bundle`` checks the digest of the very bytes it parses, so a file that
+changes after verification is refused as well.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from components.core.contract import Contract
+from components.core.errors import IntegrityError, ProjectError
+from components.core.profile import Profile
+from components.core.project import Project
+from components.core.verdict import Verdict
+from components.storage.models import parse_model
+from components.storage.signing import Signer, Trust
+
+MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "signature.json"
+DOCUMENTS = ("contract.json", "golden.json", "lineage.json", "profile.json", "project.json", "verdict.json")
+FILES = frozenset((MODEL, CARD, *DOCUMENTS))
+FORMAT = 1
+LIBRARIES = ("scikit-learn", "skops")
+SEAL_LIMIT = 1 << 20
+DOCUMENT_LIMIT = 64 << 20
+_T = TypeVar("_T")
+
+
+class Manifest(BaseModel):
+    """What a version consists of.
+
+    Attributes:
+        format: Version of this layout.
+        project: Name of the project.
+        version: Number of the version.
+        parent: The champion it was compared with.
+        libraries: Versions of the libraries that wrote the model file.
+        files: sha256 of every file, hex.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    project: str
+    version: int
+    parent: int | None
+    libraries: dict[str, str]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One verified version.
+
+    Attributes:
+        project: Name of the project.
+        version: Its number.
+        digest: sha256 of the manifest, hex.
+        folder: Where its files are.
+        files: sha256 of every file, hex.
+    """
+
+    project: str
+    version: int
+    digest: str
+    folder: Path
+    files: Mapping[str, str] = field(repr=False)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The data contract."""
+        return self._parsed("contract.json", Contract.model_validate_json)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The reference profile."""
+        return self._parsed("profile.json", Profile.model_validate_json)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The verdict that let it through."""
+        return self._parsed("verdict.json", Verdict.model_validate_json)
+
+    @cached_property
+    def project_file(self) -> Project:
+        """The project it was made for."""
+        return self._parsed("project.json", lambda data: Project.from_json(data.decode()))
+
+    @cached_property
+    def lineage(self) -> dict[str, Any]:
+        """What it was made of."""
+        return _mapping(self.read("lineage.json"), "lineage.json")
+
+    @cached_property
+    def golden(self) -> dict[str, Any]:
+        """Sample ``rows`` and the ``predictions`` a server has to give."""
+        return _mapping(self.read("golden.json"), "golden.json")
+
+    def model(self) -> Any:
+        """Load the fitted pipeline.
+
+        Raises:
+            IntegrityError: If its file is not the one that was published, or holds anything else.
+        """
+        return parse_model(self.read(MODEL))
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file.
+
+        Raises:
+            IntegrityError: If they are not those that were published.
+        """
+        data = _read(self.folder / name, None if name == MODEL else DOCUMENT_LIMIT)
+        if _digest(data) != self.files[name]:
+            raise IntegrityError(f"the bundle's file '{name}' is not the one that was published")
+        return data
+
+    def check(self) -> None:
+        """Read every part once, the model too.
+
+        Raises:
+            IntegrityError: If one cannot be read.
+        """
+        _ = self.contract, self.profile, self.verdict, self.project_file, self.lineage, self.golden
+        self.model()
+
+    def _parsed(self, name: str, parse: Callable[[bytes], _T]) -> _T:
+        try:
+            return parse(self.read(name))
+        except (ValidationError, ProjectError, UnicodeDecodeError) as error:
+            raise IntegrityError(f"the bundle's file '{name}' cannot be read", seen=str(error)[:300]) from error
+
+
+def seal(
+    files: Mapping[str, bytes | Path], *, project: str, version: int, parent: int | None, signer: Signer | None
+) -> dict[str, bytes]:
+    """Write the manifest and the signature of a version.
+
+    Args:
+        files: The files by name, as bytes or as a path.
+        project: Name of the project.
+        version: Number of the version.
+        parent: The champion it was compared with.
+        signer: Who signs, or None for an unsigned version.
+
+    Returns:
+        ``manifest.json`` and, if signed, ``signature.json``.
+    """
+    manifest = Manifest(
+        format=FORMAT,
+        project=project,
+        version=version,
+        parent=parent,
+        libraries={name: installed(name) for name in LIBRARIES},
+        files={name: _digest(content) for name, content in sorted(files.items())},
+    )
+    sealed = {MANIFEST: manifest.model_dump_json(indent=2).encode()}
+    if signer is not None:
+        statement = _statement(manifest, _digest(sealed[MANIFEST]))
+        sealed[SIGNATURE] = signer.sign(json.dumps(statement, sort_keys=True).encode())
+    return sealed
+
+
+def open_bundle(folder: Path, *, project: str, version: int, trust: Trust) -> Bundle:
+    """Verify the files of a version.
+
+    Args:
+        folder: Where they are, and nothing else is.
+        project: Project they have to be of.
+        version: Number they have to have.
+        trust: Whose signature is needed.
+
+    Raises:
+        IntegrityError: If anything is not as it was signed.
+    """
+    raw = _read(folder / MANIFEST, SEAL_LIMIT)
+    digest = _digest(raw)
+    signed = None if trust.unsigned else _mapping(trust.verify(_read(folder / SIGNATURE, SEAL_LIMIT)), SIGNATURE)
+    manifest = _manifest(raw)
+    if signed is not None and signed != _statement(manifest, digest):
+        raise IntegrityError("the manifest is not the one that was signed")
+    if (manifest.project, manifest.version) != (project, version):
+        raise IntegrityError(
+            f"the bundle is not version {version} of {project}",
+            seen=f"version {manifest.version} of {manifest.project}",
+        )
+    same_names(manifest.files, FILES)
+    same_names((path.name for path in folder.iterdir()), FILES | {MANIFEST, SIGNATURE}, optional=trust.unsigned)
+    bundle = Bundle(project, version, digest, folder, manifest.files)
+    for name in DOCUMENTS:
+        _mapping(bundle.read(name), name)
+    for name in (CARD, MODEL):
+        if _digest(_plain(folder / name)) != manifest.files[name]:
+            raise IntegrityError(f"the bundle's file '{name}' is not the one that was published")
+    _same_libraries(manifest)
+    return bundle
+
+
+def same_names(found: Iterable[str], wanted: Set[str], *, optional: bool = False) -> None:
+    """Compare the names of files with those there have to be.
+
+    Args:
+        found: What is there.
+        wanted: What has to be there.
+        optional: Whether the signature may be absent.
+
+    Raises:
+        IntegrityError: Naming what is missing and what is foreign.
+    """
+    names = set(found)
+    missing, foreign = wanted - names - ({SIGNATURE} if optional else set()), names - wanted
+    if missing or foreign:
+        seen = f"missing: {', '.join(sorted(missing)) or 'none'}; foreign: {', '.join(sorted(foreign)) or 'none'}"
+        raise IntegrityError("the bundle does not have the files it should have", seen=seen)
+
+
+def _statement(manifest: Manifest, digest: str) -> dict[str, Any]:
+    subjects = {**manifest.files, MANIFEST: digest}
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": name, "digest": {"sha256": value}} for name, value in sorted(subjects.items())],
+        "predicateType": "urn:ciclo:bundle",
+        "predicate": {
+            "project": manifest.project,
+            "version": manifest.version,
+            "parent": manifest.parent,
+            "lineage": manifest.files.get("lineage.json"),
+        },
+    }
+
+
+def _manifest(raw: bytes) -> Manifest:
+    document = _mapping(raw, MANIFEST)
+    if document.get("format") != FORMAT:
+        raise IntegrityError(
+            "the bundle has another format",
+            seen=f"format {document.get('format')}, known is {FORMAT}",
+            hint="Use the release of Ciclo that published it, or a newer one.",
+        )
+    try:
+        return Manifest.model_validate(document)
+    except ValidationError as error:
+        raise IntegrityError("the manifest cannot be read", seen=str(error)[:300]) from error
+
+
+def _same_libraries(manifest: Manifest) -> None:
+    for name in LIBRARIES:
+        wanted, here = manifest.libraries.get(name), installed(name)
+        if wanted != here:
+            raise IntegrityError(
+                f"the model was written with another {name}",
+                seen=f"{name} {wanted} in the bundle, {here} here",
+                hint="Retrain with the libraries of this environment, or run the release that published it.",
+            )
+
+
+def _plain(path: Path) -> Path:
+    if path.is_symlink() or not path.is_file():
+        raise IntegrityError(f"the bundle has no plain file '{path.name}'")
+    return path
+
+
+def _read(path: Path, limit: int | None) -> bytes:
+    try:
+        size = _plain(path).stat().st_size
+        if limit is not None and size > limit:
+            raise IntegrityError(f"the bundle's file '{path.name}' is too large", seen=f"{size:,} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"the bundle's file '{path.name}' cannot be read", seen=str(error)) from error
+
+
+def _mapping(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"the bundle's file '{name}' is not JSON") from error
+    if not isinstance(document, dict):
+        raise IntegrityError(f"the bundle's file '{name}' is not a JSON object")
+    return document
+
+
+def _digest(content: bytes | Path) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

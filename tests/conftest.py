@@ -1,0 +1,90 @@
+"""Real servers for tests: started when first asked for, on 127.0.0.1, stopped by their process."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.core.settings import Settings
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(300):
+        if server.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"the S3 emulator did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one, for tests that sync files thousands of times."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Host and port of an S3 emulator."""
+    port, folder = _free_port(), tmp_path_factory.mktemp("s3")
+    environment = {
+        **os.environ,
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+    log = folder / "log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "ministack"]
+        server = subprocess.Popen(command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _wait_for(port, server, log)
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+@pytest.fixture
+def s3_settings(s3_endpoint: str, tmp_path: Path) -> Settings:
+    """Settings of a process whose store is a new bucket of the emulator."""
+    from components.storage.s3 import s3_client
+
+    bucket = f"test-{uuid.uuid4().hex}"
+    settings = Settings(
+        home=tmp_path / "home",
+        store=f"s3://{bucket}/ciclo",
+        s3_endpoint=s3_endpoint,
+        s3_access_key="test",
+        s3_secret_key="test-secret",
+        s3_secure=False,
+    )
+    s3_client(settings).make_bucket(bucket)
+    return settings

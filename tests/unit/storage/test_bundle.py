@@ -1,0 +1,257 @@
+"""A bundle is taken exactly as it was signed, and in no other way."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from components.core.errors import IntegrityError
+from components.storage import bundle as bundles
+from components.storage.bundle import FILES, MANIFEST, SIGNATURE, Manifest, open_bundle, seal
+from components.storage.objects import DirectoryStore
+from components.storage.registry import Registry
+from components.storage.signing import Signer, Trust
+from tests.versions import files
+
+SIGNER = Signer(ec.generate_private_key(ec.SECP256R1()))
+OTHER = Signer(ec.generate_private_key(ec.SECP256R1()))
+TRUST = Trust.of(SIGNER.key.public_key())
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def _sealed(
+    contents: dict[str, bytes], project: str = "unit", version: int = 2, signer: Signer | None = SIGNER
+) -> dict[str, bytes]:
+    return {**contents, **seal(contents, project=project, version=version, parent=None, signer=signer)}
+
+
+def _signed_manifest(**changes: object) -> dict[str, bytes]:
+    """An honest bundle with another manifest, signed all the same."""
+    contents = dict(files())
+    manifest = json.loads(_sealed(contents)[MANIFEST]) | changes
+    raw = json.dumps(manifest).encode()
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        statement = bundles._statement(Manifest.model_construct(**manifest), digest)
+    except (AttributeError, TypeError):
+        statement = {}
+    return {**contents, MANIFEST: raw, SIGNATURE: SIGNER.sign(json.dumps(statement).encode())}
+
+
+def _flip(path: Path, position: int = 100) -> None:
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def _swap(folder: Path, a: str, b: str) -> None:
+    first, second = (folder / a).read_bytes(), (folder / b).read_bytes()
+    (folder / a).write_bytes(second)
+    (folder / b).write_bytes(first)
+
+
+def _replace_by_link(folder: Path) -> None:
+    shutil.copy(folder / "card.html", folder.parent / "card")
+    (folder / "card.html").unlink()
+    (folder / "card.html").symlink_to(folder.parent / "card")
+
+
+def _grow(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(65 << 20)
+
+
+def _reseal(folder: Path, **options: object) -> None:
+    _write(folder, _sealed(files(), **options))  # type: ignore[arg-type]
+
+
+def _content(name: str, data: bytes) -> Callable[[Path], object]:
+    return lambda folder: _write(folder, _sealed({**files(), name: data}))
+
+
+LIBRARIES = json.loads(_sealed({"lineage.json": b""})[MANIFEST])["libraries"]
+
+# What somebody without the key can do to a stored version 2 of "unit".
+TAMPERS: dict[str, Callable[[Path], object]] = {
+    **{f"bit flipped in {name}": lambda f, n=name: _flip(f / n) for name in sorted(FILES | {MANIFEST})},  # type: ignore[misc]
+    "bit flipped in the signature": lambda f: _flip(f / SIGNATURE, 200),
+    **{f"without {name}": lambda f, n=name: (f / n).unlink() for name in sorted(FILES | {MANIFEST, SIGNATURE})},  # type: ignore[misc]
+    "two swapped": lambda f: _swap(f, "profile.json", "contract.json"),
+    "manifest and signature swapped": lambda f: _swap(f, MANIFEST, SIGNATURE),
+    "file added": lambda f: _write(f, {"extra.json": b"{}"}),
+    "hidden file added": lambda f: _write(f, {".gitattributes": b""}),
+    "pickle added": lambda f: _write(f, {"model.pkl": b"\x80\x04."}),
+    "folder added": lambda f: (f / ".git").mkdir(),
+    "renamed": lambda f: (f / "card.html").rename(f / "Card.html"),
+    "cut": lambda f: os.truncate(f / "model.skops", 1000),
+    "emptied": lambda f: os.truncate(f / "golden.json", 0),
+    "appended to": lambda f: _write(f, {"model.skops": files()["model.skops"] + b"\0"}),
+    "huge manifest": lambda f: _grow(f / MANIFEST),
+    "huge signature": lambda f: _grow(f / SIGNATURE),
+    "huge document": lambda f: _grow(f / "profile.json"),
+    "a link out of the folder": _replace_by_link,
+    "signed with another key": lambda f: _reseal(f, signer=OTHER),
+    "of an older version": lambda f: _reseal(f, version=1),
+    "of a newer version": lambda f: _reseal(f, version=3),
+    "of another project": lambda f: _reseal(f, project="other"),
+    "manifest of an older version": lambda f: _write(f, {MANIFEST: _sealed(files(), version=1)[MANIFEST]}),
+    "signature of an older version": lambda f: _write(f, {SIGNATURE: _sealed(files(), version=1)[SIGNATURE]}),
+    "another signed model of ours": lambda f: _write(f, {"lineage.json": files(run="run-2")["lineage.json"]}),
+    "manifest written anew": lambda f: _write(
+        f, {MANIFEST: _sealed({**files(), "card.html": b"x"})[MANIFEST], "card.html": b"x"}
+    ),
+}
+
+# What a publisher with the key can have got wrong, or another release may have written.
+SIGNED: dict[str, Callable[[Path], object]] = {
+    "newer format": lambda f: _write(f, _signed_manifest(format=2, engine="engine.bin")),
+    "format as text": lambda f: _write(f, _signed_manifest(format="1")),
+    "unknown field": lambda f: _write(f, _signed_manifest(extra=1)),
+    "file left out of the manifest": lambda f: _write(
+        f, _sealed({k: v for k, v in files().items() if k != "card.html"})
+    ),
+    "path out of the folder": lambda f: _write(f, _signed_manifest(files={"../../etc/passwd": "0" * 64})),
+    "manifest is a list": lambda f: _write(f, {MANIFEST: b"[]", SIGNATURE: SIGNER.sign(b"{}")}),
+    "manifest is deep": lambda f: _write(f, {MANIFEST: b"[" * 100_000, SIGNATURE: SIGNER.sign(b"{}")}),
+    "statement of something else": lambda f: _write(f, {SIGNATURE: SIGNER.sign(b'{"subject": []}')}),
+    "statement is not JSON": lambda f: _write(f, {SIGNATURE: SIGNER.sign(b"\x80\x04")}),
+    "another scikit-learn": lambda f: _write(f, _signed_manifest(libraries={**LIBRARIES, "scikit-learn": "1.2.0"})),
+    "another skops": lambda f: _write(f, _signed_manifest(libraries={**LIBRARIES, "skops": "0.1"})),
+    "libraries not told": lambda f: _write(f, _signed_manifest(libraries={})),
+    "pickle as a document": _content("profile.json", b"\x80\x04\x95"),
+    "document is a list": _content("lineage.json", b"[]"),
+    "document is deep": _content("golden.json", b"[" * 100_000),
+    "document is not text": _content("project.json", b"\xff\xfe{}"),
+}
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published version 2 in a folder store, as the registry laid it out."""
+    root = tmp_path_factory.mktemp("store")
+    registry = Registry(DirectoryStore(root), "unit", TRUST)
+    assert [registry.publish(files(), signer=SIGNER, parent=None) for _ in range(2)] == [1, 2]
+    return root
+
+
+@pytest.fixture
+def stored(honest: Path, quick_path: Path) -> Path:
+    return Path(shutil.copytree(honest, quick_path / "store"))
+
+
+def test_an_honest_bundle_is_read_whole(stored: Path, tmp_path: Path) -> None:
+    bundle = Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, tmp_path / "copy")
+    assert (bundle.project, bundle.version) == ("unit", 2)
+    assert bundle.digest == hashlib.sha256((tmp_path / "copy" / MANIFEST).read_bytes()).hexdigest()
+    assert bundle.lineage == {"run": "run-1"}
+    assert bundle.contract.target == "y"
+    assert bundle.verdict.passed
+    assert bundle.profile.rows == 200
+    assert bundle.project_file.name == "unit"
+    X = bundle.contract.parse(bundle.golden["rows"])
+    assert bundle.model().predict_proba(X).shape == (2, 2)
+
+
+def test_the_table_is_long_enough() -> None:
+    assert len(TAMPERS) + len(SIGNED) >= 50
+
+
+@pytest.mark.parametrize("tamper", [pytest.param(t, id=i) for i, t in {**TAMPERS, **SIGNED}.items()])
+def test_anything_but_what_was_signed_is_refused(
+    stored: Path, quick_path: Path, tamper: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "parse_model", lambda _: pytest.fail("the model was parsed"))
+    folder = stored / "projects/unit/versions/2"
+    tamper(folder)
+    with pytest.raises(IntegrityError):
+        open_bundle(folder, project="unit", version=2, trust=TRUST)
+    if not (folder / "card.html").is_symlink() and not (folder / ".git").is_dir():
+        with pytest.raises(IntegrityError):
+            Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, quick_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("newer format", "format 2, known is 1"),
+        ("another scikit-learn", "scikit-learn 1.2.0 in the bundle, "),
+        ("of an older version", "version 1 of unit"),
+        ("signed with another key", "CICLO_PUBLIC_KEYS"),
+        ("without golden.json", "missing: golden.json"),
+        ("pickle added", "foreign: model.pkl"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(stored: Path, tmp_path: Path, name: str, words: str) -> None:
+    folder = stored / "projects/unit/versions/2"
+    {**TAMPERS, **SIGNED}[name](folder)
+    with pytest.raises(IntegrityError) as caught:
+        Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, tmp_path / "copy")
+    assert words in str(caught.value)
+
+
+def test_an_older_version_is_not_taken_for_a_newer_one(stored: Path, tmp_path: Path) -> None:
+    """A replay: every file of version 1, signature included, put in the place of version 2."""
+    versions = stored / "projects/unit/versions"
+    shutil.rmtree(versions / "2")
+    shutil.copytree(versions / "1", versions / "2")
+    with pytest.raises(IntegrityError, match="not version 2"):
+        Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, tmp_path / "copy")
+
+
+def test_a_second_bundle_signed_for_the_same_number_is_refused(stored: Path, tmp_path: Path) -> None:
+    _write(stored / "projects/unit/versions/2", _sealed({**files(), "lineage.json": b'{"run": "x"}'}))
+    with pytest.raises(IntegrityError, match="not the one that was published"):
+        Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, tmp_path / "copy")
+
+
+def test_no_flipped_bit_is_accepted(stored: Path) -> None:
+    folder, rng = stored / "projects/unit/versions/2", random.Random(11)
+    honest = {path.name: path.read_bytes() for path in folder.iterdir()}
+    sizes = {name: len(data) for name, data in honest.items()}
+    kept = json.loads(honest[SIGNATURE])
+    for number in range(400):
+        name = list(sizes)[number % len(sizes)]
+        data = bytearray(honest[name])
+        position = rng.randrange(sizes[name] * 8)
+        data[position // 8] ^= 1 << position % 8
+        (folder / name).write_bytes(bytes(data))
+        try:
+            open_bundle(folder, project="unit", version=2, trust=TRUST)
+        except IntegrityError:
+            pass
+        else:  # only white space and names of the envelope, around what is signed
+            assert name == SIGNATURE
+            assert json.loads(bytes(data))["payload"] == kept["payload"]
+        (folder / name).write_bytes(honest[name])
+    open_bundle(folder, project="unit", version=2, trust=TRUST)
+
+
+@pytest.mark.parametrize("name", ["model.skops", "profile.json"])
+def test_a_file_changed_after_verification_is_not_used(stored: Path, tmp_path: Path, name: str) -> None:
+    bundle = Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, tmp_path / "copy")
+    _flip(tmp_path / "copy" / name)
+    with pytest.raises(IntegrityError, match=name):
+        bundle.check()
+
+
+def test_unsigned_is_taken_only_where_it_is_allowed(tmp_path: Path) -> None:
+    store, lax = DirectoryStore(tmp_path / "store"), Trust({}, unsigned=True)
+    version = Registry(store, "unit", lax).publish(files(), signer=None, parent=None)
+    assert Registry(store, "unit", lax).fetch(version, tmp_path / "lax").model() is not None
+    with pytest.raises(IntegrityError):
+        Registry(store, "unit", TRUST).fetch(version, tmp_path / "strict")
+    _flip(tmp_path / "store/projects/unit/versions" / str(version) / "model.skops")
+    with pytest.raises(IntegrityError, match=r"model\.skops"):
+        Registry(store, "unit", lax).fetch(version, tmp_path / "lax")
