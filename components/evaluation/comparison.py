@@ -1,0 +1,243 @@
+"""All models on the same test rows: the candidates, the champion, the simple answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from sklearn.inspection import permutation_importance
+
+from components.core.errors import DataError, TrainingError
+from components.core.intervals import Interval, gain_interval, score_interval
+from components.core.metrics import METRICS, Array, predictions
+from components.core.profile import ColumnProfile
+from components.core.project import Project
+from components.core.tables import Dataset
+from components.storage.bundle import Bundle
+from components.storage.models import load_model
+
+IMPORTANCE_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A fitted candidate.
+
+    Attributes:
+        name: Its name in the project.
+        path: Its skops file.
+        facts: What training said of it: candidate, score on the validation rows, parameters, rows.
+        model: The estimator.
+    """
+
+    name: str
+    path: Path
+    facts: Mapping[str, Any]
+    model: Any
+
+    @property
+    def score(self) -> float:
+        """Its score on the validation rows, from the search."""
+        return float(self.facts["score"])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is known before the decision.
+
+    Attributes:
+        winner: The candidate with the best validation score.
+        score: Its score on the test rows, with its interval.
+        scores: Every metric of the task on the test rows, by metric.
+        validation: Validation score of every candidate that was fitted.
+        failed: Why the others were not, by name.
+        baselines: Gain over each simple answer.
+        champion: Gain over the champion on the same rows, or None.
+        champion_version: The champion that was compared with.
+        champion_problem: Why the champion could not be scored fairly; empty if it could, or there is none.
+        rows: Test rows.
+        slices: Score by slice: (column, value, rows, score).
+        size_mb: Size of the winner's file.
+        digest: sha256 of the winner's file.
+        importance: Permutation importance of each feature, not negative.
+        prediction: Profile of the winner's test predictions.
+    """
+
+    winner: Contender
+    score: Interval
+    scores: dict[str, float]
+    validation: dict[str, float]
+    failed: dict[str, str]
+    baselines: dict[str, Interval]
+    champion: Interval | None
+    champion_version: int | None
+    champion_problem: str
+    rows: int
+    slices: tuple[tuple[str, str, int, float], ...]
+    size_mb: float
+    digest: str
+    importance: dict[str, float]
+    prediction: ColumnProfile
+
+
+def contenders(models: Mapping[str, tuple[Path, Mapping[str, Any]]]) -> list[Contender]:
+    """Load the candidates that were fitted.
+
+    Args:
+        models: File and facts by candidate; failed candidates are left out by the caller.
+
+    Raises:
+        TrainingError: If there is none.
+    """
+    if not models:
+        raise TrainingError("no candidate could be fitted", hint="The search results of each candidate say why.")
+    return [Contender(name, path, facts, load_model(path)) for name, (path, facts) in models.items()]
+
+
+def read_answers(path: str | Path, test: Dataset) -> dict[str, Array]:
+    """Read what the simple answers say of the test rows.
+
+    Raises:
+        DataError: If they are about other rows.
+    """
+    frame = pq.read_table(path).to_pandas()
+    if frame["row_id"].tolist() != test.rows["row_id"].tolist():
+        raise DataError("the simple answers are about other rows than the test", hint="Run the pipeline again.")
+    return {name: np.array(frame[name].tolist()) for name in frame.columns if name != "row_id"}
+
+
+def champion_answers(champion: Bundle, project: Project, test: Dataset) -> tuple[Array | None, Array | slice, str]:
+    """Score the champion on rows it has not seen.
+
+    A row is unseen if it lies after the champion's training rows (time split), or if the split is the same stable hash.
+
+    Returns:
+        Predictions as the metric needs them or None, the test rows they are about, and what stood in the way.
+    """
+    contract = champion.contract
+    absent = [name for name in contract.names if name not in test.rows.columns]
+    if absent:
+        return None, slice(None), f"it needs columns that are gone: {', '.join(absent)}"
+    if contract.classes != test.contract.classes or contract.target != test.contract.target:
+        return None, slice(None), "it predicts something else"
+    lineage = champion.lineage
+    if lineage.get("split") != project.split_method:
+        return None, slice(None), f"it was split by {lineage.get('split')}, so it may have seen these rows"
+    unseen: Array | slice = slice(None)
+    end = lineage.get("train_end")
+    if project.split_method == "time" and end:
+        times = test.rows[project.data.time_column]
+        unseen = (times > pd.Timestamp(str(end))).to_numpy()
+        if int(np.sum(unseen)) < project.evaluation.minimum_rows:
+            return None, slice(None), f"fewer than {project.evaluation.minimum_rows} test rows lie after its training"
+    X = contract.frame(test.rows)  # noqa: N806
+    return predictions(project.metric.needs, champion.model(), X, contract.codes), unseen, ""
+
+
+def compare(
+    project: Project,
+    test: Dataset,
+    models: list[Contender],
+    failed: dict[str, str],
+    answers: dict[str, Array],
+    champion: Bundle | None,
+    digest: str,
+) -> Comparison:
+    """Measure everything the decision needs.
+
+    Args:
+        project: The project.
+        test: The test rows.
+        models: Candidates that were fitted.
+        failed: Why the others were not.
+        answers: What the simple answers say of the test rows.
+        champion: The version in service, or None.
+        digest: sha256 of the best candidate's file.
+    """
+    metric, codes = project.metric, test.contract.codes
+    winner = best_of(project, models)
+    said = predictions(metric.needs, winner.model, test.X, codes)
+    options: dict[str, Any] = {
+        "confidence": project.evaluation.confidence,
+        "resamples": project.evaluation.resamples,
+        "seed": project.training.seed,
+    }
+    theirs, rows, problem = champion_answers(champion, project, test) if champion else (None, slice(None), "")
+    gain = None
+    if theirs is not None:
+        gain = gain_interval(metric, test.y[rows], said[rows], theirs[rows], codes, **options)
+    return Comparison(
+        winner=winner,
+        score=score_interval(metric, test.y, said, codes, **options),
+        scores=every_metric(project, winner.model, test),
+        validation={m.name: m.score for m in models},
+        failed=failed,
+        baselines={n: gain_interval(metric, test.y, said, a, codes, **options) for n, a in answers.items()},
+        champion=gain,
+        champion_version=champion.version if champion else None,
+        champion_problem=problem,
+        rows=len(test),
+        slices=tuple(by_slice(project, test, said)),
+        size_mb=winner.path.stat().st_size / 1e6,
+        digest=digest,
+        importance=importance(project, winner.model, test),
+        prediction=prediction_profile(winner.model, test),
+    )
+
+
+def best_of(project: Project, models: list[Contender]) -> Contender:
+    """The candidate with the best validation score; the test rows have no say in the choice."""
+    return max(models, key=lambda m: m.score if project.metric.greater_is_better else -m.score)
+
+
+def every_metric(project: Project, model: Any, test: Dataset) -> dict[str, float]:
+    """Every metric of the task on the test rows; those that are not defined are left out."""
+    codes = test.contract.codes
+    said = {needs: predictions(needs, model, test.X, codes) for needs in {m.needs for m in _metrics(project)}}
+    scores = {m.name: m.score(test.y, said[m.needs], codes) for m in _metrics(project)}
+    return {name: score for name, score in scores.items() if np.isfinite(score)}
+
+
+def _metrics(project: Project) -> list[Any]:
+    return [m for m in METRICS.values() if project.task in m.tasks]
+
+
+def by_slice(project: Project, test: Dataset, said: Array) -> list[tuple[str, str, int, float]]:
+    """The metric in each slice that has enough rows."""
+    found = []
+    for column in project.evaluation.slices:
+        values = test.rows[column].astype(str)
+        for value, rows in values.groupby(values).groups.items():
+            inside = test.rows.index.get_indexer(rows)
+            if len(inside) >= project.evaluation.minimum_rows:
+                score = project.metric.score(test.y[inside], said[inside], test.contract.codes)
+                found.append((column, str(value), len(inside), score))
+    return found
+
+
+def importance(project: Project, model: Any, test: Dataset) -> dict[str, float]:
+    """Permutation importance (Breiman, Random Forests, 2001): what the metric loses when a feature is shuffled."""
+    sample = test.sample(IMPORTANCE_ROWS, project.training.seed)
+    metric, codes = project.metric, test.contract.codes
+
+    def scorer(fitted: Any, X: Any, y: Array) -> float:  # noqa: N803
+        return metric.gain(metric.score(y, predictions(metric.needs, fitted, X, codes), codes), 0.0)
+
+    result = permutation_importance(
+        model, sample.X, sample.y, scoring=scorer, n_repeats=3, random_state=project.training.seed
+    )
+    means = np.nan_to_num(result.importances_mean)
+    return {name: max(0.0, float(value)) for name, value in zip(test.contract.names, means, strict=True)}
+
+
+def prediction_profile(model: Any, test: Dataset) -> ColumnProfile:
+    """Profile of what the model answers: probability of the positive class, label, or value."""
+    if test.contract.task == "binary":
+        return ColumnProfile.of(pd.Series(predictions("probability", model, test.X, [0, 1])[:, 1]))
+    said = predictions("label", model, test.X, test.contract.codes)
+    if test.contract.task == "regression":
+        return ColumnProfile.of(pd.Series(said, dtype="float64"))
+    return ColumnProfile.of(pd.Series([test.contract.classes[int(code)] for code in said], dtype=object))

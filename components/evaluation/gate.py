@@ -1,0 +1,99 @@
+"""Evaluation from files to files: compare, decide, and write what publishing needs."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.core.contract import Contract
+from components.core.profile import Profile
+from components.core.project import Project
+from components.core.settings import Settings
+from components.core.tables import Dataset, file_digest
+from components.core.verdict import Verdict
+from components.evaluation.card import model_card
+from components.evaluation.comparison import Comparison, best_of, compare, contenders, read_answers
+from components.evaluation.decision import decide
+from components.serving.engine import Engine
+from components.storage.bundle import Bundle
+from components.storage.registry import open_registry
+
+GOLDEN_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the results are written."""
+
+    best: str
+    verdict: str
+    reference: str
+    golden: str
+    card: str
+
+
+def evaluate(
+    project: Project,
+    settings: Settings,
+    *,
+    dataset: str,
+    baselines: str,
+    profile: str,
+    models: Mapping[str, tuple[str, Mapping[str, Any]]],
+    outputs: Outputs,
+) -> tuple[Verdict, Comparison]:
+    """Compare all models on the test rows and decide.
+
+    Args:
+        project: The project.
+        settings: Where the registry is.
+        dataset: Cleaned dataset.
+        baselines: What the simple answers say of the test rows.
+        profile: Reference profile from validation.
+        models: File and metadata of every candidate, failed ones too.
+        outputs: Where the results go.
+
+    Raises:
+        TrainingError: If no candidate could be fitted.
+    """
+    test = Dataset.open(dataset, "test")
+    failed = {name: str(facts.get("failure", "")) for name, (_, facts) in models.items() if facts.get("failed")}
+    fitted = contenders({n: (Path(path), facts) for n, (path, facts) in models.items() if n not in failed})
+    winner = best_of(project, fitted)
+    with tempfile.TemporaryDirectory() as folder:
+        comparison = compare(
+            project,
+            test,
+            fitted,
+            failed,
+            read_answers(baselines, test),
+            champion_of(project, settings, Path(folder)),
+            file_digest(winner.path),
+        )
+    verdict = decide(comparison, project.evaluation, project.metric)
+    shutil.copyfile(winner.path, outputs.best)
+    verdict.write(outputs.verdict)
+    reference = Profile.model_validate_json(Path(profile).read_text())
+    reference = reference.with_model(comparison.importance, comparison.prediction)
+    Path(outputs.reference).write_text(reference.model_dump_json())
+    Path(outputs.golden).write_text(json.dumps(golden_requests(winner.model, test)))
+    model_card(project, comparison, verdict).write(outputs.card)
+    return verdict, comparison
+
+
+def champion_of(project: Project, settings: Settings, folder: Path) -> Bundle | None:
+    """The version in service, verified, or None if there is none yet."""
+    registry = open_registry(project.name, settings)
+    alias = registry.alias("champion")
+    return None if alias is None else registry.fetch(alias.version, folder)
+
+
+def golden_requests(model: Any, test: Dataset) -> dict[str, Any]:
+    """Sample requests with the answers a server has to give: test rows as JSON, spread over the test rows."""
+    step = max(1, len(test) // GOLDEN_ROWS)
+    rows = test.contract.rows(test.rows.iloc[::step].head(GOLDEN_ROWS))
+    contract: Contract = test.contract
+    return {"rows": rows, "predictions": Engine(model, contract).predict(contract.parse(rows))}

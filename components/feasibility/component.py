@@ -1,0 +1,36 @@
+"""The KFP wrapper of feasibility."""
+
+from kfp import dsl
+
+from components.core.images import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def feasibility(
+    project: str,
+    dataset: dsl.Input[dsl.Dataset],
+    verdict: dsl.Output[dsl.Artifact],
+    baselines: dsl.Output[dsl.Dataset],
+) -> str:
+    """Decide whether machine learning is appropriate at all.
+
+    Args:
+        project: The project as JSON.
+        dataset: Cleaned rows.
+
+    Returns:
+        verdict: Whether a first model beats the simple answers, and by how much.
+        baselines: What the simple answers say of the test rows.
+        Output: ml or no_ml.
+    """
+    from components.core.logs import stage
+    from components.core.project import Project
+    from components.core.tables import Dataset, file_digest
+    from components.feasibility.baselines import assess
+
+    with stage("feasibility") as log:
+        rows = Dataset.open(dataset.path)
+        result = assess(Project.from_json(project), rows, file_digest(dataset.path), baselines.path)
+        result.write(verdict.path)
+        log.done(f"{result.decision}: {result.reason}")
+    return result.decision

@@ -1,0 +1,46 @@
+"""The KFP wrapper of publishing."""
+
+from kfp import dsl
+
+from components.core.images import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def publishing(
+    project: str,
+    model: dsl.Input[dsl.Model],
+    profile: dsl.Input[dsl.Artifact],
+    verdict: dsl.Input[dsl.Artifact],
+    golden: dsl.Input[dsl.Artifact],
+    card: dsl.Input[dsl.HTML],
+    dataset: dsl.Input[dsl.Dataset],
+    run_id: str,
+    trigger: str,
+) -> str:
+    """Write an immutable, signed version and move the champion pointer to it.
+
+    Args:
+        project: The project as JSON.
+        model: The model that passed.
+        profile: Its reference profile.
+        verdict: The verdict that lets it through.
+        golden: Sample requests with expected answers.
+        card: The model card.
+        dataset: The rows it was fitted and tested on.
+        run_id: Id of this run.
+        trigger: Why this run was started.
+
+    Returns:
+        Output: The version number.
+    """
+    from components.core.logs import stage
+    from components.core.project import Project
+    from components.core.settings import settings
+    from components.publishing.publish import Parts, Run, publish
+
+    with stage("publishing") as log:
+        parts = Parts(model.path, profile.path, verdict.path, golden.path, card.path, dataset.path)
+        run = Run(run_id, trigger, data=dataset.metadata, model=model.metadata)
+        version = publish(Project.from_json(project), settings(), parts, run)
+        log.done(f"version {version} is the champion")
+    return str(version)

@@ -1,0 +1,41 @@
+"""The KFP wrapper of training."""
+
+from kfp import dsl
+
+from components.core.images import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def training(
+    project: str,
+    candidate: str,
+    dataset: dsl.Input[dsl.Dataset],
+    model: dsl.Output[dsl.Model],
+    search: dsl.Output[dsl.Artifact],
+):
+    """Search the parameters of one candidate and fit it.
+
+    Args:
+        project: The project as JSON.
+        candidate: Name of the candidate in the project.
+        dataset: Cleaned rows; the test rows are not read.
+
+    Returns:
+        model: The fitted pipeline as a skops file, empty if the candidate failed. Metadata: candidate, failed, score.
+        search: Every trial as JSON.
+    """
+    import dataclasses
+    import json
+    from pathlib import Path
+
+    from components.core.logs import stage
+    from components.core.project import Project
+    from components.training.search import fit
+
+    with stage("training", candidate) as log:
+        fitted = fit(Project.from_json(project), candidate, dataset.path, model.path)
+        Path(search.path).write_text(json.dumps(dataclasses.asdict(fitted), indent=2))
+        model.metadata.update(candidate=candidate, failed=int(bool(fitted.failure)), failure=fitted.failure)
+        if not fitted.failure:
+            model.metadata.update(score=fitted.score, parameters=json.dumps(fitted.parameters), rows=fitted.rows)
+        log.done(fitted.summary)

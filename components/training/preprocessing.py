@@ -1,0 +1,57 @@
+"""What happens to the features inside the model.
+
+Everything fitted (imputed values, encoders, scales) lives here, in the scikit-learn pipeline, and so is learnt from the
+training rows alone.
+"""
+
+from typing import Any, Literal
+
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from components.core.contract import Contract
+
+Style = Literal["linear", "trees"]
+
+
+def numbers(contract: Contract) -> list[str]:
+    """Features that reach the model as numbers."""
+    return [c.name for c in contract.columns if c.type != "category"]
+
+
+def categories(contract: Contract) -> list[str]:
+    """Features that reach the model as categories."""
+    return [c.name for c in contract.columns if c.type == "category"]
+
+
+def preprocessor(contract: Contract, style: Style, impute: str) -> ColumnTransformer:
+    """Build the unfitted transformer.
+
+    Args:
+        contract: The data contract.
+        style: ``linear``: impute with an indicator, scale, one-hot with rare levels merged. ``trees``: numbers pass as
+            they are, since trees place missing values themselves; categories become codes, -1 where missing or unseen.
+        impute: How linear models impute a missing number: ``median``, ``mean`` or ``most_frequent``.
+
+    Returns:
+        A transformer whose output holds the numbers first, then the categories.
+    """
+    number: Any = "passthrough"
+    category: Any = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, max_categories=250
+    )
+    if style == "linear":
+        # A column without one value in the training rows becomes zero and an indicator instead of vanishing.
+        number = make_pipeline(
+            SimpleImputer(strategy=impute, add_indicator=True, keep_empty_features=True), StandardScaler()
+        )
+        category = make_pipeline(
+            SimpleImputer(strategy="constant", fill_value="(missing)"),
+            OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50, sparse_output=False),
+        )
+    return ColumnTransformer(
+        [("numbers", number, numbers(contract)), ("categories", category, categories(contract))],
+        verbose_feature_names_out=False,
+    )

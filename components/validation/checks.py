@@ -1,0 +1,173 @@
+"""Checks on cleaned data and on the assumptions of the models."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import jensenshannon
+
+from components.core.profile import ColumnProfile, Profile
+from components.core.project import Level, Project
+from components.core.relations import category_names, relations
+from components.core.tables import Dataset
+from components.core.verdict import Check, Verdict, at_least, at_most
+
+SAMPLE = 20_000
+DEFAULT_LEVELS: dict[str, Level] = {
+    "nulls": "warning",
+    "imbalance": "error",
+    "leakage": "error",
+    "multicollinearity": "warning",
+    "split_drift": "warning",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything validation learnt.
+
+    Attributes:
+        verdict: Whether the data may be used.
+        profile: The reference profile of the training and validation rows.
+        relations: How each feature relates to the target on its own.
+        inflation: Variance inflation factor of each numeric feature.
+        distances: Jensen-Shannon distance of each feature between training and test rows.
+    """
+
+    verdict: Verdict
+    profile: Profile
+    relations: dict[str, float]
+    inflation: dict[str, float]
+    distances: dict[str, float]
+
+
+def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
+    """Variance inflation factors of numeric columns: the diagonal of the inverse correlation matrix.
+
+    Belsley, Kuh and Welsch, Regression Diagnostics, 1980. Missing values are taken as the mean; constant columns are
+    left out; a column that is an exact combination of others is infinite.
+
+    Args:
+        frame: Numeric columns, shape ``(rows, features)``.
+
+    Returns:
+        Factors by column, the greatest first.
+    """
+    filled = frame.fillna(frame.mean()).dropna(axis="columns")
+    filled = filled.loc[:, filled.std() > 0]
+    if filled.shape[1] < 2:
+        return {}
+    correlation = np.corrcoef(filled.to_numpy(), rowvar=False)
+    values, vectors = np.linalg.eigh(correlation)
+    with np.errstate(divide="ignore"):
+        weights = np.where(values > 1e-10, 1 / np.maximum(values, 1e-10), np.inf)
+    # An infinite weight counts for a column only if the column takes part in that exact combination.
+    shares = vectors**2
+    factors = np.where(shares > 1e-8, shares * weights, 0.0).sum(axis=1)
+    return dict(sorted(zip(filled.columns, factors.tolist(), strict=True), key=lambda item: -item[1]))
+
+
+def split_distances(profile: Profile, test: pd.DataFrame) -> dict[str, float]:
+    """Jensen-Shannon distance (base 2, 0 to 1) of each feature between the profiled rows and others."""
+    return {
+        name: float(np.nan_to_num(jensenshannon(column.counts, column.bin(test[name]), base=2)))
+        for name, column in profile.columns.items()
+    }
+
+
+def reference_profile(dataset: Dataset) -> Profile:
+    """Profile the rows a model is fitted on."""
+    X, time = dataset.X, dataset.contract.time_column  # noqa: N806
+    target = dataset.rows[dataset.contract.target]
+    if dataset.contract.task != "regression":
+        target = target.map(dataset.contract.label_of).astype(object)
+    else:
+        target = target.astype("float64")
+    times = dataset.rows[time] if time else None
+    return Profile(
+        rows=len(dataset),
+        start=None if times is None else times.min().isoformat(),
+        end=None if times is None else times.max().isoformat(),
+        columns={name: ColumnProfile.of(X[name]) for name in X.columns},
+        target=ColumnProfile.of(target),
+    )
+
+
+def validate(project: Project, dataset: Dataset, digest: str) -> Findings:
+    """Judge a cleaned dataset.
+
+    Args:
+        project: Gives the levels and limits of the checks.
+        dataset: All its rows.
+        digest: sha256 of the dataset, the subject of the verdict.
+
+    Returns:
+        The findings; the verdict's decision is ``pass`` or ``unusable``.
+    """
+    train = dataset.split("train").sample(SAMPLE, project.training.seed)
+    held_out = dataset.split("validation").sample(SAMPLE, project.training.seed)
+    profile = reference_profile(dataset.split("train", "validation"))
+    numeric = train.X.drop(columns=category_names(train.X))
+    related = relations(train, held_out)
+    inflation = variance_inflation(numeric)
+    distances = split_distances(profile, dataset.split("test").X)
+    limits = project.validation
+    measures: dict[str, Callable[[Level], list[Check]]] = {
+        "nulls": lambda level: _worst("nulls", {n: c.missing for n, c in profile.columns.items()}, limits.nulls, level),
+        "leakage": lambda level: _worst("leakage", related, limits.leakage, level),
+        "multicollinearity": lambda level: _worst("multicollinearity", inflation, limits.vif, level),
+        "split_drift": lambda level: _worst("split_drift", distances, limits.split_drift, level),
+        "imbalance": lambda level: _imbalance(dataset, limits.imbalance, level),
+    }
+    checks: list[Check] = []
+    for name, measure in measures.items():
+        level = project.validation.checks.get(name, DEFAULT_LEVELS[name])  # type: ignore[call-overload]
+        checks += measure(level) if level != "off" else []
+    return Findings(_verdict(checks, digest, len(dataset)), profile, related, inflation, distances)
+
+
+_SAYS = {
+    "nulls": "share of missing values in '{}'; ignore the column or mend the source",
+    "leakage": "score of '{}' alone; a feature that good is usually known only after the outcome: ignore it",
+    "multicollinearity": "variance inflation factor of '{}'; it is nearly a combination of other features, so linear "
+    "coefficients are not to be read",
+    "split_drift": "distance of '{}' between training and test rows; the test is on other data than the training",
+}
+
+
+def _worst(name: str, values: dict[str, float], limit: float, level: Level) -> list[Check]:
+    """One check for each column over the limit, or one that passed with the worst column."""
+    if not values or level == "off":
+        return []
+    known = {c: value for c, value in values.items() if not np.isnan(value)}
+    over = [c for c, value in known.items() if value > limit]
+    shown = over[:10] or ([max(known, key=lambda c: known[c])] if known else [])
+    return [at_most(name, known[c], limit, _SAYS[name].format(c), level=level) for c in shown]
+
+
+def _imbalance(dataset: Dataset, limit: float, level: Level) -> list[Check]:
+    if dataset.contract.task == "regression" or level == "off":
+        return []
+    shares = np.bincount(dataset.y, minlength=len(dataset.contract.classes)) / len(dataset)
+    rarest = dataset.contract.classes[int(shares.argmin())]
+    message = f"share of the rarest class '{rarest}'; collect more rows of it"
+    return [at_least("imbalance", float(shares.min()), limit, message, level=level)]
+
+
+def _verdict(checks: list[Check], digest: str, rows: int) -> Verdict:
+    failed = [c for c in checks if c.level == "error" and not c.passed]
+    warned = sum(c.level == "warning" and not c.passed for c in checks)
+    reason = (
+        "; ".join(f"{c.name}: {c.message} (is {c.value:.4g}, limit {c.limit:g})" for c in failed)
+        if failed
+        else f"{rows:,} rows meet every error-level check, {warned} warning{'s' if warned != 1 else ''}"
+    )
+    return Verdict(
+        gate="validation",
+        decision="unusable" if failed else "pass",
+        reason=reason,
+        subject=digest,
+        checks=tuple(checks),
+        facts={"rows": rows},
+    )

@@ -1,0 +1,43 @@
+"""The KFP wrapper of validation."""
+
+from kfp import dsl
+
+from components.core.images import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def validation(
+    project: str,
+    dataset: dsl.Input[dsl.Dataset],
+    profile: dsl.Output[dsl.Artifact],
+    verdict: dsl.Output[dsl.Artifact],
+    report: dsl.Output[dsl.HTML],
+) -> str:
+    """Check cleaned data and the assumptions of the models.
+
+    Args:
+        project: The project as JSON.
+        dataset: Cleaned rows.
+
+    Returns:
+        profile: Reference profile of the rows a model is fitted on.
+        verdict: The checks and what follows from them.
+        report: Checks, relations to the target, collinearity.
+        Output: pass or unusable.
+    """
+    from pathlib import Path
+
+    from components.core.logs import stage
+    from components.core.project import Project
+    from components.core.tables import Dataset, file_digest
+    from components.validation.checks import validate
+    from components.validation.pages import validation_report
+
+    with stage("validation") as log:
+        parsed = Project.from_json(project)
+        findings = validate(parsed, Dataset.open(dataset.path), file_digest(dataset.path))
+        Path(profile.path).write_text(findings.profile.model_dump_json())
+        findings.verdict.write(verdict.path)
+        validation_report(parsed.name, findings).write(report.path)
+        log.done(f"{findings.verdict.decision}: {findings.verdict.reason}")
+    return findings.verdict.decision

@@ -1,0 +1,74 @@
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+
+from components.core.intervals import Interval
+from components.core.metrics import METRICS
+from components.core.profile import ColumnProfile
+from components.core.project import Evaluation
+from components.core.verdict import require
+from components.evaluation.comparison import Comparison, Contender
+from components.evaluation.decision import decide
+
+DIGEST = "d" * 64
+BETTER, EQUAL, WORSE = Interval(0.01, 0.02, 0.03), Interval(-0.01, 0.0, 0.01), Interval(-0.03, -0.02, -0.01)
+NAN = Interval(math.nan, math.nan, math.nan)
+GOOD = Comparison(
+    winner=Contender("boosting", Path("m"), {"score": 0.8}, None),
+    score=Interval(0.7, 0.75, 0.8),
+    scores={},
+    validation={"boosting": 0.8},
+    failed={},
+    baselines={"trivial": BETTER, "single_feature": BETTER},
+    champion=BETTER,
+    champion_version=3,
+    champion_problem="",
+    rows=1000,
+    slices=(),
+    size_mb=1.0,
+    digest=DIGEST,
+    importance={},
+    prediction=ColumnProfile(kind="number", counts=(1, 0)),
+)
+FIRST = {"champion": None, "champion_version": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "decision", "says"),
+    [
+        ({}, "promote", "better than the champion, version 3"),
+        (FIRST, "promote", "no champion yet"),
+        ({"champion": EQUAL}, "keep", "not clearly better"),
+        ({"champion": Interval(0.0, 0.0, 0.0)}, "keep", "not clearly better"),
+        ({"champion": WORSE}, "keep", "worse than the champion"),
+        ({"champion": NAN}, "keep", "not clearly better"),
+        ({"champion": None, "champion_problem": "gone"}, "keep", "cannot be compared with: gone"),
+        ({"champion": None}, "keep", "it was not scored"),
+        ({**FIRST, "baselines": {"trivial": BETTER, "rule": EQUAL}}, "keep", "rule answer"),
+        ({**FIRST, "baselines": {"trivial": NAN}}, "keep", "trivial answer"),
+        ({**FIRST, "baselines": {}}, "keep", "no simple answer"),
+        ({"rows": 5}, "keep", "enough_rows"),
+        ({"score": NAN}, "keep", "score_defined"),
+        ({"size_mb": 1e6}, "keep", "size"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("metric", ["roc_auc_score", "root_mean_squared_error"])
+def test_truth_table(change, decision, says, metric):
+    verdict = decide(dataclasses.replace(GOOD, **change), Evaluation(), METRICS[metric])
+    assert verdict.decision == decision
+    assert verdict.passed is (decision == "promote")
+    assert says in verdict.reason
+
+
+def test_the_least_gain_has_to_be_exceeded():
+    at_the_limit = dataclasses.replace(GOOD, champion=Interval(0.01, 0.02, 0.03))
+    assert decide(at_the_limit, Evaluation(minimum_gain=0.01), METRICS["roc_auc_score"]).decision == "keep"
+    assert decide(at_the_limit, Evaluation(minimum_gain=0.009), METRICS["roc_auc_score"]).decision == "promote"
+
+
+def test_the_verdict_is_about_the_model_file():
+    verdict = decide(GOOD, Evaluation(), METRICS["roc_auc_score"])
+    assert require(verdict, gate="evaluation", subject=DIGEST) is verdict

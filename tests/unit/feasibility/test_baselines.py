@@ -1,0 +1,49 @@
+import math
+
+import pyarrow.parquet as pq
+import pytest
+
+from components.core.intervals import Interval
+from components.core.tables import Dataset
+from components.feasibility.baselines import assess, judge
+from tests.tables import dataset, project
+
+GOOD, UNCLEAR = Interval(0.1, 0.2, 0.3), Interval(-0.1, 0.2, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("gains", "decision"),
+    [
+        ({"trivial": GOOD, "rule": GOOD}, "ml"),
+        ({"trivial": GOOD, "rule": UNCLEAR}, "no_ml"),
+        ({"trivial": Interval(math.nan, math.nan, math.nan)}, "no_ml"),
+        ({}, "no_ml"),
+    ],
+    ids=["beats all", "not the rule", "undefined", "nothing to beat"],
+)
+def test_ml_has_to_beat_every_simple_answer(gains, decision):
+    assert judge(gains, 0.0, "d", {}).decision == decision
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_ml_is_appropriate_where_several_columns_tell(tmp_path, task):
+    path = dataset(tmp_path / "d.parquet", task, rows=2000)
+    verdict = assess(project(task), Dataset.open(path), "d", tmp_path / "b.parquet")
+    assert verdict.decision == "ml", verdict.reason
+    answers = pq.read_table(tmp_path / "b.parquet").to_pandas()
+    assert answers["row_id"].tolist() == Dataset.open(path, "test").rows["row_id"].tolist()
+
+
+def test_ml_is_not_appropriate_for_noise(tmp_path):
+    path = dataset(tmp_path / "d.parquet", signal=0.0)
+    assert assess(project(), Dataset.open(path), "d", tmp_path / "b.parquet").decision == "no_ml"
+
+
+def test_ml_is_not_appropriate_where_a_rule_is_enough(tmp_path):
+    path = dataset(tmp_path / "d.parquet", rows=2000)
+    frame = Dataset.open(path)
+    rows = frame.rows.assign(y=frame.rows["size"] >= 0.25)
+    parsed = project(design={"simple_rule": {"column": "size", "at_least": 0.25}})
+    verdict = assess(parsed, Dataset(frame.contract, rows), "d", tmp_path / "b.parquet")
+    assert verdict.decision == "no_ml"
+    assert "rule" in verdict.reason

@@ -1,0 +1,69 @@
+import math
+
+import numpy as np
+import pytest
+
+from components.core.metrics import predictions
+from components.core.tables import Dataset
+from components.storage.models import load_model
+from components.training.candidates import RECIPES
+from components.training.search import fit
+from tests.tables import dataset, project
+
+QUICK = {"trials": 2, "search_rows": 300}
+CASES = [
+    (task, name)
+    for task in ("binary", "multiclass", "regression")
+    for name, recipe in RECIPES.items()
+    if (recipe.regressor if task == "regression" else recipe.classifier)
+]
+
+
+@pytest.mark.parametrize(("task", "name"), CASES, ids=str)
+def test_every_candidate_learns_and_survives_the_file(tmp_path, task, name):
+    parsed = project(task, training={**QUICK, "candidates": {"it": {"estimator": name}}})
+    path = dataset(tmp_path / "d.parquet", task)
+    fitted = fit(parsed, "it", path, tmp_path / "m.skops")
+    assert fitted.failure == ""
+    test = Dataset.open(path, "test")
+    said = predictions(parsed.metric.needs, load_model(tmp_path / "m.skops"), test.X, test.contract.codes)
+    constant = np.full(len(test), np.mean(Dataset.open(path, "train").y))
+    no_skill = {"binary": 0.5, "multiclass": 1 / 3, "regression": parsed.metric.score(test.y, constant, [])}[task]
+    assert parsed.metric.gain(parsed.metric.score(test.y, said, test.contract.codes), no_skill) > 0.1
+
+
+def test_the_search_is_the_same_for_the_same_seed(tmp_path):
+    parsed = project(training={**QUICK, "trials": 4})
+    path = dataset(tmp_path / "d.parquet")
+    runs = [fit(parsed, "gradient_boosting", path, tmp_path / f"{i}.skops") for i in range(2)]
+    assert [(t.parameters, t.score) for t in runs[0].trials] == [(t.parameters, t.score) for t in runs[1].trials]
+
+
+def test_the_best_trial_is_the_smallest_error(tmp_path):
+    parsed = project("regression", training={"trials": 5})
+    fitted = fit(parsed, "ridge", dataset(tmp_path / "d.parquet", "regression"), tmp_path / "m.skops")
+    assert fitted.score == min(t.score for t in fitted.trials)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "says"),
+    [
+        ({"estimator": "perceptron"}, "no estimator of that name"),
+        ({"estimator": "ridge"}, "no estimator of that name for a binary task"),
+        ({"estimator": "logistic_regression", "search": {"alpha": [1]}}, "cannot be built"),
+        ({"estimator": "logistic_regression", "search": {"C": [-1.0]}}, "C"),
+    ],
+    ids=["unknown", "wrong task", "wrong parameter", "wrong value"],
+)
+def test_a_candidate_that_cannot_be_fitted_says_why_and_does_not_raise(tmp_path, candidate, says):
+    parsed = project(training={**QUICK, "candidates": {"it": candidate}})
+    fitted = fit(parsed, "it", dataset(tmp_path / "d.parquet"), tmp_path / "m.skops")
+    assert says in fitted.failure
+    assert math.isnan(fitted.score)
+    assert (tmp_path / "m.skops").read_bytes() == b""
+
+
+def test_the_test_rows_are_not_read(tmp_path):
+    path = dataset(tmp_path / "d.parquet")
+    fitted = fit(project(training=QUICK), "logistic_regression", path, tmp_path / "m.skops")
+    assert fitted.rows == len(Dataset.open(path, "train", "validation"))
