@@ -1,0 +1,41 @@
+"""Where a project's model is served now, as a small file that is replaced in one step."""
+
+import json
+import os
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model server.
+
+    Attributes:
+        url: Its base address; predictions are at ``/api/v1.0/predictions`` below it. Empty where nothing serves.
+        version: Version of the model.
+        pid: Process id of a local server.
+        started: When that process started, to tell it from a later one with the same id.
+        metrics: Address of its Prometheus metrics.
+    """
+
+    url: str
+    version: int
+    pid: int | None = None
+    started: str = ""
+    metrics: str = ""
+
+    def write(self, path: Path) -> None:
+        """Replace the file; a reader sees the old endpoint or the new one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        draft.write_text(json.dumps(asdict(self), indent=2))
+        os.replace(draft, path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Endpoint | None":
+        """What the file says, or None if there is none."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None

@@ -1,0 +1,140 @@
+"""A model server on Kubernetes: the SeldonDeployment of a version.
+
+Every field answers to something seen on a real cluster with Seldon Core 1.17.1: without the orchestrator a rolling
+update loses no request and passes Pod Security *restricted*; the default probes find a server ready that has no model
+yet; a port variable set by hand makes the operator drop the whole environment.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from components.core.errors import SettingsError
+from components.core.project import Project
+from components.core.settings import Settings
+
+PREDICTOR, CONTAINER, HTTP_PORT = "main", "model", 9000
+DIGEST = "ciclo/digest"
+USER = 65532
+HOME = "/var/lib/ciclo"
+DRAIN_SECONDS, GRACE_SECONDS = 10, 60
+
+
+def seldon_deployment(project: Project, version: int, settings: Settings) -> dict[str, Any]:
+    """Describe how a version is served.
+
+    Args:
+        project: The project.
+        version: A published version.
+        settings: Namespace and serving image.
+
+    Returns:
+        A SeldonDeployment with one model node. The predictor is annotated with a digest of itself, which the operator
+        copies to the Deployment, so that a rollout can be told from the one before.
+
+    Raises:
+        SettingsError: If there is no serving image, or the project asks for a strategy this cannot do.
+    """
+    if not settings.serving_image:
+        raise SettingsError("there is no image of the model server", hint="Set CICLO_SERVING_IMAGE.")
+    if project.deployment.strategy != "rolling":
+        raise SettingsError(
+            "this deployer rolls out in one step", seen=project.deployment.strategy, hint="Set strategy: rolling."
+        )
+    labels = {"app.kubernetes.io/name": project.name, "app.kubernetes.io/part-of": "ciclo"}
+    predictor = {
+        "name": PREDICTOR,
+        "replicas": project.deployment.replicas,
+        "labels": {**labels, "version": f"v{version}"},
+        "graph": {"name": CONTAINER, "type": "MODEL"},
+        "componentSpecs": [{"spec": _pod(project, version, settings.serving_image)}],
+    }
+    digest = hashlib.sha256(json.dumps(predictor, sort_keys=True).encode()).hexdigest()
+    predictor["annotations"] = {"seldon.io/no-engine": "true", DIGEST: digest}
+    return {
+        "apiVersion": "machinelearning.seldon.io/v1",
+        "kind": "SeldonDeployment",
+        "metadata": {"name": project.name, "namespace": settings.namespace, "labels": labels},
+        "spec": {"protocol": "seldon", "transport": "rest", "predictors": [predictor]},
+    }
+
+
+def deployment_name(project: str) -> str:
+    """The Deployment that the operator makes; 53 characters for the longest name of a project, of 63 allowed."""
+    return f"{project}-{PREDICTOR}-0-{CONTAINER}"
+
+
+def service_url(project: str, namespace: str) -> str:
+    """The address inside the cluster; without the orchestrator the port is that of the model itself."""
+    return f"http://{project}-{PREDICTOR}.{namespace}.svc.cluster.local:{HTTP_PORT}"
+
+
+def _pod(project: Project, version: int, image: str) -> dict[str, Any]:
+    return {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(project, version, image)],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+            {"name": "spool", "emptyDir": {"sizeLimit": "1Gi"}},
+            {"name": "trust", "configMap": {"name": "ciclo-trust", "optional": True}},
+        ],
+    }
+
+
+def _container(project: Project, version: int, image: str) -> dict[str, Any]:
+    resources = {"cpu": project.deployment.resources.cpu, "memory": project.deployment.resources.memory}
+    return {
+        "name": CONTAINER,
+        "image": image,
+        "envFrom": [
+            {"configMapRef": {"name": "ciclo", "optional": True}},
+            {"secretRef": {"name": "ciclo", "optional": True}},
+        ],
+        "env": [{"name": name, "value": value} for name, value in _environment(project.name, version).items()],
+        "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "startupProbe": _probe("/health/status", period=2, failures=150),
+        "readinessProbe": _probe("/health/status", period=5, failures=3),
+        "livenessProbe": _probe("/health/ping", period=10, failures=6),
+        # The address leaves the Service while the server still answers.
+        "lifecycle": {"preStop": {"exec": {"command": ["/bin/sleep", str(DRAIN_SECONDS)]}}},
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            {"name": "spool", "mountPath": HOME},
+            {"name": "trust", "mountPath": "/etc/ciclo/trust", "readOnly": True},
+        ],
+    }
+
+
+def _environment(project: str, version: int) -> dict[str, str]:
+    return {
+        "CICLO_PROJECT": project,
+        "CICLO_VERSION": str(version),
+        "CICLO_HOME": HOME,
+        "GRPC_WORKERS": "0",  # a gRPC child is never told to stop, and the pod would live until it is killed
+        "GUNICORN_THREADS": "4",  # a long prediction must not fail the probes
+        "GUNICORN_KEEPALIVE": "100",
+        "OMP_NUM_THREADS": "1",  # several threads for one row only wait for each other
+        "INCLUDE_METRICS_IN_CLIENT_RESPONSE": "false",
+    }
+
+
+def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }

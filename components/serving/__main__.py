@@ -1,0 +1,56 @@
+"""``python -m components.serving``: the real microservice on a laptop, on one host address, without gRPC."""
+
+import argparse
+import logging
+import multiprocessing
+import os
+import sys
+from typing import Any
+
+DEFAULTS = {
+    "GUNICORN_THREADS": "4",
+    "GUNICORN_KEEPALIVE": "100",
+    "GRPC_WORKERS": "0",
+    "OMP_NUM_THREADS": "1",
+    "INCLUDE_METRICS_IN_CLIENT_RESPONSE": "false",
+    "SELDON_LOG_LEVEL": "ERROR",
+}
+
+
+def main() -> None:
+    """Parse the command line and run ``seldon_core.microservice``."""
+    parser = argparse.ArgumentParser(prog="python -m components.serving", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="port of predictions, feedback and health")
+    parser.add_argument("--metrics-port", type=int, required=True, help="port of the Prometheus metrics")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    args = parser.parse_args()
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    logging.basicConfig(level=logging.ERROR)
+    multiprocessing.set_start_method("fork")  # seldon-core starts its servers from local functions
+    listen_on(args.host)
+    sys.argv = [
+        "seldon-core-microservice",
+        "components.serving.model.Model",
+        *("--service-type", "MODEL", "--log-level", "ERROR"),
+        *("--http-port", str(args.port), "--metrics-port", str(args.metrics_port)),
+    ]
+    from seldon_core import microservice
+
+    microservice.main()
+
+
+def listen_on(host: str) -> None:
+    """Bind every gunicorn of this process to one address; seldon-core writes 0.0.0.0 into its options."""
+    from gunicorn.config import Config
+
+    plain = Config.set
+
+    def set_on_host(config: Any, name: str, value: Any) -> None:
+        plain(config, name, f"{host}:{value.rpartition(':')[2]}" if name == "bind" else value)
+
+    Config.set = set_on_host
+
+
+if __name__ == "__main__":
+    main()

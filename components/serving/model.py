@@ -1,0 +1,228 @@
+"""The model server: a class for ``seldon-core-microservice components.serving.model.Model --service-type MODEL``.
+
+The environment says which version: ``CICLO_PROJECT`` and ``CICLO_VERSION``, beside where the store is.
+"""
+
+import atexit
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+import structlog
+
+from components.core.errors import CicloError, IntegrityError, RequestError, SettingsError, StorageError
+from components.core.logs import configure
+from components.core.settings import Settings, settings
+from components.serving.engine import Answer, Engine, first_difference
+from components.serving.messages import Request, read_feedback, read_passthrough, read_request
+from components.serving.meter import Meter
+from components.serving.recorder import Recorder
+from components.storage.predictions import PredictionRow, PredictionStore
+from components.storage.registry import open_registry
+
+INTERNAL = "MICROSERVICE_INTERNAL_ERROR"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A version that was verified and has answered its golden requests."""
+
+    project: str
+    version: int
+    engine: Engine
+    recorder: Recorder
+    meter: Meter
+
+
+class Model:
+    """What seldon-core calls; every worker process loads for itself."""
+
+    def __init__(self) -> None:
+        self._served: Served | None = None
+
+    def load(self) -> None:
+        """Verify the version, let it answer its golden requests, and begin to record.
+
+        Raises:
+            RuntimeError: If anything is wrong. seldon-core swallows ``AttributeError`` and ``NotImplementedError``, and
+                would serve a model that is not there.
+        """
+        configure()
+        log = structlog.get_logger()
+        try:
+            self._served = serve(settings())
+        except CicloError as error:
+            log.error("the model cannot be served", reason=str(error))
+            raise RuntimeError(str(error)) from None
+        except Exception as error:
+            log.exception("the model cannot be served")
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        atexit.register(_flush, self._served.recorder)
+        self._served.recorder.start()
+        log.info("serving", project=self._served.project, version=self._served.version)
+
+    def health_status(self) -> dict[str, Any]:
+        """Say what is served.
+
+        Raises:
+            SeldonMicroserviceException: With status 503 until ``load`` is done.
+        """
+        served = self._loaded()
+        return {"project": served.project, "version": served.version}
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Hand over the custom metrics; health checks ask for them."""
+        return self._served.meter.take(self._served.recorder.waiting) if self._served else []
+
+    def predict_raw(self, message: Any) -> Any:
+        """Answer a request: JSON values over REST, a SeldonMessage over gRPC."""
+        served = self._loaded()
+        with _faults(served.meter):
+            started = perf_counter()
+            request = read_request(_json(message))
+            answers = answer(served, request)
+            served.meter.answered(len(answers), (perf_counter() - started) * 1000)
+        content = {"request_id": request.id, "version": served.version, "predictions": answers}
+        if _is_proto(message):
+            return _proto({"jsonData": content, "meta": {"puid": request.id}})
+        metrics = served.meter.due(served.recorder.waiting)
+        return {"jsonData": content, "meta": {"puid": request.id, **({"metrics": metrics} if metrics else {})}}
+
+    def send_feedback_raw(self, message: Any) -> Any:
+        """Take labels; seldon-core hands over a Feedback message whatever the transport."""
+        served = self._loaded()
+        with _faults(served.meter):
+            labels = read_feedback(_json(message), served.project, served.engine.contract)
+            served.recorder.label(labels)
+        return _proto({"jsonData": {"labels": len(labels)}})
+
+    def _loaded(self) -> Served:
+        if self._served is None:
+            raise _exception(503, "NOT_LOADED", "the model is not loaded yet")
+        return self._served
+
+
+def serve(settings: Settings) -> Served:
+    """Fetch a version, verify it, load it and let it answer its golden requests.
+
+    Args:
+        settings: Which version, where the store is, where predictions go.
+
+    Raises:
+        SettingsError: If the environment names no version.
+        IntegrityError: If the bundle is not what was published, or answers differently here.
+    """
+    if not settings.project or settings.version is None:
+        raise SettingsError("there is no version to serve", hint="Set CICLO_PROJECT and CICLO_VERSION.")
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = open_registry(settings.project, settings).fetch(settings.version, Path(folder))
+        engine = Engine(bundle.model(), bundle.contract)
+        golden = bundle.golden
+    rows = golden.get("rows")
+    if not rows:
+        raise IntegrityError("the bundle has no golden requests")
+    difference = first_difference(golden["predictions"], engine.predict(engine.contract.parse(rows)))
+    if difference:
+        raise IntegrityError(
+            "the model does not answer here as it did when it was published",
+            seen=difference,
+            hint="Train it again with the libraries of the serving environment.",
+        )
+    recorder = Recorder(settings.home / "spool" / settings.project, PredictionStore(settings.predictions_uri))
+    return Served(settings.project, settings.version, engine, recorder, Meter(settings.version))
+
+
+def answer(served: Served, request: Request) -> list[Answer]:
+    """Predict and record; when this returns, the predictions outlive the process.
+
+    Raises:
+        RequestError: If a row breaks the contract.
+        StorageError: If the predictions cannot be recorded.
+    """
+    contract = served.engine.contract
+    frame = contract.parse(request.rows)
+    times, ids = read_passthrough(request.rows, contract)
+    answers = served.engine.predict(frame)
+    if request.recorded:
+        speak: Callable[[Any], str | float] = float if contract.task == "regression" else contract.label_of
+        served.recorder.record(
+            [
+                PredictionRow(
+                    project=served.project,
+                    request_id=request.id,
+                    row=number,
+                    version=served.version,
+                    time=times[number],
+                    features=features | ids[number],
+                    prediction=speak(given["prediction"]),
+                    probability=given["probability"],
+                )
+                for number, (features, given) in enumerate(zip(_records(frame), answers, strict=True))
+            ]
+        )
+    return answers
+
+
+def _records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows of a frame as JSON values, null where missing."""
+    columns = [[None if v != v else v for v in frame[name].tolist()] for name in frame.columns]
+    return (dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+@contextmanager
+def _faults(meter: Meter) -> Iterator[None]:
+    """Tell the client its own faults and hide ours."""
+    try:
+        yield
+    except Exception as error:
+        meter.failed(error)
+        if isinstance(error, RequestError):
+            raise _exception(400, "BAD_REQUEST", str(error)) from None
+        log = structlog.get_logger()
+        if isinstance(error, StorageError):
+            log.error("a request was not recorded, so it was not answered", reason=str(error))
+            raise _exception(503, "NOT_RECORDED", "it cannot be recorded now, try again later") from None
+        log.exception("a request failed")
+        raise _exception(500, INTERNAL, "the server failed, its log says why") from None
+
+
+def _exception(status: int, reason: str, text: str) -> Exception:
+    from seldon_core.flask_utils import SeldonMicroserviceException
+
+    error = SeldonMicroserviceException(text, status_code=status, reason=reason)
+    error.args = (text,)  # all that gRPC clients get to see
+    return error  # type: ignore[no-any-return]
+
+
+def _is_proto(message: Any) -> bool:
+    return hasattr(message, "DESCRIPTOR")
+
+
+def _json(message: Any) -> Any:
+    if not _is_proto(message):
+        return message
+    from google.protobuf.json_format import MessageToDict, SerializeToJsonError  # type: ignore[import-untyped]
+
+    try:
+        return MessageToDict(message)
+    except SerializeToJsonError:
+        raise RequestError("the message holds a number that is not finite") from None
+
+
+def _proto(content: Mapping[str, Any]) -> Any:
+    from google.protobuf.json_format import ParseDict
+    from seldon_core.proto.prediction_pb2 import SeldonMessage
+
+    return ParseDict(content, SeldonMessage())
+
+
+def _flush(recorder: Recorder) -> None:
+    try:
+        recorder.flush()
+    except StorageError as error:
+        structlog.get_logger().warning("predictions stay in the spool", reason=str(error), waiting=recorder.waiting)

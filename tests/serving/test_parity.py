@@ -1,0 +1,95 @@
+"""A model means the same in both environments, and a version that does not is never served."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+from components.core.settings import Settings
+from components.deployment.process import serving_python
+from tests.serving.conftest import publish
+
+LOAD = """
+import json, sys
+from pathlib import Path
+from components.core.errors import CicloError
+from components.core.settings import Settings
+from components.serving.messages import read_request
+from components.serving.model import answer, serve
+
+for line in sys.stdin:
+    version = json.loads(line)
+    try:
+        served = serve(Settings(home=Path(version["home"]), project="unit", version=1))
+        print(json.dumps(answer(served, read_request(version["message"]))))
+    except CicloError as error:
+        print(json.dumps(f"{type(error).__name__}: {error}"))
+"""
+MODELS = [
+    ("binary", "gradient_boosting"),
+    ("binary", "logistic_regression"),
+    ("multiclass", "random_forest"),
+    ("multiclass", "gradient_boosting"),
+    ("regression", "gradient_boosting"),
+    ("regression", "ridge"),
+]
+
+
+def overwrite(folder, name):
+    """Change one byte of a stored file."""
+    (path,) = folder.glob(f"store/projects/unit/versions/1/{name}")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """Every version, published here, with what the serving environment makes of it."""
+    folder = tmp_path_factory.mktemp("versions")
+    versions = {"-".join(m): publish(folder / "-".join(m), *m) for m in MODELS}
+    versions["spoiled-golden"] = publish(folder / "spoiled-golden", estimator="logistic_regression", spoil="golden")
+    for name in ("model.skops", "contract.json", "signature.json"):
+        versions[name] = publish(folder / name, estimator="logistic_regression")
+        overwrite(folder / name, name)
+    lines = [
+        json.dumps({"home": str(v.settings.home), "message": {"jsonData": {"rows": v.requests(200)}}})
+        for v in versions.values()
+    ]
+    python = str(serving_python(Settings()))
+    done = subprocess.run([python, "-c", LOAD], input="\n".join(lines), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return dict(zip(versions, zip(versions.values(), answers, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("name", ["-".join(m) for m in MODELS])
+def test_a_model_answers_as_where_it_was_trained(loaded, name):
+    published, answers = loaded[name]
+    expected = published.engine.predict(published.contract.parse(published.requests(200)))
+    assert len(answers) == 200
+    if published.contract.task == "regression":
+        np.testing.assert_allclose(*([a["prediction"] for a in x] for x in (answers, expected)), rtol=1e-9)
+        assert {a["probability"] for a in answers} == {None}
+    else:
+        assert [a["prediction"] for a in answers] == [a["prediction"] for a in expected]
+        np.testing.assert_allclose(*([a["probability"] for a in x] for x in (answers, expected)), rtol=0, atol=1e-9)
+        assert len({a["prediction"] for a in answers}) > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("spoiled-golden", "does not answer here as it did"),
+        ("model.skops", "'model.skops' is not the one that was published"),
+        ("contract.json", "'contract.json' is not the one that was published"),
+        ("signature.json", "sign"),
+    ],
+)
+def test_a_version_that_is_not_what_was_judged_is_not_loaded(loaded, name, reason):
+    _, answers = loaded[name]
+    assert isinstance(answers, str)
+    assert answers.startswith("IntegrityError")
+    assert reason in answers

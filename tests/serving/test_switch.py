@@ -1,0 +1,85 @@
+"""A new version goes live without a lost request; one that fails never does."""
+
+import threading
+import time
+from http.client import HTTPException
+
+import pytest
+
+from components.core.errors import DeploymentError, IntegrityError
+from components.deployment import deployer, process
+from components.deployment.endpoint import Endpoint
+from tests.serving.conftest import post, predictions, publish
+from tests.tables import project
+
+
+def read(home):
+    """The endpoint as a client of the laptop finds it."""
+    return Endpoint.read(home / "endpoints" / "unit.json")
+
+
+class Traffic(threading.Thread):
+    """Asks all the time, always at the address of the endpoint file."""
+
+    def __init__(self, published):
+        super().__init__()
+        self._published = published
+        self._stop_asking = threading.Event()
+        self.versions: list[int] = []
+        self.failures: list[str] = []
+
+    def run(self):
+        body = {"jsonData": {"rows": self._published.requests(2)}}
+        while not self._stop_asking.wait(0.01):
+            try:
+                status, answer = post(read(self._published.settings.home).url, body)
+                if status == 200:
+                    self.versions.append(answer["jsonData"]["version"])
+                else:
+                    self.failures.append(f"{status} {answer}")
+            except (OSError, HTTPException, ValueError) as error:
+                self.failures.append(repr(error))
+
+    def stop(self):
+        self._stop_asking.set()
+        self.join()
+
+
+def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
+    charter = project()
+    first = publish(tmp_path, estimator="logistic_regression")
+    second = publish(tmp_path, estimator="gradient_boosting")
+    third = publish(tmp_path, estimator="logistic_regression", spoil="golden")
+    fourth = publish(tmp_path, estimator="logistic_regression")
+    try:
+        one = deployer.deploy(charter, 1, first.verdict, first.settings)
+        assert deployer.endpoint("unit", first.settings) == one == read(tmp_path)
+        traffic = Traffic(first)
+        traffic.start()
+
+        two = deployer.deploy(charter, 2, second.verdict, second.settings)
+        assert deployer.endpoint("unit", first.settings) == two
+        assert not process.alive(one)
+
+        with pytest.raises(DeploymentError, match=r"version 3, ended while it started[\s\S]*does not answer here"):
+            deployer.deploy(charter, 3, third.verdict, third.settings)
+        (model,) = tmp_path.glob("store/projects/unit/versions/4/model.skops")
+        model.chmod(0o600)
+        model.write_bytes(model.read_bytes()[:-1])
+        with pytest.raises(IntegrityError):
+            deployer.deploy(charter, 4, fourth.verdict, fourth.settings)
+        assert deployer.endpoint("unit", first.settings) == two
+
+        after = len(traffic.versions)
+        while len(traffic.versions) < after + 5 and not traffic.failures:
+            time.sleep(0.05)
+        traffic.stop()
+        assert traffic.failures == []
+        assert traffic.versions == sorted(traffic.versions)
+        assert set(traffic.versions) == {1, 2}
+    finally:
+        deployer.stop("unit", first.settings)
+    assert deployer.endpoint("unit", first.settings) is None
+    assert read(tmp_path) is None
+    assert not process.alive(two)
+    assert len(predictions(first.settings)) == 2 * len(traffic.versions)

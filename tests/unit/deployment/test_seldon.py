@@ -1,0 +1,141 @@
+import json
+import re
+
+import pytest
+
+from components.core.errors import SettingsError
+from components.core.settings import Settings
+from components.deployment.seldon import DIGEST, deployment_name, seldon_deployment, service_url
+from tests.tables import project
+
+SETTINGS = Settings(namespace="models", serving_image="registry/serving@sha256:abc", _env_file=None)
+
+
+def built(version=3, settings=SETTINGS, **deployment):
+    return seldon_deployment(project(deployment=deployment), version, settings)
+
+
+def predictor(**options):
+    return built(**options)["spec"]["predictors"][0]
+
+
+def pod(**options):
+    return predictor(**options)["componentSpecs"][0]["spec"]
+
+
+def container(**options):
+    (found,) = pod(**options)["containers"]
+    return found
+
+
+def test_there_is_one_model_node_without_the_orchestrator():
+    found = built()
+    assert (found["apiVersion"], found["kind"]) == ("machinelearning.seldon.io/v1", "SeldonDeployment")
+    assert found["metadata"]["name"] == "unit"
+    assert found["metadata"]["namespace"] == "models"
+    (only,) = found["spec"]["predictors"]
+    assert only["annotations"]["seldon.io/no-engine"] == "true"  # ignored anywhere but on the predictor
+    assert only["graph"] == {"name": container()["name"], "type": "MODEL"}
+    assert "children" not in only["graph"]
+    assert "traffic" not in only
+    assert only["replicas"] >= 1
+
+
+def test_it_passes_pod_security_restricted():
+    security = pod()["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert isinstance(security["runAsUser"], int)
+    assert security["runAsUser"] > 0
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container()["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod())
+    assert {next(iter(set(v) - {"name"})) for v in pod()["volumes"]} <= {"emptyDir", "configMap"}
+    assert pod()["automountServiceAccountToken"] is False
+
+
+def test_a_read_only_root_has_room_for_what_is_written():
+    mounts = {m["mountPath"]: m["name"] for m in container()["volumeMounts"]}
+    volumes = {v["name"]: v for v in pod()["volumes"]}
+    environment = {e["name"]: e["value"] for e in container()["env"]}
+    for path in ("/tmp", environment["CICLO_HOME"]):
+        assert "emptyDir" in volumes[mounts[path]]
+    assert set(mounts.values()) == set(volumes)
+
+
+def test_probes_ask_the_model():
+    for name in ("startupProbe", "readinessProbe"):
+        assert container()[name]["httpGet"] == {"path": "/health/status", "port": "http"}
+    assert container()["livenessProbe"]["httpGet"]["port"] == "http"
+
+
+def test_it_leaves_in_time():
+    command = container()["lifecycle"]["preStop"]["exec"]["command"]
+    assert command[0] == "/bin/sleep"
+    assert 0 < int(command[1]) < pod()["terminationGracePeriodSeconds"]
+
+
+def test_the_environment_says_what_is_served_and_how():
+    environment = {e["name"]: e["value"] for e in container(version=12)["env"]}
+    assert (environment["CICLO_PROJECT"], environment["CICLO_VERSION"]) == ("unit", "12")
+    assert environment["GRPC_WORKERS"] == "0"
+    assert int(environment["GUNICORN_THREADS"]) > 1
+    assert environment["GUNICORN_KEEPALIVE"] == "100"
+    assert all(isinstance(value, str) for value in environment.values())
+    sources = [next(iter(s)) for s in container()["envFrom"]]
+    assert sources == ["configMapRef", "secretRef"]
+
+
+def test_the_operator_s_own_variables_are_never_set():
+    assert "PREDICTIVE_UNIT" not in json.dumps(built())
+
+
+def test_secrets_are_named_and_never_written():
+    settings = SETTINGS.model_copy(update={"s3_endpoint": "minio:9000", "predictions": "postgresql://u:hidden@db/p"})
+    text = json.dumps(built(settings=settings))
+    assert "hidden" not in text
+    assert "minio" not in text
+
+
+def test_replicas_and_resources_come_from_the_project():
+    found = predictor(replicas=3, resources={"cpu": "250m", "memory": "2Gi"})
+    assert found["replicas"] == 3
+    resources = container(resources={"cpu": "250m", "memory": "2Gi"})["resources"]
+    assert resources["requests"] == {"cpu": "250m", "memory": "2Gi"}
+    assert resources["limits"]["memory"] == "2Gi"
+
+
+def test_the_digest_tells_rollouts_apart():
+    digests = {
+        predictor(version=version, **deployment)["annotations"][DIGEST]
+        for version in (1, 2)
+        for deployment in ({}, {"replicas": 2}, {"resources": {"memory": "2Gi"}})
+    }
+    assert len(digests) == 6
+    assert all(re.fullmatch("[0-9a-f]{64}", d) for d in digests)
+    assert predictor() == predictor()
+
+
+def test_names_stay_within_the_limits_of_kubernetes():
+    longest = "a" * 40
+    for name in (deployment_name(longest), service_url(longest, "models").removeprefix("http://").split(".")[0]):
+        assert len(name) <= 63
+    assert len(container()["name"]) <= 48
+    assert service_url("unit", "models") == "http://unit-main.models.svc.cluster.local:9000"
+    for value in [*built()["metadata"]["labels"].values(), *predictor()["labels"].values()]:
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?", value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "deployment", "problem"),
+    [
+        pytest.param(SETTINGS.model_copy(update={"serving_image": ""}), {}, "no image", id="no-image"),
+        pytest.param(SETTINGS, {"strategy": "canary"}, "one step", id="canary"),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused(settings, deployment, problem):
+    with pytest.raises(SettingsError, match=problem):
+        built(settings=settings, **deployment)
