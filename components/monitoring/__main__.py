@@ -1,0 +1,56 @@
+"""The entry of the CronJob: ``python -m components.monitoring PROJECT_FILE [--now TIME] [--dry-run]``.
+
+Ends with 0 whatever was decided, and with 1 if nothing could be.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from components.core.errors import CicloError
+from components.core.logs import configure
+from components.core.project import Project
+from components.core.settings import settings
+from components.monitoring.submission import KfpSubmitter
+from components.monitoring.tick import tick
+from components.storage.objects import open_store
+from components.storage.predictions import PredictionStore
+from components.storage.registry import open_registry
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one tick and print its decision."""
+    parser = argparse.ArgumentParser(prog="python -m components.monitoring", description="Watch the served model once.")
+    parser.add_argument("project", help="project file")
+    parser.add_argument("--now", type=_time, help="time of the tick, ISO; without a zone it is UTC")
+    parser.add_argument("--dry-run", action="store_true", help="decide, but write, tell and submit nothing")
+    options = parser.parse_args(arguments)
+    configure()
+    try:
+        project, here = Project.from_yaml(options.project), settings()
+        decision = tick(
+            project,
+            registry=open_registry(project.name, here),
+            predictions=PredictionStore(here.predictions_uri),
+            store=open_store(here.store_uri, here),
+            clock=lambda: options.now or datetime.now(UTC),
+            submit=KfpSubmitter.from_environment(project),
+            dry_run=options.dry_run,
+        )
+    except CicloError as error:
+        structlog.get_logger().error("monitoring failed", error=type(error).__name__, summary=str(error))
+        return 1
+    sys.stdout.write(decision.model_dump_json() + "\n")
+    return 0
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""One tick: look, decide, write down, tell, and submit at most one run. All reading and writing is done here.
+
+The order makes every crash harmless. A run is claimed before anything is said of it; people are told before the
+decision is filed, so that a crash repeats an alert and never swallows one; the run is submitted last, and a claim
+without a run is taken up by a later tick.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from components.core.errors import NotFoundError
+from components.core.project import Monitoring, Project
+from components.core.settings import settings
+from components.monitoring.claims import CHAMPION, claim_run, close_claims, start_run
+from components.monitoring.decision import decide
+from components.monitoring.decision import replay as replay_evidence
+from components.monitoring.log import DecisionLog
+from components.monitoring.observation import Observer, window_of
+from components.monitoring.pages import tick_report
+from components.monitoring.records import Decision
+from components.monitoring.submission import Submitter
+from components.notification.alerts import send_alert
+from components.storage.objects import ObjectStore
+from components.storage.predictions import PredictionStore
+from components.storage.registry import Alias, Registry
+
+TOLD = frozenset({"page", "recommend", "blocked", "escalate_development", "escalate_design"})
+
+
+def tick(
+    project: Project,
+    *,
+    registry: Registry,
+    predictions: PredictionStore,
+    store: ObjectStore,
+    clock: Callable[[], datetime],
+    submit: Submitter | None = None,
+    dry_run: bool = False,
+) -> Decision:
+    """Run one tick.
+
+    Args:
+        project: The project; its policy holds, not the one the champion was trained under.
+        registry: Knows the champion.
+        predictions: What it answered.
+        store: Where decisions and claims are kept.
+        clock: The time, with its zone.
+        submit: Runs the pipeline; without one a retraining is only recommended.
+        dry_run: Look and decide, but write, tell and submit nothing.
+
+    Returns:
+        The decision.
+
+    Raises:
+        CicloError: If something that is needed cannot be reached; nothing is half done then.
+    """
+    now, log, policy = clock(), DecisionLog(store, project.name), project.monitoring
+    history = log.history(now, policy)
+    if submit is not None and not dry_run:
+        close_claims(log, history, registry, submit, now)
+        history = log.history(now, policy)
+    champion = registry.alias(CHAMPION)
+    if champion is None:
+        decision, page = _without_champion(now, policy), None
+    else:
+        with _observed(project, champion, registry, predictions) as observer:
+            evidence = observer.evidence(*window_of(now, policy))
+        decision = decide(evidence, history, now, policy)
+        page = partial(tick_report, project.name, evidence=evidence, profile=observer.profile)
+    if decision.action == "retrain" and (submit is None or dry_run):
+        decision = decision.model_copy(update={"action": "recommend"})
+    if dry_run:
+        return decision
+    claim = None
+    if decision.action == "retrain" and champion is not None:
+        claim = claim_run(log, project, champion, decision, history)
+        if claim is None:
+            reason = f"{decision.reason.rstrip('.')}, but another tick was first to claim the run."
+            decision = decision.model_copy(update={"action": "blocked", "reason": reason, "retrain_end": None})
+    changed = not history.decisions or history.decisions[-1].state != decision.state
+    _tell(project, decision, changed)
+    log.append(decision, page(decision=decision).html() if page and changed and decision.action != "ok" else "")
+    if claim is not None and submit is not None:
+        start_run(log, claim, submit, now)
+    return decision
+
+
+def replay(
+    project: Project,
+    *,
+    registry: Registry,
+    predictions: PredictionStore,
+    start: datetime,
+    end: datetime,
+    policy: Monitoring | None = None,
+) -> list[Decision]:
+    """Say what a policy would have decided about past windows, judged against today's champion.
+
+    Args:
+        project: The project.
+        registry: Knows the champion.
+        predictions: What was answered, by any version.
+        start: Start of the first window.
+        end: End of the last window, at most.
+        policy: The policy to try; that of the project by default.
+
+    Raises:
+        NotFoundError: If there is no champion.
+    """
+    policy = policy or project.monitoring
+    champion = registry.alias(CHAMPION)
+    if champion is None:
+        raise NotFoundError(f"{project.name} has no champion to replay", hint="Train and publish a version first.")
+    length = timedelta(days=policy.window_days)
+    tried = project.model_copy(update={"monitoring": policy})
+    with _observed(tried, champion, registry, predictions) as observer:
+        count = max(0, (end - start) // length)
+        windows = [(start + length * i, start + length * (i + 1)) for i in range(count)]
+        return replay_evidence([observer.evidence(a, b, any_version=True) for a, b in windows], policy)
+
+
+@contextmanager
+def _observed(
+    project: Project, champion: Alias, registry: Registry, predictions: PredictionStore
+) -> Iterator[Observer]:
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = registry.fetch(champion.version, Path(folder))
+        observer = Observer(
+            project=project.name,
+            champion=champion,
+            profile=bundle.profile,
+            contract=bundle.contract,
+            verdict=bundle.verdict,
+            predictions=predictions,
+            policy=project.monitoring,
+            label_delay=timedelta(days=project.design.label_delay_days),
+        )
+        yield observer
+
+
+def _without_champion(now: datetime, policy: Monitoring) -> Decision:
+    start, end = window_of(now, policy)
+    reason = "There is no champion yet, so there is nothing to watch."
+    return Decision(action="ok", reason=reason, champion=0, window_start=start, window_end=end, time=now)
+
+
+def _tell(project: Project, decision: Decision, changed: bool) -> None:
+    structlog.get_logger().info("decision", project=project.name, action=decision.action, reason=decision.reason)
+    if changed and decision.action in TOLD:
+        title = f"{project.name}: {decision.action.replace('_', ' ')}"
+        send_alert(title, _body(project, decision), settings(), project)
+
+
+def _body(project: Project, decision: Decision) -> str:
+    contacts = project.design.escalation
+    contact = {"escalate_development": contacts.development, "escalate_design": contacts.design}.get(decision.action)
+    return decision.reason + (f"\nContact: {contact}" if contact else "")

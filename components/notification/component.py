@@ -1,0 +1,48 @@
+"""The KFP wrappers of notification: the exit handler, and the task that ends a run with nothing to deploy."""
+
+from kfp import dsl
+
+from components.core.images import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def notification(project: str, trigger: str, status: dsl.PipelineTaskFinalStatus) -> None:
+    """Tell people how the run ended.
+
+    Args:
+        project: The project as JSON.
+        trigger: Why the run was started.
+        status: The final status, filled in by KFP.
+    """
+    from components.core.logs import stage
+    from components.core.project import Project
+    from components.core.settings import settings
+    from components.notification.alerts import send_alert
+    from components.notification.message import end_of_run
+
+    with stage("notification") as log:
+        parsed = Project.from_json(project)
+        run, error = status.pipeline_job_resource_name, status.error_message or ""
+        news = end_of_run(parsed.name, status.state, trigger, run, error)
+        send_alert(news.title, news.body, settings(), parsed)
+        log.done(news.title)
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def stop(project: str, reason: str) -> str:
+    """Record that the run ends here because a gate decided so.
+
+    Args:
+        project: The project as JSON.
+        reason: The decision word of the gate.
+
+    Returns:
+        Output: The reason.
+    """
+    from components.core.logs import stage
+    from components.core.project import Project
+    from components.notification.message import end_of_branch
+
+    with stage("stop", reason) as log:
+        log.done(f"{Project.from_json(project).name}: {end_of_branch(reason)}")
+    return reason

@@ -1,0 +1,161 @@
+"""Drift: calibrated on clean streams, sure of real shifts, deaf to columns that do not matter."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import chi2_contingency, norm
+
+from components.core.profile import ColumnProfile, Profile
+from components.core.project import Monitoring
+from components.monitoring.drift import Drift, bin_window, compare, judge
+
+POLICY = Monitoring()
+TRAINING_ROWS = 5_000
+
+
+def numeric_profile(rng, columns, importance=None):
+    names = [f"x{i}" for i in range(columns)]
+    frame = pd.DataFrame(rng.normal(size=(TRAINING_ROWS, columns)), columns=names)
+    shares = importance or dict.fromkeys(names, 1 / columns)
+    scores = pd.Series(rng.normal(size=2_000))
+    profile = Profile(
+        rows=TRAINING_ROWS,
+        columns={name: ColumnProfile.of(frame[name]) for name in names},
+        target=ColumnProfile.of(pd.Series(["no", "yes"] * 50, dtype=object)),
+    )
+    return profile.with_model(shares, ColumnProfile.of(scores))
+
+
+def drawn(rng, column, rows, shift=0.0, windows=1):
+    """Counts of fresh normal rows in the bins of a profile: drawn from the exact probabilities of its bins."""
+    cuts = norm.cdf(np.array([-np.inf, *column.edges, np.inf]), loc=shift)
+    return np.pad(rng.multinomial(rows, np.diff(cuts), size=windows), ((0, 0), (0, 1)))
+
+
+def judged(rng, profile, rows, shifts=None, windows=1, prediction_shift=0.0, policy=POLICY):
+    columns = {n: drawn(rng, c, rows, (shifts or {}).get(n, 0.0), windows) for n, c in profile.columns.items()}
+    predictions = drawn(rng, profile.prediction, rows, prediction_shift, windows)
+    return [judge(profile, {n: c[i] for n, c in columns.items()}, predictions[i], policy) for i in range(windows)]
+
+
+def alarms(drift: Drift) -> bool:
+    return drift.inputs or drift.predictions
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(200, 5), (200, 50), (2_000, 20), (20_000, 5), (20_000, 50)])
+def test_a_clean_stream_alarms_in_at_most_one_percent_of_windows(rows, columns):
+    rng = np.random.default_rng(rows + columns)
+    profiles = [numeric_profile(rng, columns) for _ in range(4)]
+    drifts = [drift for profile in profiles for drift in judged(rng, profile, rows, windows=250)]
+    assert len(drifts) == 1_000
+    assert sum(alarms(drift) for drift in drifts) <= 10
+
+
+def test_even_a_single_important_column_and_no_least_effect_keep_the_false_alarm_rate():
+    rng = np.random.default_rng(3)
+    policy = Monitoring(minimum_effect=1e-9, drifted_importance=1e-9)
+    profiles = [numeric_profile(rng, 10) for _ in range(20)]
+    drifts = [drift for profile in profiles for drift in judged(rng, profile, 500, windows=50, policy=policy)]
+    assert sum(alarms(drift) for drift in drifts) <= 20  # of 1,000 at a rate of 1 %, with room for chance
+
+
+def test_half_a_standard_deviation_in_an_important_column_is_found():
+    rng = np.random.default_rng(1)
+    weights = {f"x{i}": 0.4 if i == 0 else 0.6 / 19 for i in range(20)}
+    profiles = [numeric_profile(rng, 20, weights) for _ in range(5)]
+    drifts = [drift for profile in profiles for drift in judged(rng, profile, 2_000, {"x0": 0.5}, windows=40)]
+    assert sum(drift.inputs and drift.names == ["x0"] for drift in drifts) >= 190  # of 200
+
+
+def test_an_unimportant_column_alone_does_not_alarm():
+    rng = np.random.default_rng(2)
+    weights = {f"x{i}": 0.05 if i == 0 else 0.95 / 9 for i in range(10)}
+    drift = judged(rng, numeric_profile(rng, 10, weights), 20_000, {"x0": 3.0})[0]
+    assert drift.names == ["x0"]
+    assert drift.importance == pytest.approx(0.05)
+    assert not alarms(drift)
+
+
+def test_drift_counts_even_where_the_profile_knows_no_importance():
+    rng = np.random.default_rng(5)
+    profile = numeric_profile(rng, 2)
+    columns = {name: c.model_copy(update={"importance": 0.0}) for name, c in profile.columns.items()}
+    assert judged(rng, profile.model_copy(update={"columns": columns}), 2_000, {"x0": 1.0})[0].inputs
+
+
+def test_the_predictions_alone_can_alarm():
+    rng = np.random.default_rng(4)
+    profile = numeric_profile(rng, 3)
+    drift = judged(rng, profile, 2_000, prediction_shift=0.6)[0]
+    assert drift.predictions
+    assert not drift.inputs
+    counts = {name: np.array(c.counts) for name, c in profile.columns.items()}
+    assert judge(profile, counts, None, POLICY).prediction is None
+
+
+def test_known_answers_agree_with_scipy():
+    reference, window = np.array([[400, 300, 200, 100]]), np.array([[100, 150, 150, 100]])
+    effect, p_value = compare(reference, window)
+    table = np.vstack([reference[0], window[0]])
+    assert p_value[0] == pytest.approx(chi2_contingency(table, lambda_="log-likelihood", correction=False).pvalue)
+    chance = 3 / 8 * (1 / 1000 + 1 / 500) / np.log(2)
+    assert effect[0] == pytest.approx(np.sqrt(jensenshannon(*table, base=2) ** 2 - chance))
+
+
+def test_the_effect_of_small_clean_windows_is_not_inflated():
+    """The plain distance of 200 clean rows in 50 bins is above the least effect of 0.1; the corrected one is not."""
+    rng = np.random.default_rng(6)
+    shares = np.full(50, 1 / 50)
+    reference = rng.multinomial(5_000, shares, size=200)
+    window = rng.multinomial(300, shares, size=200)
+    plain = [jensenshannon(a, b, base=2) for a, b in zip(reference, window, strict=True)]
+    effect, _ = compare(reference, window)
+    assert np.mean(plain) > 0.1
+    assert np.mean(effect) < 0.07
+
+
+@pytest.mark.parametrize(
+    ("reference", "window", "expected"),
+    [
+        ([[0, 0, 0]], [[5, 5, 0]], (0.0, 1.0)),
+        ([[50, 50, 0]], [[0, 0, 0]], (0.0, 1.0)),
+        ([[100, 0, 0]], [[40, 0, 0]], (0.0, 1.0)),
+        ([[3, 3, 3]], [[2, 2, 2]], (0.0, 1.0)),
+        ([[1000, 0, 0]], [[0, 1000, 0]], (1.0, 0.0)),
+        ([[1000, 0, 0]], [[0, 0, 500]], (1.0, 0.0)),
+    ],
+    ids=["no reference", "empty window", "constant", "all sparse", "moved to another bin", "all missing"],
+)
+def test_the_edges_of_the_comparison(reference, window, expected):
+    effect, p_value = compare(np.array(reference), np.array(window))
+    assert (effect[0], p_value[0]) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_order_of_the_samples_and_columns_does_not_matter():
+    rng = np.random.default_rng(7)
+    a, b = rng.integers(0, 60, (6, 9)), rng.integers(0, 60, (6, 9))
+    np.testing.assert_allclose(compare(a, b), compare(b, a))
+    np.testing.assert_allclose(np.array(compare(a, b))[:, ::-1], compare(a[::-1], b[::-1]))
+
+
+def test_real_rows_take_the_same_path_with_categories_and_missing_values():
+    rng = np.random.default_rng(8)
+
+    def rows(n, shares):
+        return pd.DataFrame(
+            {
+                "place": pd.Series(rng.choice(["a", "b", None], n, p=shares), dtype=object),
+                "size": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
+            }
+        )
+
+    training = rows(4_000, [0.6, 0.3, 0.1])
+    profile = Profile(
+        rows=4_000,
+        columns={name: ColumnProfile.of(training[name]) for name in training},
+        target=ColumnProfile.of(training["size"]),
+    ).with_model({"place": 1.0, "size": 1.0}, ColumnProfile.of(training["size"]))
+    same = judge(profile, bin_window(profile, rows(1_000, [0.6, 0.3, 0.1])), None, POLICY)
+    moved = judge(profile, bin_window(profile, rows(1_000, [0.3, 0.6, 0.1])), None, POLICY)
+    assert (same.names, moved.names) == ([], ["place"])

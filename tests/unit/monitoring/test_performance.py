@@ -1,0 +1,112 @@
+"""Realised performance: doubt is in favour of the model, and labels come in any shape."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from components.core.contract import Contract, ContractColumn
+from components.core.metrics import METRICS
+from components.core.project import Monitoring
+from components.monitoring.performance import encoded, realised
+
+POLICY = Monitoring()
+
+
+def contract(task, target_type, classes=()):
+    column = ContractColumn(name="x", type="number")
+    return Contract(task=task, target="y", target_type=target_type, classes=classes, columns=(column,))
+
+
+BINARY = contract("binary", "boolean", ("false", "true"))
+MULTI = contract("multiclass", "category", ("a", "b", "c"))
+REGRESSION = contract("regression", "number")
+
+
+def binary_window(rows, strength, seed=0):
+    """Scores whose AUC is about ``norm.cdf(strength / sqrt(2))``."""
+    rng = np.random.default_rng(seed)
+    y = rng.random(rows) < 0.4
+    score = 1 / (1 + np.exp(-(rng.normal(size=rows) + strength * y)))
+    said = np.where(score > 0.5, "true", "false")
+    return pd.DataFrame({"prediction": said, "probability": score, "label": [str(v) for v in y]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "strength", "degraded"),
+    [(2_000, 1.2, False), (2_000, 0.3, True), (60, 0.9, False), (2_000, 1.0, False)],
+    ids=["as published", "much worse", "worse but few", "a little worse"],
+)
+def test_only_a_certain_and_large_loss_counts(rows, strength, degraded):
+    found = realised(binary_window(rows, strength), BINARY, METRICS["roc_auc_score"], 0.80, POLICY)
+    assert found.degraded is degraded
+    assert found.rows == rows
+    assert found.score.low < found.score.point < found.score.high
+
+
+def test_a_model_as_good_as_published_is_never_called_worse():
+    reference = 0.8023  # the AUC of scores that lie 1.2 standard deviations apart
+    windows = [binary_window(300, 1.2, seed) for seed in range(40)]
+    assert not any(realised(w, BINARY, METRICS["roc_auc_score"], reference, POLICY).degraded for w in windows)
+
+
+@pytest.mark.parametrize(("noise", "degraded"), [(1.0, False), (1.03, False), (1.5, True), (0.5, False)])
+def test_a_metric_to_minimise_is_read_the_other_way(noise, degraded):
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=3_000)
+    window = pd.DataFrame(
+        {"prediction": truth + noise * rng.normal(size=3_000), "probability": math.nan, "label": truth}
+    )
+    found = realised(window, REGRESSION, METRICS["root_mean_squared_error"], 1.0, POLICY)
+    assert found.degraded is degraded
+
+
+@pytest.mark.parametrize(("right", "degraded"), [(0.9, False), (0.5, True)])
+def test_many_classes_are_judged_by_their_labels(right, degraded):
+    rng = np.random.default_rng(2)
+    truth = rng.choice(["a", "b", "c"], 1_000)
+    said = np.where(rng.random(1_000) < right, truth, "a")
+    window = pd.DataFrame({"prediction": said, "probability": 0.9, "label": truth})
+    assert realised(window, MULTI, METRICS["balanced_accuracy_score"], 0.9, POLICY).degraded is degraded
+
+
+def unjudged(window, which, metric, reference=0.8):
+    found = realised(window, which, METRICS[metric], reference, POLICY)
+    assert found.score is None
+    assert not found.degraded
+    return found.reason
+
+
+def test_what_cannot_be_told_is_not_called_worse():
+    window = binary_window(500, 1.0)
+    assert "49 labelled rows are too few" in unjudged(window.head(49), BINARY, "roc_auc_score")
+    one_class = window.assign(label="true")
+    assert "two classes" in unjudged(one_class, BINARY, "roc_auc_score")
+    assert "not known" in unjudged(window, BINARY, "roc_auc_score", math.nan)
+    many = pd.DataFrame({"prediction": ["a", "b"] * 100, "probability": 0.9, "label": ["a", "b"] * 100})
+    assert "probability of every class" in unjudged(many, MULTI, "log_loss")
+    assert "0 labelled rows" in unjudged(window.assign(label=math.nan), BINARY, "roc_auc_score")
+
+
+@pytest.mark.parametrize(
+    ("which", "labels", "codes"),
+    [
+        (BINARY, ["true", True, 1, 1.0, "1", "False", 0.0], [1, 1, 1, 1, 1, 0, 0]),
+        (BINARY, [None, math.nan, "maybe"], [None, None, None]),
+        (contract("binary", "integer", ("0", "1")), [1, 1.0, "1", 0, 2, None], [1, 1, 1, 0, None, None]),
+        (contract("binary", "number", ("0.0", "1.0")), [1.0, 0.0, "1.0"], [1, 0, 1]),
+        (MULTI, ["a", "c", "d", None], [0, 2, None, None]),
+        (REGRESSION, ["1.5", 2, None, "much"], [1.5, 2, None, None]),
+    ],
+    ids=["boolean", "no boolean", "integer", "number", "text", "value"],
+)  # fmt: skip
+def test_labels_are_read_in_any_shape(which, labels, codes):
+    expected = [math.nan if c is None else float(c) for c in codes]
+    np.testing.assert_array_equal(encoded(pd.Series(labels, dtype=object), which), expected)
+
+
+def test_the_same_window_gives_the_same_interval():
+    window = binary_window(400, 1.0)
+    first, second = (realised(window, BINARY, METRICS["roc_auc_score"], 0.8, POLICY) for _ in range(2))
+    assert first == second

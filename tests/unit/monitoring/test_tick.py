@@ -1,0 +1,447 @@
+"""Whole ticks on real parts: what is decided, written, told and submitted; what crashes leave behind."""
+
+import math
+import threading
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+import pytest
+
+from components.core.errors import SubmissionError
+from components.monitoring.claims import RUN_LIMIT, claim_run, close_claims, ended, start_run
+from components.monitoring.decision import Evidence, decide
+from components.monitoring.drift import Drift
+from components.monitoring.log import HOLD
+from components.monitoring.observation import window_of
+from components.monitoring.records import Acknowledgement, Claim, Outcome
+from components.monitoring.tick import replay
+from components.storage.registry import Alias
+from tests.unit.monitoring.conftest import NOW
+
+WEEK = timedelta(days=7)
+
+
+class Killed(BaseException):
+    """The process dies here: nothing can catch it."""
+
+
+def test_a_clean_window_is_ok_and_written_down(make_world):
+    world = make_world()
+    world.serve(NOW, labels=True)
+    decision = world.tick()
+    assert (decision.action, decision.alarm, decision.champion) == ("ok", False, 1)
+    assert decision.evidence["rows"] == 400
+    assert "roc_auc_score" in decision.reason
+    assert world.history().decisions == (decision,)
+    assert world.backend.count == 0
+
+
+def test_too_little_data_is_noted_and_decides_nothing(make_world):
+    world = make_world()
+    world.serve(NOW, rows=199, shift=5)
+    decision = world.tick()
+    assert (decision.action, decision.alarm) == ("ok", None)
+    assert "199 rows, 200 are needed" in decision.reason
+
+
+def test_drift_is_watched_then_retrained_on_rows_whose_labels_are_known(make_world):
+    world = make_world()
+    world.project = world.project.model_copy(
+        update={"design": world.project.design.model_copy(update={"label_delay_days": 3})}
+    )
+    world.serve(NOW, shift=1)
+    first = world.tick()
+    assert (first.action, first.cause) == ("watch", "input drift and prediction drift")
+    assert world.tick(NOW + timedelta(minutes=20)).action == "watch"
+    world.serve(NOW + WEEK, shift=1)
+    second = world.tick(NOW + WEEK)
+    assert second.action == "retrain"
+    assert second.retrain_end == NOW + WEEK - timedelta(days=3)
+    assert "'amount'" in second.reason
+    assert "in 2 of the last 3 windows" in second.reason
+    (claim,) = world.history().claims
+    assert world.backend.runs == {claim.run_name: [claim.run_id]}
+
+
+def test_only_what_the_champion_answered_is_judged(eager):
+    eager.serve(NOW, version=1)
+    eager.serve(NOW, shift=3, version=2)
+    assert eager.tick().action == "ok"
+
+
+def test_performance_alone_can_alarm(eager):
+    eager.serve(NOW, rows=800, labels=True)
+    assert eager.tick().action == "ok"
+    eager.model = Reversed(eager.model)
+    eager.serve(NOW + WEEK, rows=800, labels=True)
+    decision = eager.tick(NOW + WEEK)
+    assert decision.action == "retrain"
+    assert "performance" in decision.cause
+    assert decision.evidence["score"] < 0.2
+
+
+class Reversed:
+    """Says the opposite: inputs as ever, worthless answers, the same spread of scores."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def predict_proba(self, frame):
+        return self._model.predict_proba(frame)[:, ::-1]
+
+
+def test_labels_that_come_late_are_judged_late(make_world):
+    world = make_world(persistence={"alarms": 1, "windows": 1})
+    delayed = world.project.design.model_copy(update={"label_delay_days": 14})
+    world.project = world.project.model_copy(update={"design": delayed})
+    world.serve(NOW)
+    world.serve(NOW - 2 * WEEK, rows=300, labels=True)
+    decision = world.tick()
+    assert decision.evidence["labelled_rows"] == 300
+    assert decision.action == "ok"
+
+
+def test_without_a_submitter_a_retraining_is_only_recommended(eager):
+    eager.serve(NOW, shift=1)
+    decision = eager.tick(submit=None)
+    assert decision.action == "recommend"
+    assert decision.retrain_end == NOW
+    assert eager.history().claims == ()
+
+
+def test_a_dry_run_leaves_no_trace(eager):
+    eager.serve(NOW, shift=1)
+    before = list(eager.store.list(""))
+    assert eager.tick(dry_run=True).action == "recommend"
+    assert list(eager.store.list("")) == before
+    assert eager.backend.count == 0
+
+
+def test_without_a_champion_there_is_nothing_to_watch(eager):
+    eager.project = eager.project.model_copy(update={"name": "other"})
+    eager.registry = type(eager.registry)(eager.store, "other", eager.registry._trust)
+    assert eager.tick().action == "ok"
+
+
+def test_the_same_tick_decides_the_same(eager):
+    eager.serve(NOW, shift=1, labels=True)
+    first, second = eager.tick(dry_run=True), eager.tick(dry_run=True)
+    assert first == second
+
+
+# What a run led to, seen by later ticks.
+
+
+LATE = RUN_LIMIT + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("run", "state", "replaced", "later", "expected"),
+    [
+        ("r", "running", False, WEEK / 50, None),
+        ("r", "running", True, WEEK / 50, None),
+        ("r", "running", False, LATE, "failed"),
+        ("r", "succeeded", False, WEEK / 50, "refused"),
+        ("r", "succeeded", True, WEEK / 50, "promoted"),
+        ("r", "failed", False, WEEK / 50, "failed"),
+        ("r", "failed", True, WEEK / 50, "promoted"),
+        ("r", "unknown", False, WEEK / 50, None),
+        ("r", "unknown", True, WEEK / 50, "promoted"),
+        ("r", "unknown", False, LATE, "failed"),
+        (None, "unknown", False, WEEK / 50, None),
+        (None, "unknown", False, LATE, "failed"),
+        (None, "unknown", True, WEEK / 50, "stopped"),
+    ],
+)
+def test_how_a_run_ended(run, state, replaced, later, expected):
+    claim = Claim(
+        key="k", run_name="n", champion=1, time=NOW, holder="h", held_until=NOW, retrain_end=NOW, trigger="t",
+        run_id=run,
+    )  # fmt: skip
+    champion = Alias(1 + replaced, "d", 1, "n", (NOW + timedelta(hours=1)).isoformat(), "by", "why")
+    outcome = ended(claim, run, state, champion, NOW + later)
+    assert (outcome and outcome.result) == expected
+    if expected == "promoted":
+        assert (outcome.version, outcome.time) == (2, NOW + timedelta(hours=1))
+
+
+def test_the_end_of_a_run_is_noticed_by_the_next_tick(eager, tmp_path):
+    eager.serve(NOW, shift=1)
+    eager.tick()
+    (claim,) = eager.history().claims
+    assert eager.tick(NOW + timedelta(hours=1)).reason.endswith("has not ended.")
+    eager.publish(tmp_path)
+    eager.backend.states[claim.run_id] = "succeeded"
+    eager.tick(NOW + timedelta(hours=2))
+    (outcome,) = eager.history().outcomes
+    assert (outcome.result, outcome.version, outcome.run_id) == ("promoted", 2, claim.run_id)
+
+
+def test_refusals_call_development_then_design_and_each_waits_for_a_person(make_world):
+    world = make_world(persistence={"alarms": 1, "windows": 1}, cool_down_days=0, budget={"runs": 50, "days": 100})
+    actions = []
+    for week in range(9):
+        now = NOW + week * WEEK
+        world.serve(now, shift=1)
+        actions.append(world.tick(now).action)
+        for claim in world.history().open_claims:
+            world.backend.states[claim.run_id] = "succeeded"
+        if week in (3, 7):
+            world.log.acknowledge(Acknowledgement(by="ada", note="mended the feed", time=now + timedelta(hours=1)))
+    assert actions == [
+        "retrain", "retrain", "escalate_development", "blocked",
+        "retrain", "retrain", "escalate_design", "blocked",
+        "retrain",
+    ]  # fmt: skip
+
+
+def test_retraining_that_does_not_help_calls_development(make_world, tmp_path):
+    world = make_world(persistence={"alarms": 1, "windows": 2}, cool_down_days=0)
+    world.serve(NOW, shift=1)
+    assert world.tick().action == "retrain"
+    (claim,) = world.history().claims
+    world.log.settle(Outcome(claim=claim.key, run_id="r", result="promoted", version=2, time=NOW))
+    world.publish(tmp_path)  # trained on the same rows: the profile has not changed
+    actions = []
+    for week in (1, 2):
+        world.serve(NOW + week * WEEK, shift=1, version=2)
+        actions.append(world.tick(NOW + week * WEEK).action)
+    assert actions == ["blocked", "escalate_development"]
+    assert "version 2 was promoted" in world.history().decisions[-1].reason
+
+
+# Never two runs, never none for ever.
+
+
+def together(action, times):
+    """Run an action in many threads at once, and give back what it raised."""
+    barrier, errors = threading.Barrier(times), []
+
+    def run():
+        barrier.wait()
+        try:
+            action()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def test_ticks_at_the_same_moment_make_one_run(eager):
+    eager.serve(NOW, rows=300, shift=1)
+    assert together(eager.tick, 4) == []
+    history = eager.history()
+    assert (eager.backend.count, len(history.claims), len(history.decisions)) == (1, 1, 4)
+    assert sorted(d.action for d in history.decisions) == ["blocked"] * 3 + ["retrain"]
+
+
+def test_twenty_waves_of_sixteen_triggers_make_one_run(eager):
+    champion = eager.registry.alias("champion")
+    won = []
+
+    def trigger(now):
+        history = eager.log.history(now, eager.project.monitoring)
+        close_claims(eager.log, history, eager.registry, eager.backend, now)
+        start, end = window_of(now, eager.project.monitoring)
+        drift = Drift(columns=(), prediction=None, importance=1.0, inputs=True)
+        evidence = Evidence(1, NOW - 9 * WEEK, start, end, 1_000, end, end, drift=drift)
+        decision = decide(evidence, history, now, eager.project.monitoring)
+        if decision.action == "retrain":
+            claim = claim_run(eager.log, eager.project, champion, decision, history)
+            if claim is not None:
+                won.append(claim)
+                start_run(eager.log, claim, eager.backend, now)
+
+    for wave in range(20):
+        now = NOW + timedelta(minutes=7 * wave)  # over two full hours, so that the window moves as well
+        assert together(partial(trigger, now), 16) == []
+    assert (eager.backend.count, len(won), len(eager.history().claims)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_tick_that_is_killed_around_the_submission_leads_to_exactly_one_run(eager, where):
+    eager.serve(NOW, shift=1)
+    eager.backend.fault = (where, Killed())
+    with pytest.raises(Killed):
+        eager.tick()
+    assert eager.history().claims[0].run_id is None
+    eager.backend.fault = None
+
+    assert eager.tick(NOW + HOLD / 2).action == "blocked"
+    assert eager.backend.count == (where == "after")  # the claim is still held: nobody interferes
+    for hours in (1, 2, 3):
+        assert eager.tick(NOW + timedelta(hours=hours)).action == "blocked"
+    (claim,) = eager.history().claims
+    assert eager.backend.count == 1
+    assert eager.backend.find(claim.run_name) == claim.run_id
+
+
+def test_a_tick_that_is_killed_before_its_decision_is_filed_leads_to_exactly_one_run(eager, monkeypatch):
+    eager.serve(NOW, shift=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("components.monitoring.tick.send_alert", _die)
+        patch.setattr("components.monitoring.tick.TOLD", {"retrain"})
+        with pytest.raises(Killed):
+            eager.tick()
+    assert (len(eager.history().claims), eager.backend.count) == (1, 0)
+    eager.tick(NOW + HOLD)
+    assert eager.backend.count == 1
+
+
+def _die(*_):
+    raise Killed
+
+
+def test_a_submission_that_fails_is_repeated_by_the_next_tick_at_once(eager):
+    eager.serve(NOW, shift=1)
+    eager.backend.fault = ("before", SubmissionError("nobody answers"))
+    with pytest.raises(SubmissionError):
+        eager.tick()
+    with pytest.raises(SubmissionError):
+        eager.tick(NOW + timedelta(minutes=1))
+    eager.backend.fault = None
+    eager.tick(NOW + timedelta(minutes=2))
+    assert eager.backend.count == 1
+    assert eager.history().claims[0].run_id is not None
+
+
+def test_many_that_take_over_a_dead_claim_make_one_run(eager):
+    eager.serve(NOW, shift=1)
+    eager.backend.fault = ("before", Killed())
+    with pytest.raises(Killed):
+        eager.tick()
+    eager.backend.fault = None
+    later = NOW + timedelta(hours=1)
+    assert together(partial(eager.tick, later), 4) == []
+    assert eager.backend.count == 1
+
+
+def test_a_dead_claim_on_a_champion_that_was_replaced_meanwhile_is_dropped(eager, tmp_path):
+    eager.serve(NOW, shift=1)
+    eager.backend.fault = ("before", Killed())
+    with pytest.raises(Killed):
+        eager.tick()
+    eager.backend.fault = None
+    eager.publish(tmp_path)
+    eager.tick(NOW + timedelta(hours=1))
+    assert eager.backend.count == 0
+    assert [o.result for o in eager.history().outcomes] == ["stopped"]
+
+
+# What went wrong elsewhere: each is noticed by the first tick, a person is called, and nothing is retrained.
+
+
+def null_amount(frame):
+    return frame.assign(amount=np.nan)
+
+
+def text_amount(frame):
+    return frame.assign(amount=[math.nan] * len(frame))
+
+
+def unknown_cities(frame):
+    return frame.assign(city=np.where(np.arange(len(frame)) % 10 == 0, frame["city"], "Region 7").astype(object))
+
+
+def cents(frame):
+    return frame.assign(amount=frame["amount"] * 100)
+
+
+def thousands(frame):
+    return frame.assign(amount=frame["amount"] / 1_000)
+
+
+def paged(world, words):
+    decision = world.tick()
+    assert decision.action == "page"
+    for word in words:
+        assert word in decision.reason
+    assert world.backend.count == 0
+    assert world.history().claims == ()
+    (key,) = [k for k in world.store.list("projects/loans/monitoring/reports/") if "-page-" in k]
+    assert words[0] in world.store.get(key).data.decode()
+
+
+def test_incident_a_column_retyped_upstream_is_cast_to_null(eager):
+    eager.serve(NOW, spoil=null_amount)
+    paged(eager, ["amount", "missing in 100%"])
+
+
+def test_incident_most_values_of_a_column_turn_null(eager):
+    eager.serve(NOW, spoil=lambda f: f.assign(age=f["age"].where(np.arange(len(f)) % 100 < 15)))
+    paged(eager, ["age", "missing in 85%"])
+
+
+def test_incident_a_category_list_outgrows_the_model(eager):
+    eager.serve(NOW, spoil=unknown_cities)
+    paged(eager, ["city", "unknown to the model in 90%"])
+
+
+@pytest.mark.parametrize("spoil", [cents, thousands], ids=["a hundredfold", "a thousandth"])
+def test_incident_a_column_changes_its_unit(eager, spoil):
+    eager.serve(NOW, spoil=spoil)
+    paged(eager, ["amount", "far outside", "100%"])
+
+
+def test_incident_the_feed_is_empty(eager):
+    eager.serve(NOW)
+    assert eager.tick().action == "ok"
+    assert eager.tick(NOW + WEEK + timedelta(hours=1)).action == "ok"  # nothing for a week: too little data
+    decision = eager.tick(NOW + 2 * WEEK + timedelta(hours=1))
+    assert decision.action == "page"
+    assert "empty" in decision.reason
+    assert eager.backend.count == 0
+
+
+def test_a_shift_in_the_world_is_no_broken_data(eager):
+    eager.serve(NOW, shift=2)
+    assert eager.tick().action == "retrain"
+
+
+# Telling people.
+
+
+def test_people_are_told_once_for_each_change(eager, monkeypatch):
+    told = []
+    monkeypatch.setattr("components.monitoring.tick.send_alert", lambda title, body, *_: told.append((title, body)))
+    eager.serve(NOW, spoil=null_amount)
+    for minutes in (0, 10, 20):
+        eager.tick(NOW + timedelta(minutes=minutes))
+    eager.serve(NOW + WEEK)
+    eager.tick(NOW + WEEK)
+    eager.serve(NOW + 2 * WEEK, spoil=null_amount)
+    eager.tick(NOW + 2 * WEEK)
+    assert [title for title, _ in told] == ["loans: page", "loans: page"]
+
+
+def test_an_escalation_names_its_contact(make_world, monkeypatch):
+    told = []
+    monkeypatch.setattr("components.monitoring.tick.send_alert", lambda title, body, *_: told.append(body))
+    world = make_world(persistence={"alarms": 1, "windows": 1}, cool_down_days=0, refusals=1)
+    world.serve(NOW, shift=1)
+    world.tick()
+    world.backend.states[world.history().claims[0].run_id] = "succeeded"
+    world.tick(NOW + timedelta(hours=1))
+    assert "dev@example.com" in told[-1]
+
+
+# Replay.
+
+
+def test_a_replay_says_what_a_policy_would_have_done_and_does_nothing(make_world):
+    world = make_world()
+    for week, shift in enumerate([0, 0, 1, 1, 1, 1]):
+        world.serve(NOW + (week + 1) * WEEK, shift=shift, version=week)
+    before = list(world.store.list(""))
+    known = {"registry": world.registry, "predictions": world.predictions, "start": NOW, "end": NOW + 6 * WEEK}
+    decisions = replay(world.project, **known)
+    assert [d.action for d in decisions] == ["ok", "ok", "watch", "retrain", "blocked", "retrain"]
+    deaf = world.project.monitoring.model_copy(update={"minimum_effect": 0.9})
+    assert {d.action for d in replay(world.project, policy=deaf, **known)} == {"ok"}
+    assert list(world.store.list("")) == before
