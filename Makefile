@@ -14,7 +14,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 COMPILE := pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 BIN := .venv/bin
-CODE := components pipelines tests benchmarks examples
+CODE := components pipelines tests examples
 
 ##@ Use
 .PHONY: help
@@ -54,13 +54,13 @@ compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml
 	$(BIN)/ciclo compile $(PROJECT) --image $(IMAGE) -o build/pipeline.yaml
 
 .PHONY: images
-images: ## build the two images with Docker
-	docker build --target pipeline -t $(IMAGE) .
-	docker build --target serving -t $(SERVING_IMAGE) .
+images: ## build the two images with Docker (BUILD_ARGS go to docker build)
+	docker build $(BUILD_ARGS) --target pipeline -t $(IMAGE) .
+	docker build $(BUILD_ARGS) --target serving -t $(SERVING_IMAGE) .
 
 .PHONY: test-images
 test-images: env ## run the training pipeline in the built image (needs a Docker engine and `make images`)
-	CICLO_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/images
+	CICLO_TEST_IMAGE=$(IMAGE) CICLO_TEST_SERVING_IMAGE=$(SERVING_IMAGE) $(BIN)/python -m pytest tests/images
 
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies anew and write requirements/*.txt with hashes

@@ -6,12 +6,14 @@ Names are those of scikit-learn: ``*_score`` is better when greater, ``*_error``
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from components.core.errors import ProjectError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Task = Literal["binary", "multiclass", "regression"]
 Array = np.ndarray[Any, Any]
@@ -127,7 +129,7 @@ def metric_named(name: str, task: Task) -> Metric:
     return METRICS[name]
 
 
-def predictions(needs: str, model: Any, X: pd.DataFrame, codes: list[int]) -> Array:  # noqa: N803
+def predictions(needs: str, model: Any, X: "pd.DataFrame", codes: list[int]) -> Array:  # noqa: N803
     """What a fitted model says, in the form a metric needs.
 
     Args:

@@ -4,6 +4,7 @@ Every value comes from the environment (prefix ``CICLO_``); the defaults are tho
 pipeline parameters.
 """
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -69,6 +70,25 @@ class Settings(BaseSettings):
     def predictions_uri(self) -> str:
         """The address of the prediction store."""
         return self.predictions or f"sqlite:///{(self.home / 'predictions.sqlite').resolve()}"
+
+    def environment(self) -> dict[str, str]:
+        """These settings as the variables another process reads them from, with absolute paths."""
+        values = {name: _as_text(getattr(self, name)) for name in Settings.model_fields}
+        return {f"CICLO_{name.upper()}": text for name, text in values.items() if text}
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return value.get_secret_value()
+        case Path():
+            return str(value.absolute())
+        case tuple():
+            return json.dumps([_as_text(v) for v in value]) if value else ""
+        case _:
+            return str(value)
 
 
 @lru_cache(maxsize=1)

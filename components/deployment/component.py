@@ -18,15 +18,16 @@ def deployment(project: str, version: str, verdict: dsl.Input[dsl.Artifact], end
         endpoint: Where it is served, as JSON.
         Output: The address, empty if nothing serves.
     """
-    from pathlib import Path
-
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.core.settings import settings
-    from components.core.verdict import Verdict
-    from components.deployment.deployer import deploy
 
     with stage("deployment") as log:
+        from pathlib import Path
+
+        from components.core.project import Project
+        from components.core.settings import settings
+        from components.core.verdict import Verdict
+        from components.deployment.deployer import deploy
+
         served = deploy(Project.from_json(project), int(version), Verdict.read(verdict.path), settings())
         served.write(Path(endpoint.path))
         endpoint.metadata.update({"url": served.url, "version": served.version})

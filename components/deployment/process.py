@@ -13,8 +13,6 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from pydantic import SecretStr
-
 from components.core.errors import DeploymentError
 from components.core.settings import Settings
 from components.deployment.endpoint import Endpoint
@@ -122,24 +120,10 @@ def environment(project: str, version: int, settings: Settings) -> dict[str, str
             "predictions": settings.predictions_uri,
             "project": project,
             "version": version,
+            "alerts": "",
         }
     )
-    values = {name: _as_text(getattr(served, name)) for name in Settings.model_fields if name != "alerts"}
-    return {f"CICLO_{name.upper()}": value for name, value in values.items() if value}
-
-
-def _as_text(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case SecretStr():
-            return value.get_secret_value()
-        case Path():
-            return str(value.absolute())
-        case tuple():
-            return json.dumps([_as_text(v) for v in value]) if value else ""
-        case _:
-            return str(value)
+    return served.environment()
 
 
 def _foreign(variables: Mapping[str, str]) -> dict[str, str]:

@@ -40,11 +40,12 @@ def evaluation(
         Output: promote or keep.
     """
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.core.settings import settings
-    from components.evaluation.gate import Outputs, evaluate
 
     with stage("evaluation") as log:
+        from components.core.project import Project
+        from components.core.settings import settings
+        from components.evaluation.gate import Outputs, evaluate
+
         result, comparison = evaluate(
             Project.from_json(project),
             settings(),

@@ -24,11 +24,12 @@ def feasibility(
         Output: ml or no_ml.
     """
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.core.tables import Dataset, file_digest
-    from components.feasibility.baselines import assess
 
     with stage("feasibility") as log:
+        from components.core.project import Project
+        from components.core.tables import Dataset, file_digest
+        from components.feasibility.baselines import assess
+
         rows = Dataset.open(dataset.path)
         result = assess(Project.from_json(project), rows, file_digest(dataset.path), baselines.path)
         result.write(verdict.path)

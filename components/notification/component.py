@@ -15,12 +15,13 @@ def notification(project: str, trigger: str, status: dsl.PipelineTaskFinalStatus
         status: The final status, filled in by KFP.
     """
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.core.settings import settings
-    from components.notification.alerts import send_alert
-    from components.notification.message import end_of_run
 
     with stage("notification") as log:
+        from components.core.project import Project
+        from components.core.settings import settings
+        from components.notification.alerts import send_alert
+        from components.notification.message import end_of_run
+
         parsed = Project.from_json(project)
         run, error = status.pipeline_job_resource_name, status.error_message or ""
         news = end_of_run(parsed.name, status.state, trigger, run, error)
@@ -40,9 +41,10 @@ def stop(project: str, reason: str) -> str:
         Output: The reason.
     """
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.notification.message import end_of_branch
 
     with stage("stop", reason) as log:
+        from components.core.project import Project
+        from components.notification.message import end_of_branch
+
         log.done(f"{Project.from_json(project).name}: {end_of_branch(reason)}")
     return reason

@@ -34,11 +34,12 @@ def publishing(
         Output: The version number.
     """
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.core.settings import settings
-    from components.publishing.publish import Parts, Run, publish
 
     with stage("publishing") as log:
+        from components.core.project import Project
+        from components.core.settings import settings
+        from components.publishing.publish import Parts, Run, publish
+
         parts = Parts(model.path, profile.path, verdict.path, golden.path, card.path, dataset.path)
         run = Run(run_id, trigger, data=dataset.metadata, model=model.metadata)
         version = publish(Project.from_json(project), settings(), parts, run)

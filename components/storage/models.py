@@ -12,9 +12,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import skops.io
-from sklearn.base import BaseEstimator
-
 from components.core.errors import IntegrityError, TrainingError
 
 # What the pipelines of components/training need beyond the defaults of skops 0.16 on scikit-learn 1.9.
@@ -37,6 +34,8 @@ def dump_model(estimator: Any, path: str | Path) -> None:
     Raises:
         TrainingError: If it is not made of types that ``load_model`` would read back.
     """
+    import skops.io
+
     try:
         data = skops.io.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
         parse_model(data)
@@ -64,6 +63,9 @@ def parse_model(data: bytes) -> Any:
     Raises:
         IntegrityError: If they are anything but a skops archive of trusted types.
     """
+    import skops.io
+    from sklearn.base import BaseEstimator
+
     check_archive(data)
     try:
         model = skops.io.loads(data, trusted=list(TRUSTED))

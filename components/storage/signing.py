@@ -28,7 +28,7 @@ from components.core.settings import Settings
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _SCHEME = ec.ECDSA(hashes.SHA256())
-_MAKE = "Make a pair with `ciclo keys FOLDER`"
+_MAKE = "Make a pair with `ciclo keys init FOLDER`"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ def training(
     dataset: dsl.Input[dsl.Dataset],
     model: dsl.Output[dsl.Model],
     search: dsl.Output[dsl.Artifact],
-):
+) -> None:
     """Search the parameters of one candidate and fit it.
 
     Args:
@@ -24,15 +24,16 @@ def training(
         model: The fitted pipeline as a skops file, empty if the candidate failed. Metadata: candidate, failed, score.
         search: Every trial as JSON.
     """
-    import dataclasses
-    import json
-    from pathlib import Path
-
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.training.search import fit
 
     with stage("training", candidate) as log:
+        import dataclasses
+        import json
+        from pathlib import Path
+
+        from components.core.project import Project
+        from components.training.search import fit
+
         fitted = fit(Project.from_json(project), candidate, dataset.path, model.path)
         Path(search.path).write_text(json.dumps(dataclasses.asdict(fitted), indent=2))
         model.metadata.update(candidate=candidate, failed=int(bool(fitted.failure)), failure=fitted.failure)

@@ -25,15 +25,16 @@ def validation(
         report: Checks, relations to the target, collinearity.
         Output: pass or unusable.
     """
-    from pathlib import Path
-
     from components.core.logs import stage
-    from components.core.project import Project
-    from components.core.tables import Dataset, file_digest
-    from components.validation.checks import validate
-    from components.validation.pages import validation_report
 
     with stage("validation") as log:
+        from pathlib import Path
+
+        from components.core.project import Project
+        from components.core.tables import Dataset, file_digest
+        from components.validation.checks import validate
+        from components.validation.pages import validation_report
+
         parsed = Project.from_json(project)
         findings = validate(parsed, Dataset.open(dataset.path), file_digest(dataset.path))
         Path(profile.path).write_text(findings.profile.model_dump_json())

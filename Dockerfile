@@ -1,0 +1,63 @@
+# Two images from one file: `pipeline` runs every component and the `ciclo` command, `serving` answers predictions.
+#
+#   docker build --target pipeline -t ciclo-python:1.0.0 .
+#   docker build --target serving -t ciclo-serving-python:1.0.0 .
+#
+# A package index of your own is a build argument (--build-arg PIP_INDEX_URL=...): it is used while building and stays
+# out of the images, whose last stage only copies what was installed.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS base
+ENV PATH=/opt/ciclo/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+
+FROM base AS image
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Ciclo" \
+      org.opencontainers.image.description="The whole life of a tabular model as a cycle of Kubeflow Pipelines components" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV HOME=/tmp \
+    CICLO_HOME=/tmp/ciclo \
+    CICLO_COMMIT=${REVISION}
+WORKDIR /tmp
+USER 65532:65532
+
+FROM base AS build
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+RUN python -m venv /opt/ciclo
+
+FROM build AS wheel
+COPY pyproject.toml README.md LICENSE ./
+COPY components components
+COPY pipelines pipelines
+RUN pip wheel --no-deps --wheel-dir dist .
+
+FROM build AS pipeline-build
+COPY requirements/pipeline.txt .
+RUN pip install --require-hashes -r pipeline.txt
+COPY --from=wheel /build/dist dist
+RUN pip install --no-deps dist/*.whl && python -W error::SyntaxWarning -c 'import pipelines.training.pipeline'
+
+FROM image AS pipeline
+COPY --from=pipeline-build /opt/ciclo /opt/ciclo
+CMD ["ciclo", "--help"]
+
+FROM build AS serving-build
+COPY requirements/serving.txt .
+RUN pip install --require-hashes -r serving.txt
+COPY --from=wheel /build/dist dist
+RUN pip install --no-deps dist/*.whl && python -c 'import components.serving.model'
+
+FROM image AS serving
+COPY --from=serving-build /opt/ciclo /opt/ciclo
+CMD ["seldon-core-microservice", "components.serving.model.Model", "--service-type", "MODEL"]

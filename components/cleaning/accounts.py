@@ -1,0 +1,168 @@
+"""What cleaning did with every row, in numbers and as a page."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from components.cleaning.rules import UNLABELLED
+from components.core.contract import Contract
+from components.core.errors import DataError
+from components.core.project import Project
+from components.core.report import Report
+from components.core.tables import SPLITS
+
+
+@dataclass(frozen=True)
+class CleaningReport:
+    """The accounts of one run.
+
+    Attributes:
+        rows: Rows in.
+        quarantined: Rows quarantined.
+        counted: Those of them that count against the budget: all but rows that merely have no label.
+        unlabelled: Rows without a target.
+        reasons: Rows by reason, the most frequent first; a row may have several.
+        splits: Kept rows by side of the split.
+        classes: Kept rows by class, negative first; empty for regression.
+        train_classes: The classes that the training rows hold.
+        missing: Share of missing values by feature, the most first.
+    """
+
+    rows: int
+    quarantined: int
+    counted: int
+    unlabelled: int
+    reasons: dict[str, int]
+    splits: dict[str, int]
+    classes: dict[str, int]
+    train_classes: tuple[str, ...]
+    missing: dict[str, float]
+
+    @classmethod
+    def of(cls, rows: int, reasons: list[list[str]], project: Project) -> "CleaningReport":
+        """Count the quarantine.
+
+        Args:
+            rows: Rows in.
+            reasons: The reasons of each quarantined row.
+            project: Names the target.
+        """
+        unlabelled = UNLABELLED.format(project.data.target)
+        counts = Counter(reason for row in reasons for reason in row)
+        return cls(
+            rows=rows,
+            quarantined=len(reasons),
+            counted=sum(row != [unlabelled] for row in reasons),
+            unlabelled=counts[unlabelled],
+            reasons=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+            splits={},
+            classes={},
+            train_classes=(),
+            missing={},
+        )
+
+    def with_kept(self, kept: pa.Table, contract: Contract) -> "CleaningReport":
+        """Add what the kept rows look like."""
+        labels: Counter[str] = Counter()
+        trained: set[str] = set()
+        if contract.classes:
+            pairs = kept.group_by([contract.target, "split"]).aggregate([("_line", "count")]).to_pylist()
+            for pair in pairs:
+                label = contract.label_of(pair[contract.target])
+                labels[label] += pair["_line_count"]
+                trained |= {label} if pair["split"] == "train" else set()
+        sides = Counter({row["values"]: row["counts"] for row in kept["split"].value_counts().to_pylist()})
+        missing = {name: kept[name].null_count / kept.num_rows for name in contract.names}
+        return replace(
+            self,
+            splits={side: sides[side] for side in SPLITS},
+            classes={label: labels[label] for label in contract.classes},
+            train_classes=tuple(label for label in contract.classes if label in trained),
+            missing=dict(sorted(missing.items(), key=lambda item: -item[1])),
+        )
+
+    def balance(self, kept: int) -> None:
+        """Hold the accounts against the rows that were kept.
+
+        Raises:
+            DataError: If a row is lost or counted twice.
+        """
+        if kept + self.quarantined != self.rows:
+            raise DataError(
+                "the rows kept and quarantined are not the rows that came in",
+                seen=f"{kept:,} + {self.quarantined:,}, not {self.rows:,}",
+            )
+
+    def check_splits(self) -> None:
+        """See that every side has rows, and the training rows every class.
+
+        Raises:
+            DataError: If not.
+        """
+        for side, rows in self.splits.items():
+            if rows == 0:
+                raise DataError(
+                    f"the {side} split has no rows",
+                    seen=_listed(self.splits),
+                    hint="Give more rows, or change cleaning.split.",
+                )
+        absent = [label for label in self.classes if label not in self.train_classes]
+        if absent:
+            raise DataError(
+                f"the training rows hold no row of class {', '.join(absent[:5])}",
+                seen=_listed(self.classes),
+                hint="Give more rows, take the class out of the source, or set cleaning.split.method to hash.",
+            )
+
+    @property
+    def kept(self) -> int:
+        """Rows kept."""
+        return self.rows - self.quarantined
+
+    @property
+    def worst(self) -> str:
+        """The most frequent reasons."""
+        return "; ".join(f"{count:,} x {reason}" for reason, count in list(self.reasons.items())[:3])
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the log."""
+        text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
+        return f"{text}, {self.quarantined:,} quarantined." if self.quarantined else f"{text}."
+
+    def report(self) -> Report:
+        """The accounts as a page."""
+        page = Report("Cleaning", self.summary)
+        page.section("Rows").table(
+            ["", "rows"],
+            [["in", self.rows], ["kept", self.kept], ["quarantined", self.quarantined], *self.splits.items()],
+        )
+        page.section("Quarantine")
+        if self.reasons:
+            page.text("A row may have several reasons; a row that merely has no label does not count as broken.")
+            page.table(["reason", "rows"], self.reasons.items())
+        else:
+            page.text("No row broke a rule.", "good")
+        if self.classes:
+            page.section("Classes")
+            page.table(["class", "rows", "share"], [[c, n, f"{n / self.kept:.1%}"] for c, n in self.classes.items()])
+        page.section("Missing values").table(
+            ["feature", "missing"], [[name, f"{share:.1%}"] for name, share in self.missing.items()]
+        )
+        return page
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Flat facts for the dataset."""
+        return {
+            "rows": self.kept,
+            "quarantined": self.quarantined,
+            **self.splits,
+            "classes": ", ".join(self.classes),
+        }
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:10])

@@ -1,0 +1,156 @@
+"""Raw rows into typed rows with an identity and a side of the split; the rest into quarantine, with their reasons."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.cleaning.accounts import CleaningReport
+from components.cleaning.classes import class_labels
+from components.cleaning.identity import repeats, row_id
+from components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
+from components.cleaning.splitting import by_hash, by_time, time_cuts
+from components.core.contract import Contract
+from components.core.errors import DataError, QuarantineError
+from components.core.project import Project
+from components.core.reading import SOURCE, Value
+from components.core.tables import collect, connect, write_table
+
+
+def clean(
+    project: Project, raw_path: str | Path, dataset_path: str | Path, quarantine_path: str | Path
+) -> CleaningReport:
+    """Keep the rows that obey the project, and account for every other one.
+
+    Args:
+        project: The rules.
+        raw_path: What ingestion wrote.
+        dataset_path: Parquet file to write: typed columns, ``_line``, ``row_id``, ``split``, the contract inside.
+        quarantine_path: Parquet file to write: raw columns, ``_line``, ``_malformed``, ``reasons``.
+
+    Returns:
+        What was kept and why the rest was not.
+
+    Raises:
+        QuarantineError: If more rows are quarantined than the budget allows; the quarantine is written all the same.
+        DataError: If what is left cannot train a model: too few rows, a constant target, an empty split.
+        ProjectError: If the project asks for classes the target does not have.
+    """
+    with TemporaryDirectory() as scratch:
+        judged = judge(project, raw_path, Path(scratch))
+        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, _quarantine(judged, quarantine_path), project)
+        _refuse(report, project)
+        kept = _keep(judged, project)
+    report.balance(kept.num_rows)
+    contract = Contract.of(project, class_labels(project, kept[project.data.target].unique().to_pylist()))
+    report = report.with_kept(kept, contract)
+    report.check_splits()
+    write_table(kept, dataset_path, contract)
+    return report
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows that were read, named and held against the rules.
+
+    Attributes:
+        raw: The raw table.
+        rows: ``_line``, the typed columns, ``row_id``, ``reasons``.
+        repeated: ``_line`` and ``occurrence`` of the good rows that are not the first of their identity.
+        duplicate: Reason of a repeated row, or None if it may stay.
+    """
+
+    raw: Any
+    rows: Any
+    repeated: Any
+    duplicate: str | None
+
+
+def judge(project: Project, raw_path: str | Path, scratch: Path) -> Judged:
+    """Read, name and judge every row.
+
+    Each step is written out, since an engine would otherwise work out a value anew for every rule that looks at it.
+    """
+    connection = connect()
+
+    def stored(expression: Any, name: str) -> Any:
+        expression.to_parquet(scratch / name)
+        return connection.read_parquet(scratch / name)
+
+    raw = connection.read_parquet(raw_path)
+    tokens = (pq.read_schema(raw_path).metadata or {}).get(SOURCE.encode()) == b"csv"
+    values = read_columns(raw, project, tokens=tokens)
+    read = stored(
+        raw.select(
+            "_line",
+            malformed=raw["_malformed"].notnull(),
+            **{f"v{n}": value.typed for n, value in enumerate(values.values())},
+            **{f"m{n}": value.missing for n, value in enumerate(values.values())},
+        ),
+        "read.parquet",
+    )
+    values = {name: Value(read[f"v{n}"], read[f"m{n}"]) for n, name in enumerate(values)}
+    reasons = reasons_of(broken_rules(values, read["malformed"], project))
+    typed = [value.typed.name(name) for name, value in values.items()]
+    rows = stored(
+        read.select("_line", *typed, row_id=row_id(values, project), reasons=reasons),
+        "judged.parquet",
+    )
+    repeated = stored(repeats(rows.filter(rows["reasons"].length() == 0)), "repeated.parquet")
+    reason = DUPLICATE_ID if project.data.id_columns else DUPLICATE_ROW
+    return Judged(raw, rows, repeated, reason if project.cleaning.duplicates == "quarantine" else None)
+
+
+def _quarantine(judged: Judged, path: str | Path) -> list[list[str]]:
+    """Write the rows that are not kept, as they came, and give their reasons."""
+    reasons = judged.rows.select("_line", "reasons").left_join(judged.repeated, "_line")
+    repeated = reasons["occurrence"].notnull() & (judged.duplicate is not None)
+    all_reasons = repeated.ifelse(ibis.array([judged.duplicate or ""]), reasons["reasons"])
+    refused = reasons.select("_line", reasons=all_reasons)
+    refused = refused.filter(refused["reasons"].length() > 0)
+    judged.raw.inner_join(refused, "_line").order_by("_line").to_parquet(path, compression="zstd")
+    listed: list[list[str]] = pq.read_table(path, columns=["reasons"])["reasons"].to_pylist()
+    return listed
+
+
+def _keep(judged: Judged, project: Project) -> pa.Table:
+    """The good rows in the order of the source, each on its side of the split."""
+    good = judged.rows.filter(judged.rows["reasons"].length() == 0).drop("reasons")
+    if judged.duplicate is not None:
+        good = good.anti_join(judged.repeated, "_line")
+    else:
+        numbered = good.left_join(judged.repeated, "_line").drop("_line_right")
+        again = numbered["row_id"] + "-" + numbered["occurrence"].cast("string")
+        good = numbered.mutate(row_id=again.fill_null(numbered["row_id"])).drop("occurrence")
+    split = project.cleaning.split
+    if project.split_method == "hash":
+        side = by_hash(good["row_id"], split)
+    else:
+        time = good[project.data.time_column]
+        times = collect(good.select(time=time))["time"].to_numpy().astype("datetime64[us]").astype("int64")
+        side = by_time(time, time_cuts(times, split))
+    return collect(good.mutate(split=side).order_by("_line"))
+
+
+def _refuse(report: CleaningReport, project: Project) -> None:
+    """Raise if too much was quarantined or too little is left."""
+    cleaning, kept = project.cleaning, report.rows - report.quarantined
+    if report.rows == report.unlabelled:
+        raise DataError(f"the target '{project.data.target}' is missing in every row")
+    if report.counted > cleaning.quarantine_budget * report.rows:
+        raise QuarantineError(
+            f"{report.counted:,} of {report.rows:,} rows break the rules, more than the quarantine budget of "
+            f"{cleaning.quarantine_budget:.1%}",
+            seen=report.worst,
+            hint="Mend the source or the rules; raise cleaning.quarantine_budget only for rows that are of no use.",
+        )
+    if kept < cleaning.minimum_rows:
+        raise DataError(
+            "too few rows are left to train on",
+            seen=f"{kept:,}, and {report.worst}" if report.reasons else f"{kept:,}",
+            hint=f"cleaning.minimum_rows is {cleaning.minimum_rows:,}.",
+        )

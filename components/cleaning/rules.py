@@ -1,0 +1,87 @@
+"""The rules a row has to keep, as ibis expressions: one reason for each way to break them."""
+
+from typing import Any
+
+import ibis
+
+from components.core.project import Column, Project
+from components.core.reading import Value, read
+
+UNLABELLED = "target: column '{}' is missing"
+DUPLICATE_ROW = "duplicate: the same values as an earlier row"
+DUPLICATE_ID = "duplicate: the same id as an earlier row"
+_KINDS = {
+    "number": "a finite number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "category": "text",
+    "timestamp": "an ISO time",
+}
+
+
+def read_columns(raw: Any, project: Project, *, tokens: bool) -> dict[str, Value]:
+    """Read every column of the project.
+
+    Args:
+        raw: The raw table.
+        project: Says which columns and types.
+        tokens: Whether words such as ``NA`` stand for a missing value.
+    """
+    return {
+        name: read(raw[name], column.type, tokens=tokens, categories=column.categories)
+        for name, column in project.data.columns.items()
+    }
+
+
+def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> dict[str, Any]:
+    """What may be wrong with a row, beside being a duplicate.
+
+    Ignored columns are not judged, unless a missing value in them is to delete the row. A malformed row breaks that
+    rule alone: its values are not known.
+
+    Args:
+        values: The columns, read.
+        malformed: Whether the record does not fit the header.
+        project: The rules.
+
+    Returns:
+        For each reason a boolean expression, true or false for every row, true where the row breaks the rule.
+    """
+    data = project.data
+    judged = {*project.features, *data.id_columns, data.target, data.time_column}
+    reasons: dict[str, Any] = {"malformed: the record does not fit the header": malformed}
+    for name, column in data.columns.items():
+        if name in judged:
+            for reason, broken in _column_rules(name, column, values[name]).items():
+                reasons[reason] = ~malformed & broken.fill_null(False)
+    times = (data.time_column,) if data.time_column else ()
+    for name in dict.fromkeys((data.target, *times, *project.cleaning.missing.delete)):
+        reasons[_missing_reason(name, project)] = ~malformed & values[name].missing
+    return reasons
+
+
+def _missing_reason(name: str, project: Project) -> str:
+    if name == project.data.target:
+        return UNLABELLED.format(name)
+    rule = "time" if name == project.data.time_column else "delete"
+    return f"{rule}: column '{name}' is missing"
+
+
+def _column_rules(name: str, column: Column, value: Value) -> dict[str, Any]:
+    rules = {f"type: column '{name}' is not {_KINDS[column.type]}": ~value.missing & value.typed.isnull()}
+    if not column.nullable:
+        rules[f"null: column '{name}' must have a value"] = value.missing
+    number = value.typed if column.type in ("number", "integer") else None
+    if column.minimum is not None and number is not None:
+        rules[f"range: column '{name}' is below {column.minimum:g}"] = number < column.minimum
+    if column.maximum is not None and number is not None:
+        rules[f"range: column '{name}' is above {column.maximum:g}"] = number > column.maximum
+    if column.categories and column.type == "category":
+        rules[f"category: column '{name}' is not one of its categories"] = value.typed.notin(list(column.categories))
+    return rules
+
+
+def reasons_of(rules: dict[str, Any]) -> Any:
+    """All reasons that hold for a row, as a list of text."""
+    texts = [broken.ifelse(ibis.literal(reason), ibis.null("string")) for reason, broken in rules.items()]
+    return ibis.array(texts).filter(lambda reason: reason.notnull())

@@ -1,0 +1,29 @@
+"""The KFP wrapper of ingestion."""
+
+from kfp import dsl
+
+from components.core.images import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def ingestion(project: str, raw: dsl.Output[dsl.Dataset], window_start: str = "", window_end: str = "") -> None:
+    """Read the source into one Parquet file.
+
+    Args:
+        project: The project as JSON.
+        window_start: First time to take, ISO; empty for all.
+        window_end: First time not to take, ISO; empty for all.
+
+    Returns:
+        raw: The records as read, each with its number. Metadata: rows, bytes, digest, start, end, malformed, dropped.
+    """
+    from components.core.logs import stage
+
+    with stage("ingestion") as log:
+        from components.core.project import Project
+        from components.ingestion.source import ingest
+
+        facts = ingest(Project.from_json(project), raw.path, window_start, window_end)
+        raw.metadata.update(rows=facts.rows, bytes=facts.bytes, digest=facts.digest, start=facts.start, end=facts.end)
+        raw.metadata.update(malformed=facts.malformed, dropped=", ".join(facts.dropped))
+        log.done(facts.summary)

@@ -1,0 +1,80 @@
+"""The pictures of the demo: one self-contained page."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.dates as mdates
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from components.core.report import Report
+
+MARKS = {
+    "retrain": ("v", "#b3261e", "retraining"),
+    "page": ("s", "#6f42c1", "data broken"),
+    "escalate_development": ("^", "#9a6700", "to development"),
+    "escalate_design": ("P", "#1d2733", "to design"),
+}
+COLOURS = ("#0b6e4f", "#1f6feb", "#b35900", "#8250df", "#0a7ea4", "#a40e26")
+
+
+def metric_over_time(weeks: pd.DataFrame, metric: str) -> Figure:
+    """Draw the metric of the model in service and of the first one, with versions and decisions."""
+    figure, axis = plt.subplots(figsize=(11, 4.2))
+    axis.plot(
+        weeks["end"], weeks["metric_first_model"], color="#9aa5b1", linestyle="--", label="version 1, never refitted"
+    )
+    for version, part in weeks.groupby("version"):
+        colour = COLOURS[(int(version) - 1) % len(COLOURS)]
+        axis.plot(
+            part["end"], part["metric"], "o-", color=colour, markersize=3.5, label=f"version {version}, in service"
+        )
+    low = float(weeks[["metric", "metric_first_model"]].min().min())
+    for action, (mark, colour, label) in MARKS.items():
+        hits = weeks[weeks["action"] == action]
+        if len(hits):
+            axis.plot(hits["end"], [low - 0.015] * len(hits), mark, color=colour, markersize=8, label=label)
+    axis.set_ylabel(f"{metric}, week by week")
+    axis.xaxis.set_major_formatter(mdates.DateFormatter("%b"))
+    axis.grid(alpha=0.25)
+    axis.legend(ncol=3, fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.18))
+    return figure
+
+
+def write_page(path: Path, summary: dict[str, Any], weeks: pd.DataFrame, metric: str, drifted: list[Figure]) -> None:
+    """Write the page.
+
+    Args:
+        path: Where to.
+        summary: The content of ``summary.json``.
+        weeks: One row a week: end, version, metric, metric_first_model, action, reason.
+        metric: Name of the metric.
+        drifted: Pictures of the columns that had drifted when the first retraining was decided.
+    """
+    page = Report(
+        "A year of flights out of New York",
+        f"Trained on January to April, then served, watched and retrained until December. {summary['sample']}",
+    )
+    page.section("How good the predictions were").figure(metric_over_time(weeks, metric))
+    page.section("Month by month").table(
+        ["month", "version", "rows", metric, "version 1 alone", "decision", "why"],
+        [
+            [m["month"], m["version"], m["rows"], m["metric"], m["metric_first_model"], m["decision"], m["reason"]]
+            for m in summary["months"]
+        ],
+    )
+    if drifted:
+        page.section("The columns that had drifted most at the first retraining")
+        for figure in drifted:
+            page.figure(figure)
+    page.section("Runs of the training pipeline").table(
+        ["rows until", "trigger", "outcome", "version", "why"],
+        [[r["time"], r["trigger"], r["outcome"], r["version"], r["reason"]] for r in summary["runs"]],
+    )
+    page.section("Every week").table(
+        ["week until", "version", "rows", metric, "version 1 alone", "decision", "why"],
+        weeks[["week", "version", "rows", "metric", "metric_first_model", "action", "reason"]].to_numpy().tolist(),
+    )
+    page.text("; ".join(f"{what}: {seconds:.0f} s" for what, seconds in summary["seconds"].items()))
+    page.write(path)

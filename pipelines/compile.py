@@ -1,0 +1,99 @@
+"""Compile the training pipeline of a project into the file that a KFP backend runs.
+
+The graph reads its image when it is imported, so a fresh interpreter compiles it (``python -m pipelines.compile``).
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from components.core.errors import SubmissionError
+from components.core.images import PLACEHOLDER
+from components.core.project import Project
+
+_IMAGE = re.compile(
+    r"[a-z0-9][a-z0-9._/:-]*?(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?"
+)
+_EXAMPLE = "Give one such as 'registry.example.com/ciclo-python:1.4.0': steps are cached by the name of their image."
+
+
+def travelling(project: Project) -> str:
+    """The project as one line of ASCII JSON, which is what survives every layer between here and a task."""
+    return json.dumps(json.loads(project.to_json()), separators=(",", ":"))
+
+
+def arguments(project: Project) -> dict[str, object]:
+    """The parameters of the pipeline that follow from a project."""
+    return {"project": travelling(project), "candidates": list(project.candidates)}
+
+
+def check_image(image: str) -> str:
+    """Let an image reference through that means the same image tomorrow.
+
+    Args:
+        image: Reference with a tag or a digest.
+
+    Raises:
+        SubmissionError: If it is malformed, has no tag, or has one that moves.
+    """
+    match = _IMAGE.fullmatch(image)
+    if match is None:
+        raise SubmissionError("the image is not an image reference", seen=repr(image), hint=_EXAMPLE)
+    if (
+        image == PLACEHOLDER
+        or not (match["digest"] or match["tag"])
+        or (match["tag"] == "latest" and not match["digest"])
+    ):
+        raise SubmissionError("the image needs a tag that never moves, or a digest", seen=image, hint=_EXAMPLE)
+    return image
+
+
+def cluster_warnings(project: Project) -> list[str]:
+    """What would keep the project from running on a cluster."""
+    source = project.data.source
+    if "://" in source and not source.startswith("file://"):
+        return []
+    return [f"data.source is a local path ({source}), which a cluster cannot read; use s3://bucket/key."]
+
+
+def compile_pipeline(project: Project, image: str, output: Path) -> None:
+    """Write the compiled pipeline of a project; the same input gives the same bytes.
+
+    Args:
+        project: The project; it becomes the default of the parameter ``project``.
+        image: Image of the components.
+        output: YAML file to write.
+
+    Raises:
+        SubmissionError: If the image will not do or the file cannot be written.
+    """
+    check_image(image)
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = Path(folder) / "pipeline.yaml"
+        subprocess.run(  # noqa: S603  (our own module)
+            [sys.executable, "-m", "pipelines.compile", str(compiled)],
+            input=json.dumps(arguments(project)).encode(),
+            env={**os.environ, "CICLO_IMAGE": image},
+            check=True,
+        )
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_bytes(compiled.read_bytes())
+        except OSError as error:
+            raise SubmissionError(f"{output} cannot be written", seen=error.strerror) from error
+
+
+def _compile(output: str) -> None:
+    from kfp import compiler
+
+    from pipelines.training.pipeline import training_pipeline
+
+    compiler.Compiler().compile(training_pipeline, output, pipeline_parameters=json.load(sys.stdin))
+
+
+if __name__ == "__main__":
+    _compile(sys.argv[1])

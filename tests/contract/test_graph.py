@@ -1,0 +1,124 @@
+"""The rules of the graph, read off the compiled file."""
+
+import re
+from typing import Any
+
+CACHED = {"Cleaning", "Validation", "Feasibility", "Training"}
+SECRETS = {
+    "Ingestion": {"CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY"},
+    "Evaluation": {"CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY"},
+    "Publishing": {"CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY"},
+    "Deployment": {"CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY"},
+    "Notification": {"CICLO_ALERTS"},
+}
+STAGES = {*SECRETS, *CACHED}
+
+
+def conditions(compiled: Any) -> dict[str, dict[str, str]]:
+    """The conditional groups by the group that holds them: name and condition."""
+    found = {
+        dag: {
+            name: t["triggerPolicy"]["condition"]
+            for name, t in tasks.items()
+            if "condition" in t.get("triggerPolicy", {})
+        }
+        for dag, tasks in compiled.dags.items()
+    }
+    found = {dag: tasks for dag, tasks in found.items() if tasks}
+    assert len(found) == 3, "validation, feasibility and evaluation decide"
+    return found
+
+
+def executor(compiled: Any, title: str) -> str:
+    component = compiled.spec["components"][compiled.tasks[title]["componentRef"]["name"]]
+    return component["executorLabel"]
+
+
+def test_every_stage_is_in_the_graph_under_its_title(compiled: Any) -> None:
+    assert set(compiled.tasks) == {*STAGES, "Stop: unusable data", "Stop: no ML needed", "Stop: not better"}
+    assert len(compiled.executors) == len(compiled.tasks)
+
+
+def test_every_condition_has_an_else_that_ends_in_a_task(compiled: Any) -> None:
+    for tasks in conditions(compiled).values():
+        first, second = sorted(tasks.values(), key=len)
+        assert second == f"!({first})"
+    for name in (name for tasks in conditions(compiled).values() for name in tasks):
+        leaves = [t["componentRef"]["name"] for t in compiled.dags[f"comp-{name}"].values()]
+        assert any("executorLabel" in compiled.spec["components"][leaf] for leaf in leaves), name
+
+
+def test_decisions_are_plain_words_in_the_unnamed_output(compiled: Any) -> None:
+    plain = re.compile(r"inputs\.parameter_values\['pipelinechannel--[a-z]+-Output'\] == '[a-z_]+'")
+    for tasks in conditions(compiled).values():
+        assert plain.fullmatch(min(tasks.values(), key=len))
+
+
+def test_nothing_that_can_be_skipped_is_collected(compiled: Any) -> None:
+    loops = [t for tasks in compiled.dags.values() for t in tasks.values() if "parameterIterator" in t]
+    assert len(loops) == 1
+    inside = compiled.dags[loops[0]["componentRef"]["name"]]
+    assert [t["taskInfo"]["name"] for t in inside.values()] == ["Training"]
+    assert loops[0]["parameterIterator"]["items"] == {"inputParameter": "pipelinechannel--candidates"}
+
+
+def test_no_item_field_is_called_name(compiled: Any) -> None:
+    assert "loop-item" in compiled.path.read_text()
+    assert "loop-item-subvar" not in compiled.path.read_text()
+
+
+def test_every_task_is_unprivileged_and_has_a_time_out(compiled: Any) -> None:
+    assert set(compiled.platform_executors) == set(compiled.executors)
+    for name, settings in compiled.platform_executors.items():
+        context = settings["securityContext"]
+        assert context == {"runAsUser": "65532", "runAsGroup": "65532", "runAsNonRoot": True}, name
+        assert 0 < int(settings["activeDeadlineSeconds"]) <= 7200, name
+
+
+def test_every_task_has_requests_and_limits(compiled: Any) -> None:
+    wanted = {"resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"}
+    for name, container in compiled.executors.items():
+        assert wanted <= set(container["resources"]), name
+
+
+def test_only_pure_stages_are_cached(compiled: Any) -> None:
+    assert {title for title, t in compiled.tasks.items() if t["cachingOptions"].get("enableCache")} == CACHED
+
+
+def test_secrets_reach_only_the_tasks_that_need_them(compiled: Any) -> None:
+    given = {}
+    for title in compiled.tasks:
+        settings = compiled.platform_executors[executor(compiled, title)]
+        keys = {k["envVar"] for s in settings.get("secretAsEnv", []) for k in s["keyToEnv"]}
+        assert all(s["optional"] for kind in settings.values() if isinstance(kind, list) for s in kind)
+        if keys:
+            given[title] = keys
+        assert ("secretAsVolume" in settings) == (title == "Publishing"), "the signing key is for publishing alone"
+    assert given == SECRETS
+
+
+def test_nothing_relies_on_what_the_backend_does_not_keep(compiled: Any) -> None:
+    text = compiled.path.read_text()
+    assert "retryPolicy" not in text
+    assert "pipelineConfig" not in text
+    policies = [t["triggerPolicy"] for tasks in compiled.dags.values() for t in tasks.values() if "triggerPolicy" in t]
+    assert [p["strategy"] for p in policies if "strategy" in p] == ["ALL_UPSTREAM_TASKS_COMPLETED"], "the exit handler"
+
+
+def test_parameters_are_described_and_their_defaults_are_one_line(compiled: Any) -> None:
+    parameters = compiled.spec["root"]["inputDefinitions"]["parameters"]
+    assert set(parameters) == {"project", "candidates", "window_start", "window_end", "trigger"}
+    for name, parameter in parameters.items():
+        assert parameter["description"], name
+        assert "\n" not in str(parameter["defaultValue"]), name
+
+
+def test_the_file_is_ascii_though_the_project_is_not(compiled: Any, project: Any) -> None:
+    assert not project.design.objective.isascii()
+    assert compiled.path.read_bytes().isascii()
+    default = compiled.spec["root"]["inputDefinitions"]["parameters"]["project"]["defaultValue"]
+    assert type(project).from_json(default) == project
+
+
+def test_every_container_runs_the_image_that_was_given(compiled: Any) -> None:
+    assert {c["image"] for c in compiled.executors.values()} == {"registry.example.com/ciclo-python:1.0.0"}

@@ -1,0 +1,115 @@
+"""Who may import whom: the direction that keeps stages apart and the serving image small."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVING_PYTHON = ROOT / ".venv-serving" / "bin" / "python"
+# What a folder may import beside itself; a folder that is not named, storage and core.
+BELOW = {
+    "core": set(),
+    "storage": {"core"},
+    "evaluation": {"core", "storage", "serving"},  # how a model will answer
+    "deployment": {"core", "storage", "serving"},
+    "monitoring": {"core", "storage", "notification"},  # how people are told
+}
+SERVED = ("serving", "storage")
+
+IMPORT_ALL = """
+import importlib, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in set(sys.argv[1].split(",")):
+            raise ImportError(f"{name} may not be imported here")
+
+sys.meta_path.insert(0, Blocked())
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+print(len(sys.argv) - 2)
+"""
+
+
+def modules(*folders: str) -> list[str]:
+    """Dotted names of the modules of components that are not wrappers or entry points."""
+    paths = sorted((ROOT / "components").glob("*/*.py"))
+    return [
+        f"components.{p.parent.name}.{p.stem}"
+        for p in paths
+        if p.stem not in ("component", "__init__", "__main__") and (not folders or p.parent.name in folders)
+    ]
+
+
+def import_all(python: Path | str, names: list[str], blocked: str) -> int:
+    done = subprocess.run(
+        [str(python), "-c", IMPORT_ALL, blocked, *names], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(done.stdout)
+
+
+def imported_folders(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the direction"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "components" and len(parts) > 1:
+                yield parts[1]
+            assert parts[0] != "pipelines", f"{path}: components do not know the pipelines"
+
+
+def test_stages_import_themselves_storage_and_core_only() -> None:
+    paths = sorted((ROOT / "components").glob("*/*.py"))
+    assert len(paths) > 50
+    for path in paths:
+        folder = path.parent.name
+        allowed = {folder} | BELOW.get(folder, {"core", "storage"})
+        assert set(imported_folders(path)) <= allowed, path
+
+
+def test_no_module_but_the_wrappers_needs_kfp() -> None:
+    names = modules()
+    assert import_all(sys.executable, names, "kfp,kfp_kubernetes,seldon_core") == len(names) > 40
+
+
+def test_what_serving_imports_exists_in_its_environment() -> None:
+    core = [f"components.core.{m}" for m in ("contract", "errors", "settings", "logs", "verdict", "profile")]
+    names = [*core, *modules(*SERVED)]
+    assert len(names) > len(core) + 5
+    assert import_all(SERVING_PYTHON, names, "kfp,pyarrow,duckdb,ibis,optuna,matplotlib") == len(names)
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("components/cleaning/rules.py", "import kfp\n", "TID251"),
+        ("components/cleaning/rules.py", "from kfp import dsl\n", "TID251"),
+        ("components/storage/models.py", "import pickle\n", "TID251"),
+        ("components/cleaning/component.py", "from kfp import dsl\n", ""),
+        ("pipelines/training/pipeline.py", "from kfp import dsl\n", ""),
+    ],
+    ids=["kfp in a stage", "part of kfp in a stage", "pickle", "kfp in a wrapper", "kfp in a pipeline"],
+)
+def test_the_linter_bans_imports(path: str, source: str, found: str) -> None:
+    ruff = [str(Path(sys.executable).parent / "ruff"), "check", "--select", "TID251", "--stdin-filename", path, "-"]
+    done = subprocess.run(ruff, input=source, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert bool(done.returncode) == bool(found), done.stdout
+    assert found in done.stdout
+
+
+def test_the_command_starts_without_the_heavy_libraries() -> None:
+    code = (
+        "import sys, pipelines.cli; print(*{'kfp', 'numpy', 'pandas', 'pyarrow', 'sklearn', 'typer'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["typer"]

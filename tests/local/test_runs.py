@@ -1,0 +1,175 @@
+"""The real pipeline, run by the real command, in each of its ends."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.core.settings import Settings
+from pipelines.local import Event, environment, run_pipeline
+from tests.local.command import Ran, ciclo, command, write_project
+from tests.local.command import environment as clean_environment
+from tests.tables import table
+
+STAGES = [
+    "ingestion", "cleaning", "validation", "feasibility", "training", "training", "training", "evaluation",
+    "publishing", "deployment", "notification",
+]  # fmt: skip
+NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}, "y": {"type": "boolean"}}
+
+
+def numbers(rows: int = 400, *, leak: bool = False) -> str:
+    """Two columns of noise and a target that has nothing to do with them, or is one of them."""
+    rng = np.random.default_rng(0)
+    y = rng.random(rows) < 0.5
+    b = y * 5.0 if leak else rng.normal(size=rows)
+    lines = (f"{a:.4f},{v:.4f},{str(t).lower()}" for a, v, t in zip(rng.normal(size=rows), b, y, strict=True))
+    return "a,b,y\n" + "\n".join(lines) + "\n"
+
+
+def test_a_good_model_is_promoted_and_everything_is_told(first_run: Ran) -> None:
+    assert first_run.code == 0, first_run.err + first_run.out
+    summary = first_run.summary
+    assert (summary["outcome"], summary["version"]) == ("promoted", 1)
+    assert [s["stage"] for s in summary["stages"]] == STAGES
+    assert all(s["status"] == "done" and s["summary"] for s in summary["stages"])
+    assert len(first_run.published) == 1
+    for place in (*summary["pages"].values(), summary["quarantine"], Path(summary["folder"]) / "run.log"):
+        assert Path(place).stat().st_size > 0
+        assert str(place) in first_run.out
+    for word in ("promoted", "version 1", summary["endpoint"], summary["reason"]):
+        assert word in first_run.out
+
+
+def test_what_was_promoted_answers(first_run: Ran) -> None:
+    row = table(1).drop(columns="y").iloc[0]
+    values = {
+        name: None if value != value else getattr(value, "item", lambda v=value: v)() for name, value in row.items()
+    }
+    request = urllib.request.Request(
+        first_run.summary["endpoint"].removesuffix("/api/v1.0/predictions") + "/api/v1.0/predictions",
+        data=json.dumps({"jsonData": {"rows": [values]}}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        said = json.load(answer)["jsonData"]
+    assert said["version"] == 1
+    assert isinstance(said["predictions"][0]["prediction"], bool)
+
+
+def test_the_same_data_again_keeps_the_champion(second_run: Ran, first_run: Ran) -> None:
+    assert second_run.code == 0, second_run.err
+    assert (second_run.summary["outcome"], second_run.summary["stage"]) == ("kept", "evaluation")
+    assert second_run.summary["version"] is None
+    assert second_run.published == first_run.published
+    assert "kept" in second_run.out
+
+
+@pytest.mark.parametrize(
+    ("leak", "gate", "not_run"),
+    [(True, "validation", "feasibility"), (False, "feasibility", "training")],
+    ids=["unusable data", "nothing to learn"],
+)
+def test_a_gate_stops_the_run_as_a_normal_end(leak: bool, gate: str, not_run: str, tmp_path: Path) -> None:
+    project = write_project(tmp_path, numbers(leak=leak), NUMBERS)
+    ran = ciclo(tmp_path / "home", "run", project)
+    assert ran.code == 0, ran.err
+    assert (ran.summary["outcome"], ran.summary["stage"]) == ("stopped", gate)
+    assert ran.summary["reason"] in ran.out
+    assert not_run not in {s["stage"] for s in ran.summary["stages"]}
+    assert ran.published == []
+
+
+def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None:
+    def kill_cleaning(event: Event) -> None:
+        if (event.stage, event.status) == ("cleaning", "started"):
+            os.kill(task_of("cleaning", tmp_path), signal.SIGKILL)
+
+    project = write_project(tmp_path, numbers(20_000), NUMBERS)
+    from components.core.project import Project
+
+    result = run_pipeline(
+        Project.from_yaml(project), on_event=kill_cleaning, settings=Settings(home=tmp_path / "home", deployer="none")
+    )
+    assert (result.outcome, result.stage, result.exit_code) == ("crashed", "cleaning", 3)
+    assert "without a word" in result.reason
+    assert result.log.stat().st_size > 0
+
+
+def task_of(stage: str, home: Path) -> int:
+    """The process id of a running task."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            if "executor_main" in words and f"/{stage}/" in words and str(home) in words and "python" in words[:80]:
+                return int(entry.name)
+    raise AssertionError(f"no task of {stage} is running")
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of the processes that belong to a run folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(folder) in words:
+                found.append(words[:200])
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+def test_an_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    project = write_project(tmp_path, numbers(), NUMBERS)
+    running = subprocess.Popen(
+        command("run", project),
+        env=clean_environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not any('"started"' in log.read_text() for log in home.glob("runs/*/run.log")):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(number)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert processes_of(home) == []
+
+
+def test_settings_reach_the_run_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Settings(store="s3://b/p", s3_secret_key="secret", s3_secure=False, public_keys=(Path("/a"), Path("/b")))
+    for name, value in environment(ours).items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == ours
+
+
+def test_the_page_of_a_task_says_what_it_did(first_run: Ran) -> None:
+    lines = [line for line in first_run.out.splitlines() if " s  " in line]
+    assert len(lines) == len(STAGES)
+    assert lines[0].split()[1] == "ingestion"
+    assert "rows" in lines[0]
+    assert {"logistic_regression", "random_forest", "gradient_boosting"} <= {
+        line.split("(")[1].split(")")[0] for line in lines if "training (" in line
+    }
+
+
+def test_status_shows_the_champion_and_where_it_is_served(first_run: Ran) -> None:
+    project = first_run.home.parent / "project.yaml"
+    shown = ciclo(first_run.home, "status", project)
+    assert shown.code == 0, shown.err
+    assert "version 1 of 1" in shown.out
+    assert first_run.summary["endpoint"] in shown.out

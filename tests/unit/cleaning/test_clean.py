@@ -1,0 +1,306 @@
+"""Which rows are kept, why the others are not, and that none is lost."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from components.cleaning.accounts import CleaningReport
+from components.cleaning.clean import clean
+from components.core.errors import CicloError, DataError, ProjectError, QuarantineError
+from components.core.project import Project
+from components.core.reading import SOURCE
+from components.core.tables import Dataset
+
+COLUMNS = {
+    "n": {"type": "number", "minimum": 0, "maximum": 1000},
+    "i": {"type": "integer"},
+    "b": {"type": "boolean"},
+    "c": {"type": "category", "categories": ["red", "blue", "none"]},
+    "free": {"type": "category"},
+    "must": {"type": "number", "nullable": False},
+    "kept": {"type": "number", "role": "ignored"},
+    "t": {"type": "timestamp"},
+    "y": {"type": "boolean"},
+}
+GOOD = {
+    "n": "1.5",
+    "i": "3",
+    "b": "yes",
+    "c": "red",
+    "free": "x",
+    "must": "1",
+    "kept": "1",
+    "t": "2026-01-01",
+    "y": "1",
+}
+
+
+def project(columns: dict | None = None, data: dict | None = None, **sections: object) -> Project:
+    described = {"source": "x.csv", "target": "y", "columns": columns or COLUMNS, **(data or {})}
+    return Project.from_mapping({"name": "unit", "data": described, **sections}, origin="test")
+
+
+def write_raw(path: Path, frame: pd.DataFrame, kind: str = "csv", schema: pa.Schema | None = None) -> None:
+    """A file as ingestion writes it."""
+    table = pa.Table.from_pandas(frame, preserve_index=False, schema=schema)
+    if "_line" not in table.column_names:
+        table = table.append_column("_line", pa.array(range(1, len(frame) + 1), pa.int64()))
+    if "_malformed" not in table.column_names:
+        table = table.append_column("_malformed", pa.nulls(len(frame), pa.string()))
+    pq.write_table(table.replace_schema_metadata({SOURCE: kind}), path)
+
+
+def run(path: Path, frame: pd.DataFrame, wanted: Project, kind: str = "csv") -> CleaningReport:
+    write_raw(path / "raw", frame, kind)
+    return clean(wanted, path / "raw", path / "dataset", path / "quarantine")
+
+
+def good_rows(rows: int = 200) -> pd.DataFrame:
+    frame = pd.DataFrame([GOOD] * rows).astype(object)
+    frame["free"] = [f"row {i}" for i in range(rows)]
+    frame["y"] = [str(i % 2) for i in range(rows)]
+    return frame
+
+
+BROKEN = {
+    "not a number": ({"n": "many"}, ["type: column 'n' is not a finite number"]),
+    "infinite": ({"n": "-inf"}, ["type: column 'n' is not a finite number"]),
+    "below": ({"n": "-0.1"}, ["range: column 'n' is below 0"]),
+    "above": ({"n": "1000.5"}, ["range: column 'n' is above 1000"]),
+    "at the limits": ({"n": "1000"}, []),
+    "missing may be": ({"n": "NA"}, []),
+    "part of a whole": ({"i": "3.5"}, ["type: column 'i' is not a whole number"]),
+    "whole as decimal": ({"i": "3.0"}, []),
+    "too large": ({"i": "9" * 20}, ["type: column 'i' is not a whole number"]),
+    "neither true nor false": ({"b": "2"}, ["type: column 'b' is not true or false"]),
+    "true in capitals": ({"b": " TRUE "}, []),
+    "unknown category": ({"c": "green"}, ["category: column 'c' is not one of its categories"]),
+    "a missing word that is a category": ({"c": "none"}, []),
+    "a category with spaces": ({"c": " red "}, []),
+    "must have a value": ({"must": "?"}, ["null: column 'must' must have a value"]),
+    "delete": ({"free": ""}, ["delete: column 'free' is missing"]),
+    "no label": ({"y": "n/a"}, ["target: column 'y' is missing"]),
+    "label of another type": ({"y": "maybe"}, ["type: column 'y' is not true or false"]),
+    "no time": ({"t": ""}, ["time: column 't' is missing"]),
+    "no ISO time": ({"t": "01.02.2026"}, ["type: column 't' is not an ISO time"]),
+    "no such day": ({"t": "2026-02-30"}, ["type: column 't' is not an ISO time"]),
+    "ignored columns are not judged": ({"kept": "junk"}, []),
+    "malformed alone counts": (
+        {"_malformed": "2 fields", **dict.fromkeys(GOOD)},
+        ["malformed: the record does not fit the header"],
+    ),
+    "the same row again": ({"free": "row 3"}, ["duplicate: the same values as an earlier row"]),
+    "two reasons": (
+        {"n": "-1", "must": ""},
+        ["range: column 'n' is below 0", "null: column 'must' must have a value"],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[int, dict], set[int]]:
+    """Quarantined rows by number, and the numbers of the kept ones, of a table with every fault once."""
+    folder = tmp_path_factory.mktemp("rules")
+    frame = good_rows()
+    frame["_malformed"] = None
+    for line, (change, _) in enumerate(BROKEN.values(), start=101):
+        frame.loc[line - 1, list(change)] = list(change.values())
+    cleaning = {"missing": {"delete": ["free"]}, "split": {"method": "hash"}, "quarantine_budget": 0.2}
+    run(folder, frame, project(data={"time_column": "t"}, cleaning=cleaning))
+    kept = pq.read_table(folder / "dataset", columns=["_line"])["_line"].to_pylist()
+    return {row["_line"]: row for row in pq.read_table(folder / "quarantine").to_pylist()}, set(kept)
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_row_rules(judged: tuple[dict[int, dict], set[int]], fault: str) -> None:
+    quarantine, kept = judged
+    change, reasons = BROKEN[fault]
+    line = 101 + list(BROKEN).index(fault)
+    assert (line in kept) == (not reasons)
+    assert (line in quarantine) == bool(reasons)
+    if reasons:
+        assert quarantine[line]["reasons"] == reasons
+        assert {name: quarantine[line][name] for name in change} == change
+
+
+def test_the_table_of_faults_is_all_that_is_quarantined(judged: tuple[dict[int, dict], set[int]]) -> None:
+    quarantine, kept = judged
+    assert len(quarantine) == sum(bool(reasons) for _, reasons in BROKEN.values())
+    assert sorted([*quarantine, *kept]) == list(range(1, 201))
+
+
+def test_types_of_the_dataset(tmp_path: Path) -> None:
+    frame = good_rows()
+    frame.loc[0] = {
+        "n": "1e2",
+        "i": "9007199254740993",
+        "b": "No",
+        "c": " blue",
+        "free": "007",
+        "must": "-0",
+        "kept": "",
+        "t": "2026-01-01T02:00+01:00",
+        "y": "t",
+    }
+    run(tmp_path, frame, project())
+    table = pq.read_table(tmp_path / "dataset")
+    row = table.slice(0, 1).to_pylist()[0]
+    assert (row["n"], row["i"], row["b"], row["c"], row["free"]) == (100.0, 9007199254740993, False, "blue", "007")
+    assert (row["must"], row["kept"], row["t"].isoformat()) == (0.0, None, "2026-01-01T01:00:00+00:00")
+    assert row["y"] is True
+    types = {field.name: str(field.type) for field in table.schema}
+    assert types["t"] == "timestamp[us, tz=UTC]"
+    assert (types["n"], types["i"], types["b"], types["c"]) == ("double", "int64", "bool", "string")
+
+
+def test_parquet_values_and_words_mean_what_they_say(tmp_path: Path) -> None:
+    columns = {
+        "c": {"type": "category"},
+        "f": {"type": "category"},
+        "word": {"type": "category"},
+        "y": {"type": "boolean"},
+    }
+    frame = pd.DataFrame({"c": range(100), "f": [3.0, 2.5, None, 1.0] * 25, "word": "NA", "y": [0.0, 1.0] * 50})
+    run(tmp_path, frame, project(columns), kind="parquet")
+    rows = pq.read_table(tmp_path / "dataset").to_pylist()
+    assert [row["f"] for row in rows[:4]] == ["3", "2.5", None, "1"]
+    assert rows[99]["c"] == "99"
+    assert {row["word"] for row in rows} == {"NA"}
+
+
+def test_the_budget_counts_broken_rows_and_not_unlabelled_ones(tmp_path: Path) -> None:
+    frame = good_rows()
+    frame.loc[:99, "y"] = ""
+    frame.loc[190:, "n"] = "junk"
+    assert run(tmp_path, frame, project()).reasons == {
+        "target: column 'y' is missing": 100,
+        "type: column 'n' is not a finite number": 10,
+    }
+    frame.loc[189, ["n", "y"]] = ["junk", ""]
+    (tmp_path / "quarantine").unlink()
+    with pytest.raises(QuarantineError, match=r"11 of 200 .*11 x type: column 'n'|101 x target") as error:
+        run(tmp_path, frame, project())
+    assert "11 x type: column 'n' is not a finite number" in str(error.value)
+    assert pq.read_metadata(tmp_path / "quarantine").num_rows == 111
+
+
+@pytest.mark.parametrize(
+    ("change", "sections", "error", "message"),
+    [
+        ({"y": "1"}, {}, DataError, "one value alone"),
+        ({"y": ""}, {}, DataError, "missing in every row"),
+        ({}, {"cleaning": {"minimum_rows": 201}}, DataError, "too few rows"),
+        ({}, {"training": {"positive": "ture"}}, ProjectError, "Did you mean 'true'"),
+        ({"c": None}, {"cleaning": {"split": {"validation": 1e-9}}}, DataError, "validation split has no rows"),
+    ],
+)
+def test_what_cannot_train_a_model_is_refused(
+    tmp_path: Path, change: dict, sections: dict, error: type[CicloError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        run(tmp_path, good_rows().assign(**change), project(**sections))
+
+
+@pytest.mark.parametrize(
+    ("target", "values", "training", "classes"),
+    [
+        ({"type": "boolean"}, ["no", "yes"], {}, ["false", "true"]),
+        ({"type": "boolean"}, ["1", "0"], {"positive": "false"}, ["true", "false"]),
+        ({"type": "category", "categories": ["good", "bad"]}, ["bad", "good"], {}, ["good", "bad"]),
+        ({"type": "category", "categories": ["bad", "good"]}, ["bad", "good"], {"positive": "bad"}, ["good", "bad"]),
+        ({"type": "category"}, ["b", "a", "c"], {}, ["a", "b", "c"]),
+        ({"type": "integer"}, ["10", "2", "1"], {"task": "multiclass"}, ["1", "2", "10"]),
+        ({"type": "integer"}, ["1", "2"], {"task": "binary"}, ["1", "2"]),
+        ({"type": "category"}, ["a", "b", "c"], {"task": "binary"}, "needs two classes"),
+        ({"type": "category", "categories": ["a", "b", "z"]}, ["a", "b"], {}, "no row of class z"),
+        ({"type": "category"}, ["a", "b"], {"task": "regression"}, "regression needs a number"),
+        ({"type": "number"}, ["1", "2.5"], {}, []),
+    ],
+)
+def test_classes_are_ordered_negative_first(
+    tmp_path: Path, target: dict, values: list[str], training: dict, classes: list[str] | str
+) -> None:
+    frame = good_rows(240)
+    frame["y"] = [values[i % len(values)] for i in range(240)]
+    wanted = project({**COLUMNS, "y": target}, training=training)
+    if isinstance(classes, str):
+        with pytest.raises(CicloError, match=classes):
+            run(tmp_path, frame, wanted)
+        return
+    report = run(tmp_path, frame, wanted)
+    dataset = Dataset.open(tmp_path / "dataset")
+    assert list(dataset.contract.classes) == list(report.classes) == classes
+    assert sorted(set(dataset.y.tolist()))[: len(classes)] == list(range(len(classes))) or not classes
+
+
+def test_duplicates_by_id_keep_the_first_good_row(tmp_path: Path) -> None:
+    frame = good_rows()
+    frame.loc[[3, 4, 5], "i"] = "77"
+    frame.loc[3, "n"] = "junk"
+    frame.loc[6:, "i"] = [str(100 + i) for i in range(194)]
+    frame.loc[:2, "i"] = ["", "NA", None]  # no id: each goes by all its values
+    wanted = project(data={"id_columns": ["i"]})
+    run(tmp_path, frame, wanted)
+    reasons = {row["_line"]: row["reasons"] for row in pq.read_table(tmp_path / "quarantine").to_pylist()}
+    assert reasons == {
+        4: ["type: column 'n' is not a finite number"],
+        6: ["duplicate: the same id as an earlier row"],
+    }
+
+
+def test_kept_duplicates_are_told_apart_and_stay_together(tmp_path: Path) -> None:
+    frame = good_rows(100)
+    frame = pd.concat([frame, frame, frame], ignore_index=True)
+    report = run(tmp_path, frame, project(cleaning={"duplicates": "keep"}))
+    rows = pq.read_table(tmp_path / "dataset").to_pandas()
+    assert report.kept == 300
+    assert rows["row_id"].is_unique
+    first = rows["row_id"].str.slice(0, 32)
+    assert (rows.groupby(first)["split"].nunique() == 1).all()
+    assert sorted(rows["row_id"].str.slice(32).unique()) == ["", "-1", "-2"]
+
+
+def test_the_report_is_a_page_with_the_reasons(tmp_path: Path) -> None:
+    frame = good_rows()
+    frame.loc[5, "n"] = "junk"
+    report = run(tmp_path, frame, project())
+    assert "column &#x27;n&#x27; is not a finite number" in report.report().html()
+    assert report.summary.startswith("199 of 200 rows kept (train ")
+    json.dumps(report.metadata)
+
+
+QUICK = settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+WORDS = st.sampled_from(["1", "2.5", "-3", "", "NA", "junk", "inf", "yes", "red", " 7 ", "1e400", "2026-01-01", "ü"])
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.tuples(WORDS, WORDS, WORDS, WORDS, st.booleans()), min_size=1, max_size=30))
+def test_no_row_is_lost_whatever_it_holds(tmp_path: Path, rows: list[tuple[str, str, str, str, bool]]) -> None:
+    columns = {"n": COLUMNS["n"], "i": COLUMNS["i"], "c": {"type": "category"}, "y": {"type": "boolean"}}
+    sound = [("1", str(i), "x", str(i % 2), False) for i in range(80)]
+    frame = pd.DataFrame(sound + rows, columns=["n", "i", "c", "y", "_malformed"])
+    frame["_malformed"] = frame["_malformed"].map({True: "broken", False: None}).astype(object)
+    report = run(tmp_path, frame, project(columns, cleaning={"quarantine_budget": 1}))
+    kept = pq.read_table(tmp_path / "dataset", columns=["_line", "split"]).to_pylist()
+    gone = pq.read_table(tmp_path / "quarantine", columns=["_line", "reasons"]).to_pylist()
+    assert sorted(row["_line"] for row in kept + gone) == list(range(1, len(frame) + 1))
+    assert all(row["reasons"] for row in gone)
+    assert {row["split"] for row in kept} == {"train", "validation", "test"}
+    assert report.kept == len(kept)
+    assert report.quarantined == len(gone)
