@@ -79,8 +79,8 @@ build/uv/bin/uv:
 build/env.stamp: pyproject.toml requirements/dev.txt requirements/serving.txt | $(UV)
 	$(UV) venv --quiet --allow-existing --python 3.11 .venv
 	$(UV) venv --quiet --allow-existing --python 3.11 .venv-serving
-	$(UV) pip sync --quiet --require-hashes --python .venv requirements/dev.txt
-	$(UV) pip sync --quiet --require-hashes --python .venv-serving requirements/serving.txt
+	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv requirements/dev.txt
+	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv-serving requirements/serving.txt
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	$(UV) pip install --quiet --python .venv-serving --no-deps --editable .
 	mkdir -p build && touch $@

@@ -25,7 +25,8 @@ from components.core.relations import category_names, ordinal, relations, single
 from components.core.tables import Dataset, write_table
 from components.core.verdict import Check, Verdict, more_than
 
-SAMPLE = 20_000
+SAMPLE = 10_000
+CHOOSING = 0.25
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,18 @@ class Baseline:
         return predictions(needs, self.model, X[self.columns], codes)
 
 
-def baselines(project: Project, fitted_on: Dataset, held_out: Dataset) -> list[Baseline]:
-    """Fit the simple answers.
+def baselines(project: Project, rows: Dataset) -> list[Baseline]:
+    """Fit the simple answers; the best single feature is chosen on a quarter of the rows, by what the others taught.
 
     Args:
         project: May name the rule people use today.
-        fitted_on: Rows to fit on.
-        held_out: Rows by which the best single feature is chosen.
+        rows: Rows to fit on; none of those that will judge.
     """
-    task, X, y = project.task, fitted_on.X, fitted_on.y  # noqa: N806
+    task, X, y = project.task, rows.X, rows.y  # noqa: N806
     dummy = DummyRegressor() if task == "regression" else DummyClassifier(strategy="prior")
-    best = next(iter(relations(fitted_on, held_out)))
+    choosing = rows.rows.sample(frac=CHOOSING, random_state=project.training.seed)
+    taught = Dataset(rows.contract, rows.rows.drop(choosing.index))
+    best = next(iter(relations(taught, Dataset(rows.contract, choosing))))
     found = [
         Baseline("trivial", "always the same answer", list(X.columns), dummy.fit(X, y)),
         Baseline("single_feature", f"'{best}' alone", [best], single_feature_tree(task, X[[best]]).fit(X[[best]], y)),
@@ -119,7 +121,7 @@ def judge(gains: dict[str, Interval], minimum: float, subject: str, facts: dict[
     ]
     beaten_by = [c for c in checks if not c.passed]
     reason = (
-        "a first model is not clearly better than " + "; ".join(c.message for c in beaten_by)
+        "a first model is not clearly better than a simple answer: " + "; ".join(c.message for c in beaten_by)
         if beaten_by
         else "a first model beats every simple answer: " + "; ".join(c.message for c in checks)
     )
@@ -140,9 +142,9 @@ def assess(project: Project, dataset: Dataset, digest: str, baselines_path: str 
             column for each, fitted on the training and validation rows.
     """
     metric, codes, seed = project.metric, dataset.contract.codes, project.training.seed
-    train, validation = dataset.split("train"), dataset.split("validation")
-    sample, judged = train.sample(SAMPLE, seed), validation.sample(SAMPLE, seed)
-    simple = {b.name: b.predict(metric.needs, judged.X, codes) for b in baselines(project, sample, judged)}
+    sample = dataset.split("train").sample(SAMPLE, seed)
+    judged = dataset.split("validation").sample(SAMPLE, seed)
+    simple = {b.name: b.predict(metric.needs, judged.X, codes) for b in baselines(project, sample)}
     said = {n: predictions(metric.needs, m, judged.X, codes) for n, m in first_models(project.task, sample).items()}
     scores = {n: metric.score(judged.y, p, codes) for n, p in said.items()}
     best = max(scores, key=lambda n: np.nan_to_num(metric.gain(scores[n], 0.0), nan=-np.inf))
@@ -170,7 +172,7 @@ def _write_answers(project: Project, dataset: Dataset, path: str | Path) -> None
     needs, codes = project.metric.needs, dataset.contract.codes
     columns: dict[str, Any] = {"row_id": test.rows["row_id"].to_numpy()}
     fitted_on = dataset.split("train", "validation").sample(SAMPLE, seed)
-    for baseline in baselines(project, fitted_on, dataset.split("validation").sample(SAMPLE, seed)):
+    for baseline in baselines(project, fitted_on):
         answer = baseline.predict(needs, test.X, codes)
         columns[baseline.name] = list(answer) if answer.ndim == 2 else answer
     write_table(pa.table(columns), path)

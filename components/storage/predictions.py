@@ -146,6 +146,16 @@ class PredictionStore:
         frame["label"] = [newest.get(key, math.nan) for key in zip(frame["request_id"], frame["row"], strict=True)]
         return pd.concat([frame, features.add_prefix(FEATURE)], axis="columns")
 
+    def count(self, project: str) -> int:
+        """How many predictions of a project are stored.
+
+        Raises:
+            StorageError: If the database cannot be reached.
+        """
+        counted = sa.select(sa.func.count()).select_from(_predictions).where(_predictions.c.project == project)
+        with self._transaction() as connection:
+            return int(connection.execute(counted).scalar_one())
+
     def close(self) -> None:
         """Let go of the connections; the next use opens new ones."""
         self._engine.dispose()

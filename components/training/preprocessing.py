@@ -49,7 +49,7 @@ def preprocessor(contract: Contract, style: Style, impute: str) -> ColumnTransfo
         )
         category = make_pipeline(
             SimpleImputer(strategy="constant", fill_value="(missing)"),
-            OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50, sparse_output=False),
+            OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50),
         )
     return ColumnTransformer(
         [("numbers", number, numbers(contract)), ("categories", category, categories(contract))],

@@ -45,9 +45,9 @@ from pipelines.watch import LocalSubmitter
 
 BUILD = Path("build/demo")
 START, END, WEEK = datetime(2013, 5, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC), timedelta(days=7)
-ONE_IN = 5
+ONE_IN = 10
 ANSWERED_AFTER = timedelta(days=14)
-GRAVEST = ("ok", "watch", "blocked", "page", "escalate_development", "escalate_design", "retrain")
+GRAVEST = ("ok", "watch", "blocked", "page", "recommend", "escalate_development", "escalate_design", "retrain")
 
 
 class Year:
@@ -118,6 +118,7 @@ class Year:
                     "version": endpoint.version,
                     "rows": rows,
                     "action": decision.action,
+                    "cause": decision.cause,
                     "reason": decision.reason,
                 }
             )
@@ -139,7 +140,7 @@ class Year:
             predictions=self._predictions,
             store=self._store,
             clock=lambda: now,
-            submit=self,
+            submit=self if now < END else None,  # a run that nothing would serve any more is only recommended
         )
         self.seconds["monitoring"] -= self.seconds["training"] - spent
         if decision.action == "retrain" and self.first_drift is None:
@@ -156,7 +157,7 @@ class Year:
     def _settle(self, sent: int) -> None:
         """Wait until everything that was answered has reached the prediction store."""
         deadline = time.monotonic() + 120
-        while (stored := len(self._predictions.window(self.project.name, START, END))) < sent:
+        while (stored := self._predictions.count(self.project.name)) < sent:
             if time.monotonic() > deadline:
                 raise CicloError("answered predictions did not reach the store", seen=f"{stored} of {sent}")
             time.sleep(0.1)
@@ -216,6 +217,7 @@ def months(weeks: pd.DataFrame, year: Year, first: Bundle) -> list[dict[str, Any
                 "metric": round(live, 4),
                 "metric_first_model": round(alone, 4),
                 "decision": gravest["action"],
+                "cause": gravest["cause"],
                 "reason": gravest["reason"],
             }
         )
@@ -230,7 +232,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
         table.add_column(name, justify="right" if name in ("rows", "in service", "version 1 alone") else "left")
     for m in summary["months"]:
         scores = (f"{m['metric']:.3f}", f"{m['metric_first_model']:.3f}")
-        table.add_row(m["month"], m["version"], f"{m['rows']:,}", *scores, m["decision"], m["reason"])
+        table.add_row(m["month"], m["version"], f"{m['rows']:,}", *scores, m["decision"], m["cause"])
     console.print(table)
 
 

@@ -155,6 +155,11 @@ def test_writers_share_a_new_database(tmp_path):
     assert len(window(PredictionStore(uri))) == 120
 
 
+def test_the_count_is_that_of_the_project(store):
+    store.record([row(), row(number=1), row(), row(project="other")])
+    assert (store.count("flights"), store.count("other"), store.count("none")) == (2, 1, 0)
+
+
 def test_a_feature_may_be_named_like_a_bookkeeping_column(store):
     store.record([row(features={"version": 1.5, "label": "x"})])
     (found,) = window(store).to_dict("records")
