@@ -31,7 +31,7 @@ demo: env ## run the whole cycle on a year of real flights: train, serve, watch,
 ##@ Check
 .PHONY: test
 test: env ## run every test that needs Python only
-	$(BIN)/python -m pytest tests/unit tests/contract tests/local tests/serving
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/local tests/serving
 
 .PHONY: lint
 lint: env ## ruff, formatting and strict types

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from components.core.settings import Settings
-from pipelines.local import Event, environment, run_pipeline
-from tests.local.command import Ran, ciclo, command, write_project
-from tests.local.command import environment as clean_environment
+from pipelines.local import Event, run_pipeline
+from tests.local.command import Ran, ciclo, command, environment, write_project
 from tests.tables import table
 
 STAGES = [
@@ -132,7 +131,7 @@ def test_an_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp
     project = write_project(tmp_path, numbers(), NUMBERS)
     running = subprocess.Popen(
         command("run", project),
-        env=clean_environment(home),
+        env=environment(home),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -148,13 +147,6 @@ def test_an_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp
     assert "interrupted" in err
     assert "Traceback" not in err
     assert processes_of(home) == []
-
-
-def test_settings_reach_the_run_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = Settings(store="s3://b/p", s3_secret_key="secret", s3_secure=False, public_keys=(Path("/a"), Path("/b")))
-    for name, value in environment(ours).items():
-        monkeypatch.setenv(name, value)
-    assert Settings() == ours
 
 
 def test_the_page_of_a_task_says_what_it_did(first_run: Ran) -> None:

@@ -92,7 +92,7 @@ def test_a_submission_creates_one_run_with_the_project_and_its_candidates(api: A
 
 @pytest.mark.parametrize(
     ("status", "message", "said"),
-    [(403, "denied", "right to create"), (500, "no such bucket", "no such bucket. Look among")],
+    [(403, "denied", "right to create"), (500, "no such bucket", "Look among the runs")],
 )
 def test_a_refusal_is_told_with_what_to_do(api: Api, project: Project, status: int, message: str, said: str) -> None:
     api.status, api.message = status, message

@@ -105,9 +105,9 @@ def test_a_prediction_is_recorded_with_what_the_model_saw(server):
     assert found["prediction"] == str(answer["prediction"]).lower()
     assert found["probability"] == answer["probability"]
     assert found["time"].isoformat() == "2024-05-01T08:00:00+00:00"
-    assert (found["count"], found["open"], found["colour"], found["id"]) == (3.0, 0.0, "red", "k-7")
-    assert found["size"] != found["size"]
-    assert "at" not in found
+    assert tuple(found[f"feature.{name}"] for name in ("count", "open", "colour", "id")) == (3.0, 0.0, "red", "k-7")
+    assert found["feature.size"] != found["feature.size"]
+    assert "feature.at" not in found
 
 
 def test_a_live_check_is_answered_but_not_recorded(server):
