@@ -19,7 +19,6 @@ from typing import Any
 import pandas as pd
 import structlog
 from rich.console import Console
-from rich.table import Table
 
 from components.core.errors import CicloError, SubmissionError
 from components.core.metrics import METRICS, predictions
@@ -227,13 +226,11 @@ def months(weeks: pd.DataFrame, year: Year, first: Bundle) -> list[dict[str, Any
 
 def show(summary: dict[str, Any], console: Console) -> None:
     """Print the table of the year."""
-    table = Table(title=f"{summary['metric']}, month by month")
-    for name in ("month", "version", "rows", "in service", "version 1 alone", "decision", "why"):
-        table.add_column(name, justify="right" if name in ("rows", "in service", "version 1 alone") else "left")
+    lines = [f"{'month':9}{'version':9}{'rows':>6}  {'in service':>10}  {'version 1 alone':>15}  {'decision':22}cause"]
     for m in summary["months"]:
-        scores = (f"{m['metric']:.3f}", f"{m['metric_first_model']:.3f}")
-        table.add_row(m["month"], m["version"], f"{m['rows']:,}", *scores, m["decision"], m["cause"])
-    console.print(table)
+        scores = f"{m['metric']:>10.3f}  {m['metric_first_model']:>15.3f}"
+        lines.append(f"{m['month']:9}{m['version']:9}{m['rows']:>6,}  {scores}  {m['decision']:22}{m['cause']}")
+    console.print(f"{summary['metric']}, month by month", "\n".join(lines), sep="\n", highlight=False, soft_wrap=True)
 
 
 def main() -> None:
