@@ -15,7 +15,7 @@ from components.core.intervals import Interval, gain_interval, score_interval
 from components.core.metrics import METRICS, Array, predictions
 from components.core.profile import ColumnProfile
 from components.core.project import Project
-from components.core.tables import Dataset
+from components.core.tables import Dataset, file_digest
 from components.storage.bundle import Bundle
 from components.storage.models import load_model
 
@@ -144,7 +144,6 @@ def compare(
     failed: dict[str, str],
     answers: dict[str, Array],
     champion: Bundle | None,
-    digest: str,
 ) -> Comparison:
     """Measure everything the decision needs.
 
@@ -155,7 +154,6 @@ def compare(
         failed: Why the others were not.
         answers: What the simple answers say of the test rows.
         champion: The version in service, or None.
-        digest: sha256 of the best candidate's file.
     """
     metric, codes = project.metric, test.contract.codes
     winner = best_of(project, models)
@@ -182,7 +180,7 @@ def compare(
         rows=len(test),
         slices=tuple(by_slice(project, test, said)),
         size_mb=winner.path.stat().st_size / 1e6,
-        digest=digest,
+        digest=file_digest(winner.path),
         importance=importance(project, winner.model, test),
         prediction=prediction_profile(winner.model, test),
     )

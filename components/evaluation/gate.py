@@ -12,10 +12,10 @@ from components.core.contract import Contract
 from components.core.profile import Profile
 from components.core.project import Project
 from components.core.settings import Settings
-from components.core.tables import Dataset, file_digest
+from components.core.tables import Dataset
 from components.core.verdict import Verdict
 from components.evaluation.card import model_card
-from components.evaluation.comparison import Comparison, best_of, compare, contenders, read_answers
+from components.evaluation.comparison import Comparison, compare, contenders, read_answers
 from components.evaluation.decision import decide
 from components.serving.engine import Engine
 from components.storage.bundle import Bundle
@@ -62,7 +62,6 @@ def evaluate(
     test = Dataset.open(dataset, "test")
     failed = {name: str(facts.get("failure", "")) for name, (_, facts) in models.items() if facts.get("failed")}
     fitted = contenders({n: (Path(path), facts) for n, (path, facts) in models.items() if n not in failed})
-    winner = best_of(project, fitted)
     with tempfile.TemporaryDirectory() as folder:
         comparison = compare(
             project,
@@ -71,15 +70,14 @@ def evaluate(
             failed,
             read_answers(baselines, test),
             champion_of(project, settings, Path(folder)),
-            file_digest(winner.path),
         )
     verdict = decide(comparison, project.evaluation, project.metric)
-    shutil.copyfile(winner.path, outputs.best)
+    shutil.copyfile(comparison.winner.path, outputs.best)
     verdict.write(outputs.verdict)
     reference = Profile.model_validate_json(Path(profile).read_text())
     reference = reference.with_model(comparison.importance, comparison.prediction)
     Path(outputs.reference).write_text(reference.model_dump_json())
-    Path(outputs.golden).write_text(json.dumps(golden_requests(winner.model, test)))
+    Path(outputs.golden).write_text(json.dumps(golden_requests(comparison.winner.model, test)))
     model_card(project, comparison, verdict).write(outputs.card)
     return verdict, comparison
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from components.core.errors import VerdictError
 from components.core.images import PIPELINE_IMAGE
+from components.core.profile import Profile
 from components.core.project import Project
 from components.core.settings import Settings
-from components.core.tables import Dataset, file_digest, read_contract
+from components.core.tables import file_digest, read_contract
 from components.core.verdict import Verdict, require
 from components.storage.registry import Alias, Registry, open_registry, signer_from
 
@@ -108,18 +109,10 @@ def lineage(project: Project, parts: Parts, run: Run, champion: Alias | None) ->
         "data": {"source": project.data.source, "dataset_digest": file_digest(parts.dataset), **run.data},
         "model": dict(run.model),
         "split": project.split_method,
-        "train_end": train_end(project, parts.dataset),
+        "train_end": Profile.model_validate_json(Path(parts.profile).read_text()).end,
         "seed": project.training.seed,
         "commit": os.environ.get("CICLO_COMMIT", ""),
         "image": PIPELINE_IMAGE,
         "python": platform.python_version(),
         "libraries": {name: installed(name) for name in LIBRARIES},
     }
-
-
-def train_end(project: Project, dataset: str) -> str | None:
-    """Time of the last row the model was fitted on, ISO, where rows have times."""
-    if project.data.time_column is None:
-        return None
-    last = Dataset.open(dataset, "train", "validation").rows[project.data.time_column].max()
-    return str(last.isoformat())
