@@ -8,6 +8,7 @@ PYTHON ?= python3
 PROJECT ?= examples/flights/project.yaml
 IMAGE ?= ciclo-python:dev
 SERVING_IMAGE ?= ciclo-serving-python:dev
+REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
 
 # uv makes the environments; a machine without it gets it in a private environment of its own.
 UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
@@ -55,8 +56,8 @@ compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml
 
 .PHONY: images
 images: ## build the two images with Docker (BUILD_ARGS go to docker build)
-	docker build $(BUILD_ARGS) --target pipeline -t $(IMAGE) .
-	docker build $(BUILD_ARGS) --target serving -t $(SERVING_IMAGE) .
+	docker build $(BUILD_ARGS) --build-arg REVISION=$(REVISION) --target pipeline -t $(IMAGE) .
+	docker build $(BUILD_ARGS) --build-arg REVISION=$(REVISION) --target serving -t $(SERVING_IMAGE) .
 
 .PHONY: test-images
 test-images: env ## run the training pipeline in the built image (needs a Docker engine and `make images`)
@@ -64,7 +65,7 @@ test-images: env ## run the training pipeline in the built image (needs a Docker
 
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies anew and write requirements/*.txt with hashes
-	$(UV) $(COMPILE) --upgrade --extra pipeline --extra dev pyproject.toml -o requirements/dev.txt
+	$(UV) $(COMPILE) --upgrade --extra pipeline --extra model-registry --extra dev pyproject.toml -o requirements/dev.txt
 	$(UV) $(COMPILE) --upgrade --extra pipeline -c requirements/dev.txt pyproject.toml -o requirements/pipeline.txt
 	$(UV) $(COMPILE) --upgrade --extra serving pyproject.toml -o requirements/serving.txt
 

@@ -1,5 +1,6 @@
 """The files of a small version of a model, for tests."""
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -25,10 +26,10 @@ def files(name: str = "unit", run: str = "run-1") -> dict[str, bytes]:
     X, y = CONTRACT.frame(rows), CONTRACT.encode(rows["y"])
     model = Pipeline([("preprocess", preprocessor(CONTRACT, "linear", "median")), ("model", LogisticRegression())])
     columns = {column: ColumnProfile.of(X[column]) for column in CONTRACT.names}
-    verdict = Verdict(gate="evaluation", decision="promote", reason="better", subject="0" * 64)
     with TemporaryDirectory() as folder:
         dump_model(model.fit(X, y), Path(folder) / "model.skops")
         skops = (Path(folder) / "model.skops").read_bytes()
+    verdict = Verdict(gate="evaluation", decision="promote", reason="better", subject=hashlib.sha256(skops).hexdigest())
     return {
         "model.skops": skops,
         "project.json": project().model_copy(update={"name": name}).to_json().encode(),

@@ -1,6 +1,7 @@
 """What cleaning did with every row, in numbers and as a page."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from components.core.errors import DataError
 from components.core.project import Project
 from components.core.report import Report
 from components.core.tables import SPLITS
+
+SOURCE_FACTS = ("digest", "bytes", "start", "end", "malformed", "dropped")
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,15 @@ class CleaningReport:
         )
         return page
 
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """Flat facts for the dataset."""
+    def metadata(self, source: Mapping[str, Any]) -> dict[str, Any]:
+        """Flat facts for the dataset, with those of what it was made from.
+
+        Args:
+            source: What ingestion says of the records it read.
+        """
         return {
+            **{name: source[name] for name in SOURCE_FACTS if name in source},
+            "source_rows": self.rows,
             "rows": self.kept,
             "quarantined": self.quarantined,
             **self.splits,

@@ -20,7 +20,8 @@ def cleaning(
         raw: The records as read.
 
     Returns:
-        dataset: Typed rows with row_id and split, the data contract inside. Metadata: rows, train, validation, test.
+        dataset: Typed rows with row_id and split, the data contract inside. Metadata: facts of the
+            source, rows, quarantined, train, validation, test.
         quarantine: The other rows as they came, with their reasons. Metadata: rows.
         report: Accounts of every row, classes, missing values.
     """
@@ -32,7 +33,7 @@ def cleaning(
 
         accounts = clean(Project.from_json(project), raw.path, dataset.path, quarantine.path)
         accounts.report().write(report.path)
-        dataset.metadata.update(accounts.metadata)
+        dataset.metadata.update(accounts.metadata(raw.metadata))
         quarantine.metadata.update(rows=accounts.quarantined)
         reasons = (f"{rows:,} x {reason}" for reason, rows in list(accounts.reasons.items())[:5])
         log.done(accounts.summary, *reasons)

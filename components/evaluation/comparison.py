@@ -17,7 +17,7 @@ from components.core.profile import ColumnProfile
 from components.core.project import Project
 from components.core.tables import Dataset, file_digest
 from components.storage.bundle import Bundle
-from components.storage.models import load_model
+from components.storage.models import load_models
 
 IMPORTANCE_ROWS = 2_000
 
@@ -91,10 +91,14 @@ def contenders(models: Mapping[str, tuple[Path, Mapping[str, Any]]]) -> list[Con
 
     Raises:
         TrainingError: If there is none.
+        IntegrityError: If one of their files is anything but a model, or harms the process that loads it first.
     """
     if not models:
         raise TrainingError("no candidate could be fitted", hint="The search results of each candidate say why.")
-    return [Contender(name, path, facts, load_model(path)) for name, (path, facts) in models.items()]
+    loaded = load_models(path for path, _ in models.values())
+    return [
+        Contender(name, path, facts, model) for (name, (path, facts)), model in zip(models.items(), loaded, strict=True)
+    ]
 
 
 def read_answers(path: str | Path, test: Dataset) -> dict[str, Array]:

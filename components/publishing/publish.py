@@ -3,21 +3,24 @@
 import json
 import os
 import platform
-import tempfile
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 from components.core.errors import VerdictError
-from components.core.images import PIPELINE_IMAGE
+from components.core.images import PIPELINE_IMAGE, PLACEHOLDER
 from components.core.profile import Profile
 from components.core.project import Project
 from components.core.settings import Settings
 from components.core.tables import file_digest, read_contract
 from components.core.verdict import Verdict, require
-from components.storage.registry import Alias, Registry, open_registry, signer_from
+from components.publishing.promotion import nominate, unfit
+from components.storage.registry import CHAMPION, Alias, Move, Registry, open_registry, signer_from
+from components.storage.rehearsal import rehearse
 
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
@@ -57,14 +60,18 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> int
     Publishing the same model of the same run again returns the version that exists.
 
     Raises:
-        VerdictError: If the verdict does not let this model through, or the champion changed since it was given.
+        VerdictError: If the verdict does not let this model through, the champion changed since it was given, or the
+            version that exists was rolled back.
+        IntegrityError: If the model file harms the process that loads it first.
     """
-    digest = file_digest(parts.model)
-    verdict = require(Verdict.read(parts.verdict), gate="evaluation", subject=digest)
+    verdict = require(Verdict.read(parts.verdict), gate="evaluation", subject=file_digest(parts.model))
     registry = open_registry(project.name, settings)
-    champion = registry.alias("champion")
-    if champion is not None and published_by(registry, champion, run, digest):
+    signer, by = signer_from(settings), f"run {run.id}"
+    champion, version = registry.alias(CHAMPION), published_by(registry, run, verdict.subject)
+    if champion is not None and champion.version == version:
         return champion.version
+    if version is not None and (objection := unfit(registry.record(version), registry.history())):
+        raise VerdictError(f"version {version} is not fit to be the champion any more", seen=objection)
     parent = verdict.facts.get("champion")
     if (champion.version if champion else None) != (None if parent is None else int(parent)):
         raise VerdictError(
@@ -72,47 +79,81 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> int
             seen=f"compared with version {parent or 'none'}, now version {champion.version if champion else 'none'}",
             hint="Run the pipeline again, so that the candidate is compared with the champion of today.",
         )
-    with tempfile.TemporaryDirectory() as folder:
-        written = {
-            "project.json": project.to_json(),
-            "contract.json": read_contract(parts.dataset).model_dump_json(),
-            "lineage.json": json.dumps(lineage(project, parts, run, champion), indent=2),
-        }
-        for name, text in written.items():
-            (Path(folder) / name).write_text(text)
-        files: dict[str, Path | bytes] = {name: Path(folder) / name for name in written}
-        files |= {
-            "model.skops": Path(parts.model),
-            "profile.json": Path(parts.profile),
-            "verdict.json": Path(parts.verdict),
-            "golden.json": Path(parts.golden),
-            "card.html": Path(parts.card),
-        }
-        number = registry.publish(files, signer=signer_from(settings), parent=champion.version if champion else None)
-    registry.move("champion", number, expected=champion, by=f"run {run.id}", why=verdict.reason)
-    return number
+    if version is None:
+        (rehearsed,) = rehearse(Path(parts.model))
+        require(verdict, gate="evaluation", subject=rehearsed)
+        files = bundle_files(project, settings, parts, run, champion)
+        version = registry.publish(files, signer=signer, parent=champion.version if champion else None)
+    nominate(registry, version, by=by, why=verdict.reason, signer=signer)
+    registry.move(CHAMPION, version, Move(by, verdict.reason), expected=champion, signer=signer)
+    return version
 
 
-def published_by(registry: Registry, champion: Alias, run: Run, digest: str) -> bool:
-    """Whether the champion is what this very run published before it was interrupted."""
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = registry.fetch(champion.version, Path(folder))
-        return bundle.lineage.get("run") == run.id and bundle.verdict.subject == digest
+def bundle_files(
+    project: Project, settings: Settings, parts: Parts, run: Run, champion: Alias | None
+) -> dict[str, Path | bytes]:
+    """The files of a version by name, without manifest and signature."""
+    return {
+        "model.skops": Path(parts.model),
+        "profile.json": Path(parts.profile),
+        "verdict.json": Path(parts.verdict),
+        "golden.json": Path(parts.golden),
+        "card.html": Path(parts.card),
+        "project.json": project.to_json().encode(),
+        "contract.json": read_contract(parts.dataset).model_dump_json().encode(),
+        "lineage.json": json.dumps(lineage(project, settings, parts, run, champion), indent=2).encode(),
+    }
 
 
-def lineage(project: Project, parts: Parts, run: Run, champion: Alias | None) -> dict[str, Any]:
+def published_by(registry: Registry, run: Run, digest: str) -> int | None:
+    """The version that this very run published of this model before it was interrupted, if it did."""
+    found = [v for v in registry.find("run", run.id) if registry.record(v).verdict.subject == digest]
+    return found[-1] if found else None
+
+
+def lineage(project: Project, settings: Settings, parts: Parts, run: Run, champion: Alias | None) -> dict[str, Any]:
     """What made this version: data, code, images, libraries, parameters, run, parent."""
     return {
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": run.id,
         "trigger": run.trigger,
         "parent": champion.version if champion else None,
-        "data": {"source": project.data.source, "dataset_digest": file_digest(parts.dataset), **run.data},
-        "model": dict(run.model),
+        "data": {"source": project.data.source, "dataset_digest": file_digest(parts.dataset), **_facts(run.data)},
+        "model": _facts(run.model),
         "split": project.split_method,
         "train_end": Profile.model_validate_json(Path(parts.profile).read_text()).end,
         "seed": project.training.seed,
-        "commit": os.environ.get("CICLO_COMMIT", ""),
-        "image": PIPELINE_IMAGE,
+        "commit": commit(),
+        "images": {
+            "pipeline": "" if PIPELINE_IMAGE == PLACEHOLDER else PIPELINE_IMAGE,
+            "serving": settings.serving_image,
+        },
         "python": platform.python_version(),
         "libraries": {name: installed(name) for name in LIBRARIES},
     }
+
+
+def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of an artifact as it was meant: KFP makes every number a float, and nested values travel as text."""
+    facts = {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in metadata.items()
+        if name not in ("failed", "failure", "display_name") and value not in ("", None)
+    }
+    if isinstance(parameters := facts.get("parameters"), str):
+        facts["parameters"] = json.loads(parameters)
+    return facts
+
+
+def commit() -> str:
+    """The commit of this code: ``CICLO_COMMIT``, which the image sets, or that of the checkout; empty if unknown."""
+    if "CICLO_COMMIT" in os.environ:
+        return os.environ["CICLO_COMMIT"]
+    here = Path(__file__).resolve().parents[2]
+    if not (here / ".git").exists():
+        return ""
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,13 +1,14 @@
 """Bundles: everything one version of a model consists of, as a folder of files that vouch for each other.
 
-``manifest.json`` names the project, the version, the libraries and the sha256 of every file. ``signature.json`` is a
-DSSE envelope around an in-toto statement whose subjects are the same files and the manifest, and whose predicate
-repeats project and version; so a bundle that was signed once is refused under another number or another project.
+``manifest.json`` names the project, the version, the libraries and the sha256 of every file. ``model.sig`` is an
+OpenSSF model-signing signature of all of them, the manifest included; because the manifest names project and version,
+a bundle that was signed once is refused under another number or another project.
 
 Reading goes from the outside in, and nothing is parsed before the layer around it has vouched for it: the signature,
-the format, the manifest against the signed statement, project and version, the set of files, the digest of each, the
-libraries. Only then may ``model`` load. A ``Bundle`` checks the digest of the very bytes it parses, so a file that
-changes after verification is refused as well.
+the format, the manifest against the signed digests, project and version, the set of files, the digest of each, that
+none is a pickle, the libraries. Only then may ``model`` load. A ``Bundle`` checks the digest of the very bytes it
+parses, so a file that changes after verification is refused as well. A ``Record`` is what can be told of a version
+without its model.
 """
 
 import hashlib
@@ -17,9 +18,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from components.core.contract import Contract
 from components.core.errors import IntegrityError, ProjectError
@@ -27,15 +28,20 @@ from components.core.profile import Profile
 from components.core.project import Project
 from components.core.verdict import Verdict
 from components.storage.models import parse_model
-from components.storage.signing import Signer, Trust
+from components.storage.pickles import no_pickle
+from components.storage.signing import STATEMENT_TYPE, Signer, Trust, signed_by
 
-MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "signature.json"
-DOCUMENTS = ("contract.json", "golden.json", "lineage.json", "profile.json", "project.json", "verdict.json")
+MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "model.sig"
+LINEAGE, VERDICT = "lineage.json", "verdict.json"
+DOCUMENTS = ("contract.json", "golden.json", LINEAGE, "profile.json", "project.json", VERDICT)
 FILES = frozenset((MODEL, CARD, *DOCUMENTS))
+STORY = frozenset((LINEAGE, VERDICT, MANIFEST, SIGNATURE))  # what a Record is read from
 FORMAT = 1
+PREDICATE = "https://model_signing/signature/v1.0"
 LIBRARIES = ("scikit-learn", "skops")
 SEAL_LIMIT = 1 << 20
 DOCUMENT_LIMIT = 64 << 20
+Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 _T = TypeVar("_T")
 
 
@@ -58,7 +64,34 @@ class Manifest(BaseModel):
     version: int
     parent: int | None
     libraries: dict[str, str]
-    files: dict[str, str]
+    files: dict[str, Digest]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a version, verified.
+
+    Attributes:
+        project: Name of the project.
+        version: Its number.
+        digest: sha256 of the manifest, hex.
+        parent: The champion it was compared with.
+        libraries: Versions of the libraries that wrote the model file.
+        files: sha256 of every file, hex.
+        signed_by: Id of the key that signed it, empty if none did.
+        lineage: What it was made of.
+        verdict: The verdict that let it through.
+    """
+
+    project: str
+    version: int
+    digest: str
+    parent: int | None
+    libraries: Mapping[str, str]
+    files: Mapping[str, str]
+    signed_by: str
+    lineage: Mapping[str, Any]
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -92,7 +125,7 @@ class Bundle:
     @cached_property
     def verdict(self) -> Verdict:
         """The verdict that let it through."""
-        return self._parsed("verdict.json", Verdict.model_validate_json)
+        return self._parsed(VERDICT, Verdict.model_validate_json)
 
     @cached_property
     def project_file(self) -> Project:
@@ -102,7 +135,7 @@ class Bundle:
     @cached_property
     def lineage(self) -> dict[str, Any]:
         """What it was made of."""
-        return _mapping(self.read("lineage.json"), "lineage.json")
+        return _mapping(self.read(LINEAGE), LINEAGE)
 
     @cached_property
     def golden(self) -> dict[str, Any]:
@@ -144,20 +177,18 @@ class Bundle:
             raise IntegrityError(f"the bundle's file '{name}' cannot be read", seen=str(error)[:300]) from error
 
 
-def seal(
-    files: Mapping[str, bytes | Path], *, project: str, version: int, parent: int | None, signer: Signer | None
-) -> dict[str, bytes]:
-    """Write the manifest and the signature of a version.
+def seal(folder: Path, *, project: str, version: int, parent: int | None, signer: Signer | None) -> str:
+    """Write the manifest and the signature of a version beside its files.
 
     Args:
-        files: The files by name, as bytes or as a path.
+        folder: The files; the folder is named by ``folder_name``.
         project: Name of the project.
         version: Number of the version.
         parent: The champion it was compared with.
         signer: Who signs, or None for an unsigned version.
 
     Returns:
-        ``manifest.json`` and, if signed, ``signature.json``.
+        sha256 of the manifest, hex.
     """
     manifest = Manifest(
         format=FORMAT,
@@ -165,13 +196,12 @@ def seal(
         version=version,
         parent=parent,
         libraries={name: installed(name) for name in LIBRARIES},
-        files={name: _digest(content) for name, content in sorted(files.items())},
+        files={path.name: _digest(path) for path in sorted(folder.iterdir())},
     )
-    sealed = {MANIFEST: manifest.model_dump_json(indent=2).encode()}
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2))
     if signer is not None:
-        statement = _statement(manifest, _digest(sealed[MANIFEST]))
-        sealed[SIGNATURE] = signer.sign(json.dumps(statement, sort_keys=True).encode())
-    return sealed
+        signer.sign_folder(folder, SIGNATURE)
+    return _digest(folder / MANIFEST)
 
 
 def open_bundle(folder: Path, *, project: str, version: int, trust: Trust) -> Bundle:
@@ -186,11 +216,52 @@ def open_bundle(folder: Path, *, project: str, version: int, trust: Trust) -> Bu
     Raises:
         IntegrityError: If anything is not as it was signed.
     """
+    manifest, digest = _vouched(folder, project, version, trust)
+    same_names((path.name for path in folder.iterdir()), FILES | {MANIFEST, SIGNATURE}, optional=trust.unsigned)
+    bundle = Bundle(project, version, digest, folder, manifest.files)
+    for name in sorted(FILES):
+        data = bundle.read(name)
+        no_pickle(name, data)
+        if name in DOCUMENTS:
+            _mapping(data, name)
+    _same_libraries(manifest)
+    return bundle
+
+
+def open_record(folder: Path, *, project: str, version: int, trust: Trust) -> Record:
+    """Verify what is told of a version.
+
+    Args:
+        folder: Where the files of ``STORY`` are; others may be missing.
+        project: Project they have to be of.
+        version: Number they have to have.
+        trust: Whose signature is needed.
+
+    Raises:
+        IntegrityError: If anything is not as it was signed.
+    """
+    manifest, digest = _vouched(folder, project, version, trust)
+    bundle = Bundle(project, version, digest, folder, manifest.files)
+    return Record(
+        project=project,
+        version=version,
+        digest=digest,
+        parent=manifest.parent,
+        libraries=manifest.libraries,
+        files=manifest.files,
+        signed_by="" if trust.unsigned else signed_by(_read(folder / SIGNATURE, SEAL_LIMIT)),
+        lineage=bundle.lineage,
+        verdict=bundle.verdict,
+    )
+
+
+def _vouched(folder: Path, project: str, version: int, trust: Trust) -> tuple[Manifest, str]:
+    """The manifest in a folder, once the signature stands for it, and its digest."""
     raw = _read(folder / MANIFEST, SEAL_LIMIT)
     digest = _digest(raw)
-    signed = None if trust.unsigned else _mapping(trust.verify(_read(folder / SIGNATURE, SEAL_LIMIT)), SIGNATURE)
+    signed = None if trust.unsigned else trust.verify(_read(folder / SIGNATURE, SEAL_LIMIT))
     manifest = _manifest(raw)
-    if signed is not None and signed != _statement(manifest, digest):
+    if signed is not None and not _covers(signed, manifest, digest):
         raise IntegrityError("the manifest is not the one that was signed")
     if (manifest.project, manifest.version) != (project, version):
         raise IntegrityError(
@@ -198,15 +269,7 @@ def open_bundle(folder: Path, *, project: str, version: int, trust: Trust) -> Bu
             seen=f"version {manifest.version} of {manifest.project}",
         )
     same_names(manifest.files, FILES)
-    same_names((path.name for path in folder.iterdir()), FILES | {MANIFEST, SIGNATURE}, optional=trust.unsigned)
-    bundle = Bundle(project, version, digest, folder, manifest.files)
-    for name in DOCUMENTS:
-        _mapping(bundle.read(name), name)
-    for name in (CARD, MODEL):
-        if _digest(_plain(folder / name)) != manifest.files[name]:
-            raise IntegrityError(f"the bundle's file '{name}' is not the one that was published")
-    _same_libraries(manifest)
-    return bundle
+    return manifest, digest
 
 
 def same_names(found: Iterable[str], wanted: Set[str], *, optional: bool = False) -> None:
@@ -227,19 +290,25 @@ def same_names(found: Iterable[str], wanted: Set[str], *, optional: bool = False
         raise IntegrityError("the bundle does not have the files it should have", seen=seen)
 
 
-def _statement(manifest: Manifest, digest: str) -> dict[str, Any]:
-    subjects = {**manifest.files, MANIFEST: digest}
-    return {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": name, "digest": {"sha256": value}} for name, value in sorted(subjects.items())],
-        "predicateType": "urn:ciclo:bundle",
-        "predicate": {
-            "project": manifest.project,
-            "version": manifest.version,
-            "parent": manifest.parent,
-            "lineage": manifest.files.get("lineage.json"),
-        },
-    }
+def _covers(statement: Mapping[str, Any], manifest: Manifest, digest: str) -> bool:
+    """Whether a model-signing statement is about exactly these files, the manifest among them."""
+    digests = dict(sorted({**manifest.files, MANIFEST: digest}.items()))
+    root = hashlib.sha256(b"".join(bytes.fromhex(value) for value in digests.values())).hexdigest()
+    predicate = statement.get("predicate")
+    return (
+        statement.get("_type") == STATEMENT_TYPE
+        and statement.get("predicateType") == PREDICATE
+        and statement.get("subject")
+        == [{"name": folder_name(manifest.project, manifest.version), "digest": {"sha256": root}}]
+        and isinstance(predicate, dict)
+        and predicate.get("resources")
+        == [{"name": name, "algorithm": "sha256", "digest": value} for name, value in digests.items()]
+    )
+
+
+def folder_name(project: str, version: int) -> str:
+    """The name of the folder in which a version is signed."""
+    return f"{project}-{version}"
 
 
 def _manifest(raw: bytes) -> Manifest:
@@ -267,15 +336,11 @@ def _same_libraries(manifest: Manifest) -> None:
             )
 
 
-def _plain(path: Path) -> Path:
+def _read(path: Path, limit: int | None) -> bytes:
     if path.is_symlink() or not path.is_file():
         raise IntegrityError(f"the bundle has no plain file '{path.name}'")
-    return path
-
-
-def _read(path: Path, limit: int | None) -> bytes:
     try:
-        size = _plain(path).stat().st_size
+        size = path.stat().st_size
         if limit is not None and size > limit:
             raise IntegrityError(f"the bundle's file '{path.name}' is too large", seen=f"{size:,} bytes")
         return path.read_bytes()

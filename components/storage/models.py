@@ -2,17 +2,20 @@
 
 A skops file is a zip of a schema and NumPy arrays. It is read only if it is exactly that, is of a sane size once
 unpacked, and names no type beyond those that skops trusts and ``TRUSTED``. The list is written down here and never
-taken from the file. It keeps foreign code out, not foreign numbers: a forged tree can still point outside its arrays,
-which is why a bundle's signature is verified first.
+taken from the file. It keeps foreign code out, not foreign numbers: a forged file can still ask NumPy and SciPy for
+endless work, and a forged tree can point outside its arrays. That is why a bundle's signature is verified first, and a
+file that nobody vouches for is rehearsed in a child process.
 """
 
-import io
-import re
+import hashlib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from components.core.errors import IntegrityError, TrainingError
+from components.storage.archive import check_archive
+from components.storage.rehearsal import rehearse
 
 # What the pipelines of components/training need beyond the defaults of skops 0.16 on scikit-learn 1.9.
 TRUSTED = (
@@ -22,17 +25,13 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )
-UNPACKED_LIMIT = 2 << 30
-RATIO_LIMIT = 200
-_ENTRY = re.compile(r"schema\.json|\d+\.npy")
-_NPY = b"\x93NUMPY"
 
 
 def dump_model(estimator: Any, path: str | Path) -> None:
     """Write a fitted estimator.
 
     Raises:
-        TrainingError: If it is not made of types that ``load_model`` would read back.
+        TrainingError: If it is not made of types that ``parse_model`` would read back.
     """
     import skops.io
 
@@ -49,16 +48,33 @@ def dump_model(estimator: Any, path: str | Path) -> None:
 
 
 def load_model(path: str | Path) -> Any:
-    """Read a fitted estimator.
+    """Read a fitted estimator from a file that nobody vouches for.
 
     Raises:
-        IntegrityError: If the file is anything but a skops archive of trusted types.
+        IntegrityError: If the file is anything but a skops archive of trusted types, or its rehearsal failed.
     """
-    return parse_model(Path(path).read_bytes())
+    return load_models([path])[0]
+
+
+def load_models(paths: Iterable[str | Path]) -> list[Any]:
+    """Read fitted estimators from files that nobody vouches for, after one rehearsal of them all.
+
+    Raises:
+        IntegrityError: If a file, which is named, is anything but a skops archive of trusted types, or its rehearsal
+            failed.
+    """
+    files = [Path(path) for path in paths]
+    models = []
+    for file, digest in zip(files, rehearse(*files), strict=True):
+        data = file.read_bytes()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise IntegrityError(f"the model file '{file}' was changed while it was being read")
+        models.append(parse_model(data))
+    return models
 
 
 def parse_model(data: bytes) -> Any:
-    """Read a fitted estimator from the bytes of its file.
+    """Read a fitted estimator from the bytes of a file that somebody vouches for, in this process.
 
     Raises:
         IntegrityError: If they are anything but a skops archive of trusted types.
@@ -74,29 +90,3 @@ def parse_model(data: bytes) -> Any:
     if not isinstance(model, BaseEstimator):
         raise IntegrityError("the model file does not hold an estimator", seen=type(model).__name__)
     return model
-
-
-def check_archive(data: bytes) -> None:
-    """Check the shape of a model file without parsing what is in it.
-
-    Raises:
-        IntegrityError: If it is not a zip of one schema and NumPy arrays, or unpacks to more than is sane.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-            names = [entry.filename for entry in entries]
-            strange = [n for n in names if not _ENTRY.fullmatch(n)]
-            if strange or "schema.json" not in names or len(set(names)) != len(names):
-                raise IntegrityError("the model file is not a skops archive", seen=", ".join(strange or names)[:200])
-            size = sum(entry.file_size for entry in entries)
-            if size > min(UNPACKED_LIMIT, RATIO_LIMIT * len(data)):
-                raise IntegrityError("the model file unpacks to too much", seen=f"{size:,} bytes from {len(data):,}")
-            for entry in entries:
-                with archive.open(entry) as file:
-                    if entry.filename != "schema.json" and file.read(len(_NPY)) != _NPY:
-                        raise IntegrityError("the model file holds something else than arrays", seen=entry.filename)
-    except IntegrityError:
-        raise
-    except Exception as error:
-        raise IntegrityError("the model file is not a skops archive", seen=str(error)[:200]) from error

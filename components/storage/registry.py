@@ -4,80 +4,48 @@ Below ``projects/<project>/``:
 
 - ``numbers/<n>`` claims a number. It is written only if absent, so two publishers never share one.
 - ``versions/<n>/<file>`` are the files of a bundle, written by the claimer of the number and never again.
+- ``by-run/<id>/<n>`` and ``by-data/<digest>/<n>`` lead from a run and from data to what was made of them.
 - ``published/<n>`` is the marker, written last, after the version was read back from the store and verified. A version
   without it does not exist: a publisher that died leaves a number unused, nothing more. It holds the manifest's digest.
-- ``aliases/<name>.json`` is a pointer: version, digest, sequence, nonce, when, by whom and why. It is moved only by
-  swapping exactly the document that was read. The champion's document holds the previous champion, so ``champion`` and
-  ``previous`` change in one step.
-- ``history/<name>/<sequence>.json`` keeps the document of every move. A mover files the document it is about to replace
-  and, afterwards, its own; so a crash in between loses nothing, and a mover whose answer was lost and who was overtaken
-  finds its own document there.
+- ``pruned/<n>`` marks a version whose model was deleted to save space (``retention``); it is no longer listed.
+- ``aliases/`` and ``history/`` hold the pointers and all their moves (``aliases``).
 """
 
 import hashlib
 import json
+import re
+import shutil
 import tempfile
-import uuid
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.dataclasses import dataclass
-
-from components.core.errors import ConflictError, IntegrityError, NotFoundError, StorageError
+from components.core.errors import IntegrityError, NotFoundError, StorageError
 from components.core.settings import Settings
-from components.storage.bundle import FILES, MANIFEST, SIGNATURE, Bundle, open_bundle, same_names, seal
-from components.storage.objects import ObjectStore, Stored, open_store
+from components.storage.aliases import CANDIDATE, CHAMPION, PREVIOUS, Action, Alias, Aliases, Move
+from components.storage.bundle import (
+    FILES,
+    MANIFEST,
+    SIGNATURE,
+    STORY,
+    Bundle,
+    Record,
+    folder_name,
+    open_bundle,
+    open_record,
+    same_names,
+    seal,
+)
+from components.storage.objects import ObjectStore, open_store
 from components.storage.signing import Signer, Trust, signer_from, trust_from
 
-__all__ = ["Alias", "Registry", "open_registry", "signer_from", "trust_from"]
+__all__ = [
+    "CANDIDATE", "CHAMPION", "PREVIOUS", "Action", "Alias", "Move", "Record", "Registry", "open_registry",
+    "signer_from", "trust_from",
+]  # fmt: skip
 
-CHAMPION, PREVIOUS = "champion", "previous"
-
-
-@dataclass(frozen=True)
-class Alias:
-    """Where a name points, and how it came to.
-
-    Attributes:
-        version: The version.
-        digest: sha256 of its manifest, hex.
-        sequence: 1 for the first move of this name, then counted up.
-        nonce: Tells two moves apart that are otherwise the same.
-        moved_at: When, ISO in UTC.
-        by: Who moved it.
-        why: Why.
-    """
-
-    version: int
-    digest: str
-    sequence: int
-    nonce: str
-    moved_at: str
-    by: str
-    why: str
-
-
-class Pointer(BaseModel):
-    """The document behind a name.
-
-    Attributes:
-        current: Where it points.
-        previous: Where it pointed before it pointed to this version.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    current: Alias
-    previous: Alias | None
-
-    def to(self, version: int, digest: str, by: str, why: str) -> "Pointer":
-        """The document that follows this one."""
-        alias = _alias(version, digest, self.current.sequence + 1, by, why, self.current.moved_at)
-        return Pointer(current=alias, previous=self.previous if self.current.version == version else self.current)
+Origin = Literal["run", "data"]
 
 
 class Registry:
@@ -91,9 +59,10 @@ class Registry:
 
     def __init__(self, store: ObjectStore, project: str, trust: Trust) -> None:
         self.project = project
-        self._store = store
+        self.root = f"projects/{project}"
+        self.store = store
         self._trust = trust
-        self._root = f"projects/{project}"
+        self._aliases = Aliases(store, self.root, project, trust)
 
     def publish(self, files: Mapping[str, Path | bytes], *, signer: Signer | None, parent: int | None) -> int:
         """Write a new version.
@@ -112,17 +81,20 @@ class Registry:
         """
         same_names(files, FILES)
         version = self._claim()
-        sealed = seal(files, project=self.project, version=version, parent=parent, signer=signer)
-        for name, content in {**files, **sealed}.items():
-            key = f"{self._root}/versions/{version}/{name}"
-            if isinstance(content, bytes):
-                self._store.put(key, content)
-            else:
-                self._store.put_file(key, content)
-        with tempfile.TemporaryDirectory() as folder:
-            self._copy(version, Path(folder)).check()
-        marker = {"digest": hashlib.sha256(sealed[MANIFEST]).hexdigest()}
-        self._store.put(f"{self._root}/published/{version}", json.dumps(marker).encode())
+        with _laid_out(files, folder_name(self.project, version)) as folder:
+            digest = seal(folder, project=self.project, version=version, parent=parent, signer=signer)
+            for path in sorted(folder.iterdir()):
+                self.store.put_file(f"{self.root}/versions/{version}/{path.name}", path)
+            copy = self._copy(version, folder.parent / "copy")
+            copy.check()
+        for key in index(copy.lineage):
+            self.store.put(f"{self.root}/{key}/{version}", b"")
+        self.store.put(f"{self.root}/published/{version}", json.dumps({"digest": digest}).encode())
+        if self.pruned(version):
+            raise StorageError(
+                f"version {version} of {self.project} was pruned as unfinished before it was",
+                hint="Publish again. Do not prune while a version is being published.",
+            )
         return version
 
     def fetch(self, version: int, folder: Path) -> Bundle:
@@ -138,141 +110,184 @@ class Registry:
         """
         digest = self._published(version)
         bundle = self._copy(version, folder)
-        if bundle.digest != digest:
-            raise IntegrityError(f"version {version} of {self.project} is not the one that was published")
+        self._same(version, bundle.digest, digest)
         return bundle
 
+    def record(self, version: int) -> Record:
+        """What is known of a version, without its model; of a pruned one too, if its story was kept.
+
+        Raises:
+            NotFoundError: If there is no such version.
+            IntegrityError: If it is not what was published.
+        """
+        digest = self._published(version, pruned=True)
+        prefix = f"{self.root}/versions/{version}/"
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            try:
+                for name in sorted(STORY - ({SIGNATURE} if self._trust.unsigned else set())):
+                    self.store.get_file(prefix + name, folder / name)
+            except NotFoundError as error:
+                raise self._gone(version) or error from error
+            record = open_record(folder, project=self.project, version=version, trust=self._trust)
+        self._same(version, record.digest, digest)
+        return record
+
+    def read(self, record: Record, name: str) -> bytes:
+        """One file of a version that is known.
+
+        Raises:
+            NotFoundError: If it was pruned.
+            IntegrityError: If it is not what was published.
+        """
+        data = self.store.get(f"{self.root}/versions/{record.version}/{name}").data
+        if hashlib.sha256(data).hexdigest() != record.files[name]:
+            raise IntegrityError(f"'{name}' of version {record.version} is not the one that was published")
+        return data
+
     def versions(self) -> list[int]:
-        """The numbers of all published versions, ascending."""
-        return self._numbers("published")
+        """The numbers of all versions that can be fetched, ascending."""
+        return sorted(set(self.numbers("published")) - set(self.numbers("pruned")))
+
+    def find(self, origin: Origin, start: str) -> list[int]:
+        """The versions that a run made, or that were made of data, ascending; pruned ones too, if their story was kept.
+
+        Args:
+            origin: ``run`` for an id of a run, ``data`` for a digest of source or dataset.
+            start: The id or digest, or how it begins.
+        """
+        prefix = f"{self.root}/by-{origin}/"
+        found = set(_decimals(self.store.list(prefix + _segment(start))))
+        return [v for v in self.numbers("published") if v in found and self._comes_from(v, origin, start)]
 
     def alias(self, name: str) -> Alias | None:
         """Where a name points, or None if it does not yet."""
-        found = self._pointer(CHAMPION if name == PREVIOUS else name)
-        if found is None:
-            return None
-        pointer, _ = found
-        return pointer.previous if name == PREVIOUS else pointer.current
+        return self._aliases.get(name)
 
-    def move(self, name: str, version: int, *, expected: Alias | None, by: str, why: str) -> Alias:
+    def aliases(self) -> dict[str, Alias]:
+        """Every name that points somewhere."""
+        found = {name: self._aliases.get(name) for name in self._aliases.names()}
+        return {name: alias for name, alias in found.items() if alias is not None}
+
+    def move(self, name: str, version: int, move: Move, *, expected: Alias | None, signer: Signer | None) -> Alias:
         """Point a name at a version.
 
         Args:
             name: Such as ``champion`` or ``candidate``; ``previous`` follows the champion by itself.
             version: A published version.
+            move: Who wants it, and why.
             expected: What the name was seen to point at.
-            by: Who moves it.
-            why: Why.
+            signer: Who signs the move, or None where signatures are off.
 
         Raises:
             ConflictError: If it points at something else by now.
             NotFoundError: If there is no such version.
+            IntegrityError: If this registry would not trust the signature.
         """
-        if name == PREVIOUS:
-            raise StorageError("'previous' cannot be moved", hint="Move 'champion'; 'previous' follows it.")
-        digest = self._published(version)
-        found = self._pointer(name)
-        if (found[0].current if found else None) != expected:
-            raise self._conflict(name)
-        key = f"{self._root}/aliases/{name}.json"
-        if found is None:
-            after = Pointer(current=_alias(version, digest, 1, by, why), previous=None)
-            won = self._store.put_if_absent(key, _document(after))
-        else:
-            before, stored = found
-            after = before.to(version, digest, by, why)
-            self._file(name, before)
-            won = self._store.swap(key, _document(after), stored.etag)
-        if not won and not self._filed(name, after):
-            raise self._conflict(name)
-        self._file(name, after)
-        return after.current
+        moved = self._aliases.move(name, version, self._published(version), move, expected=expected, signer=signer)
+        if gone := self._gone(version):
+            raise gone
+        return moved
 
     def history(self) -> list[dict[str, Any]]:
         """Every move of every name, oldest first: the fields of ``Alias``, and ``alias``, the name."""
-        moves = {}
-        for folder in ("history", "aliases"):
-            prefix = f"{self._root}/{folder}/"
-            for key in self._store.list(prefix):
-                name = key.removeprefix(prefix).removesuffix(".json").partition("/")[0]
-                move = _parse(self._store.get(key), key).current
-                moves[name, move.sequence] = {"alias": name, **asdict(move)}
-        return sorted(moves.values(), key=lambda move: (move["moved_at"], move["alias"], move["sequence"]))
+        return self._aliases.history()
+
+    def pruned(self, version: int) -> bool:
+        """Whether the model of a version was deleted."""
+        return self.store.exists(f"{self.root}/pruned/{version}")
+
+    def numbers(self, folder: str) -> list[int]:
+        """The numbers below ``numbers``, ``published`` or ``pruned``, ascending."""
+        return sorted(_decimals(self.store.list(f"{self.root}/{folder}/")))
 
     def _claim(self) -> int:
-        version = max(self._numbers("numbers"), default=0) + 1
-        while not self._store.put_if_absent(f"{self._root}/numbers/{version}", b""):
+        version = max(self.numbers("numbers"), default=0) + 1
+        while not self.store.put_if_absent(f"{self.root}/numbers/{version}", b""):
             version += 1
         return version
 
     def _copy(self, version: int, folder: Path) -> Bundle:
-        prefix = f"{self._root}/versions/{version}/"
-        names = {key.removeprefix(prefix) for key in self._store.list(prefix)}
+        prefix = f"{self.root}/versions/{version}/"
+        names = {key.removeprefix(prefix) for key in self.store.list(prefix)}
         known = FILES | {MANIFEST, SIGNATURE}
         folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(names & known):
-            self._store.get_file(prefix + name, folder / name)
+            self.store.get_file(prefix + name, folder / name)
         bundle = open_bundle(folder, project=self.project, version=version, trust=self._trust)
         same_names(names, known, optional=self._trust.unsigned)
         return bundle
 
-    def _numbers(self, folder: str) -> list[int]:
-        names = (key.rpartition("/")[2] for key in self._store.list(f"{self._root}/{folder}/"))
-        return sorted(int(name) for name in names if name.isdecimal())
-
-    def _published(self, version: int) -> str:
+    def _published(self, version: int, *, pruned: bool = False) -> str:
         """The digest in the marker of a version."""
         try:
-            marker = self._store.get(f"{self._root}/published/{version}").data
-            return str(json.loads(marker)["digest"])
+            marker = self.store.get(f"{self.root}/published/{version}").data
+            digest = str(json.loads(marker)["digest"])
         except NotFoundError as error:
             raise NotFoundError(
                 f"there is no version {version} of {self.project}", seen=f"versions {self.versions()[-10:]}"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise IntegrityError(f"the marker of version {version} of {self.project} cannot be read") from error
+        if not pruned and (gone := self._gone(version)):
+            raise gone
+        return digest
 
-    def _pointer(self, name: str) -> tuple[Pointer, Stored] | None:
-        key = f"{self._root}/aliases/{name}.json"
+    def _gone(self, version: int) -> NotFoundError | None:
         try:
-            stored = self._store.get(key)
+            marker = self.store.get(f"{self.root}/pruned/{version}").data
         except NotFoundError:
             return None
-        return _parse(stored, key), stored
-
-    def _file(self, name: str, pointer: Pointer) -> None:
-        self._store.put_if_absent(self._history_key(name, pointer), _document(pointer))
-
-    def _filed(self, name: str, pointer: Pointer) -> bool:
-        key = self._history_key(name, pointer)
-        return self._store.exists(key) and _parse(self._store.get(key), key) == pointer
-
-    def _history_key(self, name: str, pointer: Pointer) -> str:
-        return f"{self._root}/history/{name}/{pointer.current.sequence:08d}.json"
-
-    def _conflict(self, name: str) -> ConflictError:
-        found = self.alias(name)
-        return ConflictError(
-            f"somebody else moved '{name}' first",
-            seen=f"version {found.version} since {found.moved_at} by {found.by}" if found else "nothing",
-            hint="Look at it again and decide anew.",
+        return NotFoundError(
+            f"version {version} of {self.project} was pruned",
+            seen=marker.decode(errors="replace")[:200],
+            hint="Retrain on its data; `ciclo models show` tells what that was, if it was kept.",
         )
 
+    def _same(self, version: int, digest: str, published: str) -> None:
+        if digest != published:
+            raise IntegrityError(f"version {version} of {self.project} is not the one that was published")
 
-def _alias(version: int, digest: str, sequence: int, by: str, why: str, after: str = "") -> Alias:
-    now = datetime.now(UTC).isoformat(timespec="microseconds")
-    return Alias(version, digest, sequence, uuid.uuid4().hex, max(now, after), by, why)
-
-
-def _document(pointer: Pointer) -> bytes:
-    return pointer.model_dump_json(indent=2).encode()
+    def _comes_from(self, version: int, origin: Origin, start: str) -> bool:
+        return any(value.startswith(start) for value in _origins(self.record(version).lineage)[origin])
 
 
-def _parse(stored: Stored, key: str) -> Pointer:
-    try:
-        return Pointer.model_validate_json(stored.data)
-    except ValidationError as error:
-        raise IntegrityError(f"'{key}' is not a pointer", seen=str(error)[:300]) from error
+@contextmanager
+def _laid_out(files: Mapping[str, Path | bytes], name: str) -> Iterator[Path]:
+    """A folder of that name with the files in it."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / name
+        folder.mkdir()
+        for file, content in files.items():
+            if isinstance(content, bytes):
+                (folder / file).write_bytes(content)
+            else:
+                shutil.copyfile(content, folder / file)
+        yield folder
+
+
+def _decimals(keys: Iterable[str]) -> list[int]:
+    names = (key.rpartition("/")[2] for key in keys)
+    return [int(name) for name in names if name.isdecimal()]
+
+
+def _origins(lineage: Mapping[str, Any]) -> dict[Origin, list[str]]:
+    data = lineage.get("data")
+    digests = (data.get("digest"), data.get("dataset_digest")) if isinstance(data, dict) else ()
+    return {
+        "run": [str(lineage["run"])] if lineage.get("run") else [],
+        "data": [str(digest) for digest in digests if digest],
+    }
+
+
+def index(lineage: Mapping[str, Any]) -> list[str]:
+    """The folders below which a version is found by what it was made of."""
+    return [f"by-{origin}/{_segment(value)}" for origin, values in _origins(lineage).items() for value in values]
+
+
+def _segment(value: str) -> str:
+    """A value as one plain name of a key; two values may share one, so a find looks at the lineage as well."""
+    return "v" + re.sub(r"[^A-Za-z0-9._-]", "_", value)[:150]
 
 
 def open_registry(project_name: str, settings: Settings) -> Registry:

@@ -1,8 +1,9 @@
-"""Signatures: who vouches for a bundle, and which voices count.
+"""Signatures: who vouches for a version and for where a name points, and which voices count.
 
-A signature is a DSSE envelope, the format of in-toto and sigstore: a payload, and ECDSA P-256 signatures over the
-payload's *pre-authentication encoding*, which binds its type. The payload is an in-toto statement; ``bundle`` writes
-it. Trust is a set of public keys: while a key is being replaced, both the old and the new one are in the set.
+A signature is a sigstore bundle: a DSSE envelope around an in-toto statement, signed with ECDSA P-256, beside the
+sha256 of the public key. A version is signed by the OpenSSF's ``model-signing``, so its command line verifies our
+versions too. Verifying needs ``cryptography`` alone, because ``model-signing`` cannot live in the serving environment.
+Trust is a set of public keys: while a key is being replaced, both the old and the new one are in the set.
 
 Where the store is a local folder and no key is given, a key pair is made once below ``CICLO_HOME`` and trusted: whoever
 can write that folder could change the key as well. A shared store needs keys that were made on purpose.
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 from cryptography.exceptions import InvalidSignature
@@ -26,7 +28,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from components.core.errors import IntegrityError, SettingsError
 from components.core.settings import Settings
 
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _SCHEME = ec.ECDSA(hashes.SHA256())
 _MAKE = "Make a pair with `ciclo keys init FOLDER`"
 
@@ -36,10 +40,12 @@ class Signer:
     """Who vouches.
 
     Attributes:
+        path: PEM file of the key.
         key: An EC P-256 private key.
     """
 
-    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    path: Path
+    key: ec.EllipticCurvePrivateKey = field(repr=False, compare=False)
 
     @classmethod
     def read(cls, path: Path) -> "Signer":
@@ -54,17 +60,26 @@ class Signer:
             raise SettingsError("the private key cannot be read", seen=f"{path}: {error}", hint=f"{_MAKE}.") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise SettingsError("the private key has to be an EC P-256 key", seen=str(path), hint=f"{_MAKE}.")
-        return cls(key)
+        return cls(path, key)
 
-    def sign(self, payload: bytes) -> bytes:
-        """Wrap a payload in a signed envelope, as JSON."""
+    def sign_folder(self, folder: Path, name: str) -> None:
+        """Sign every file of a folder with ``model-signing``.
+
+        Args:
+            folder: The folder; its name becomes the signature's subject.
+            name: File in it that the signature is written to.
+        """
+        from model_signing import hashing, signing
+
+        everything = hashing.Config().set_ignored_paths(paths=[folder / name], ignore_git_paths=False)
+        config = signing.Config().use_elliptic_key_signer(private_key=self.path).set_hashing_config(everything)
+        config.sign(folder, folder / name)
+
+    def sign(self, statement: Mapping[str, Any]) -> bytes:
+        """Sign one in-toto statement."""
+        payload = json.dumps(statement).encode()
         signature = self.key.sign(_pre_authentication(payload), _SCHEME)
-        envelope = {
-            "payloadType": PAYLOAD_TYPE,
-            "payload": base64.b64encode(payload).decode(),
-            "signatures": [{"keyid": key_id(self.key.public_key()), "sig": base64.b64encode(signature).decode()}],
-        }
-        return json.dumps(envelope, indent=2).encode()
+        return json.dumps(_bundle(key_id(self.key.public_key()), payload, signature)).encode()
 
 
 @dataclass(frozen=True)
@@ -84,36 +99,85 @@ class Trust:
         """Trust these keys."""
         return cls({key_id(key): key for key in keys})
 
-    def verify(self, envelope: bytes) -> bytes:
-        """The payload of an envelope that a trusted key signed.
+    def verify(self, signature: bytes) -> dict[str, Any]:
+        """The statement that a trusted key signed.
+
+        Args:
+            signature: A sigstore bundle as ``Signer`` writes it, and in no other shape.
 
         Raises:
-            IntegrityError: If no trusted key did.
+            IntegrityError: If it is anything else, or no trusted key signed it.
         """
+        name, payload, raw = _parts(signature)
+        key = self.keys.get(name)
         try:
-            document = json.loads(envelope)
-            payload = base64.b64decode(document["payload"], validate=True)
-            signatures = [(s["keyid"], base64.b64decode(s["sig"], validate=True)) for s in document["signatures"]]
-            kind = document["payloadType"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise IntegrityError("the signature is not a DSSE envelope") from error
-        if kind == PAYLOAD_TYPE and any(self._vouches(name, payload, signature) for name, signature in signatures):
-            return payload
-        raise IntegrityError(
-            "the bundle is not signed by a trusted key",
-            seen=f"keys {', '.join(str(name)[:12] for name, _ in signatures) or 'none'}",
-            hint="Add the public key of the publisher to CICLO_PUBLIC_KEYS if you trust it.",
-        )
+            if key is None:
+                raise InvalidSignature
+            key.verify(raw, _pre_authentication(payload), _SCHEME)
+        except InvalidSignature as error:
+            raise IntegrityError(
+                "this is not signed by a trusted key",
+                seen=f"key {name[:12]}",
+                hint="Add the public key of the publisher to CICLO_PUBLIC_KEYS if you trust it.",
+            ) from error
+        return _mapping(payload)
 
-    def _vouches(self, name: object, payload: bytes, signature: bytes) -> bool:
-        key = self.keys.get(name) if isinstance(name, str) else None
-        if key is None:
-            return False
-        try:
-            key.verify(signature, _pre_authentication(payload), _SCHEME)
-        except InvalidSignature:
-            return False
-        return True
+    def read(self, document: bytes) -> dict[str, Any]:
+        """The statement in a document that ``Signer.sign`` wrote, or, where signatures are off, in a bare one.
+
+        Raises:
+            IntegrityError: If it is anything else, or no trusted key signed it.
+        """
+        if not self.unsigned:
+            return self.verify(document)
+        found = _mapping(document)
+        return _mapping(_parts(document)[1]) if "dsseEnvelope" in found else found
+
+
+def signed_by(signature: bytes) -> str:
+    """The id of the key that a signature names; whether that is true, ``Trust.verify`` tells.
+
+    Raises:
+        IntegrityError: If it is not a signature.
+    """
+    return _parts(signature)[0]
+
+
+def _parts(document: bytes) -> tuple[str, bytes, bytes]:
+    """Key id, payload and signature of a sigstore bundle that has nothing else in it and no other spelling."""
+    found = _mapping(document)
+    try:
+        name = found["verificationMaterial"]["publicKey"]["hint"]
+        envelope = found["dsseEnvelope"]
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        signature = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise IntegrityError("the signature is not a sigstore bundle") from error
+    if not isinstance(name, str) or found != _bundle(name, payload, signature):
+        raise IntegrityError("the signature is not a sigstore bundle of a key")
+    return name, payload, signature
+
+
+def _bundle(name: str, payload: bytes, signature: bytes) -> dict[str, Any]:
+    return {
+        "mediaType": MEDIA_TYPE,
+        "verificationMaterial": {"publicKey": {"hint": name}, "tlogEntries": []},
+        "dsseEnvelope": {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": ""}],
+        },
+    }
+
+
+def _mapping(data: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError("the signature is not JSON") from error
+    if not isinstance(document, dict):
+        raise IntegrityError("the signature is not a JSON object")
+    return document
 
 
 def _pre_authentication(payload: bytes) -> bytes:
@@ -121,9 +185,8 @@ def _pre_authentication(payload: bytes) -> bytes:
 
 
 def key_id(key: ec.EllipticCurvePublicKey) -> str:
-    """The sha256 of a public key, hex."""
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()
+    """The sha256 of a public key's PEM file, hex, as sigstore bundles name a key."""
+    return hashlib.sha256(_public_pem(key)).hexdigest()
 
 
 def read_public_key(path: Path) -> ec.EllipticCurvePublicKey:

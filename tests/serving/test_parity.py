@@ -51,7 +51,7 @@ def loaded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("versions")
     versions = {"-".join(m): publish(folder / "-".join(m), *m) for m in MODELS}
     versions["spoiled-golden"] = publish(folder / "spoiled-golden", estimator="logistic_regression", spoil="golden")
-    for name in ("model.skops", "contract.json", "signature.json"):
+    for name in ("model.skops", "contract.json", "model.sig"):
         versions[name] = publish(folder / name, estimator="logistic_regression")
         overwrite(folder / name, name)
     lines = [
@@ -85,7 +85,7 @@ def test_a_model_answers_as_where_it_was_trained(loaded, name):
         ("spoiled-golden", "does not answer here as it did"),
         ("model.skops", "'model.skops' is not the one that was published"),
         ("contract.json", "'contract.json' is not the one that was published"),
-        ("signature.json", "sign"),
+        ("model.sig", "sign"),
     ],
 )
 def test_a_version_that_is_not_what_was_judged_is_not_loaded(loaded, name, reason):

@@ -272,7 +272,11 @@ def test_the_report_is_a_page_with_the_reasons(tmp_path: Path) -> None:
     report = run(tmp_path, frame, project())
     assert "column &#x27;n&#x27; is not a finite number" in report.report().html()
     assert report.summary.startswith("199 of 200 rows kept (train ")
-    json.dumps(report.metadata)
+    facts = report.metadata({"digest": "d", "start": "2024-01-01", "end": "", "rows": 9, "display_name": "raw"})
+    assert (facts["digest"], facts["start"], facts["source_rows"]) == ("d", "2024-01-01", report.rows)
+    assert (facts["rows"], facts["quarantined"]) == (report.kept, report.quarantined)
+    assert "display_name" not in facts
+    json.dumps(facts)
 
 
 QUICK = settings(

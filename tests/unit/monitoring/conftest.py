@@ -24,7 +24,7 @@ from components.monitoring.tick import tick
 from components.storage.models import dump_model
 from components.storage.objects import open_store
 from components.storage.predictions import Label, PredictionRow, PredictionStore
-from components.storage.registry import open_registry, signer_from
+from components.storage.registry import Move, open_registry, signer_from
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 TRAINING_ROWS = 4_000
@@ -128,7 +128,8 @@ class World:
             signer=signer_from(self.settings),
             parent=champion.version if champion else None,
         )
-        self.registry.move("champion", version, expected=champion, by="test", why="test")
+        signer = signer_from(self.settings)
+        self.registry.move("champion", version, Move("test", "test"), expected=champion, signer=signer)
         return version
 
     def serve(self, end, rows=400, shift=0.0, days=7, version=1, labels=False, spoil=None):

@@ -4,20 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import VerdictError
+from components.core.errors import IntegrityError, VerdictError
 from components.core.profile import Profile
 from components.core.settings import Settings
 from components.core.tables import Dataset, file_digest
 from components.core.verdict import Verdict
 from components.evaluation.gate import Outputs, evaluate
 from components.feasibility.baselines import assess
+from components.publishing.promotion import rollback
 from components.publishing.publish import Parts, Run, publish
-from components.storage.registry import open_registry
+from components.storage.registry import open_registry, signer_from
 from components.training.search import fit
 from components.validation.checks import reference_profile
+from tests.forged_models import costly
 from tests.tables import dataset, project
 
-RUN = Run("run-1", "test", {"rows": 600}, {"candidate": "logistic_regression"})
+# As KFP hands metadata on: every number is a float.
+DATA = {"digest": "d" * 64, "start": "2024-01-01", "end": "", "source_rows": 620.0, "rows": 600.0, "quarantined": 20.0}
+MODEL = {"candidate": "logistic_regression", "parameters": '{"C": 1.0}', "score": 0.5, "failed": 0.0, "failure": ""}
+RUN = Run("run-1", "test", DATA, MODEL)
 
 
 def evaluated(
@@ -64,7 +69,12 @@ def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, setting
     assert bundle.verdict == verdict
     assert bundle.lineage["run"] == "run-1"
     assert bundle.lineage["libraries"]["scikit-learn"]
-    assert bundle.lineage["data"]["dataset_digest"] == file_digest(parts.dataset)
+    assert bundle.lineage["data"] == {
+        "source": "table.csv", "dataset_digest": file_digest(parts.dataset), "digest": "d" * 64, "start": "2024-01-01",
+        "source_rows": 620, "rows": 600, "quarantined": 20,
+    }  # fmt: skip
+    assert bundle.lineage["model"] == {"candidate": "logistic_regression", "parameters": {"C": 1.0}, "score": 0.5}
+    assert registry.find("data", "dddd") == registry.find("data", file_digest(parts.dataset)) == [1]
     assert sum(c.importance for c in bundle.profile.columns.values()) == pytest.approx(1)
     assert len(json.loads(Path(parts.golden).read_text())["rows"]) == 100
 
@@ -73,6 +83,29 @@ def test_publishing_twice_gives_the_same_version(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     assert [publish(project(), settings, parts, RUN) for _ in range(2)] == [1, 1]
     assert open_registry("unit", settings).versions() == [1]
+
+
+def test_a_version_that_was_rolled_back_is_not_promoted_by_the_run_that_made_it(tmp_path, settings):
+    _, parts = evaluated(tmp_path / "one", settings)
+    publish(project(), settings, parts, replace(RUN, id="run-0"))
+    registry, signer = open_registry("unit", settings), signer_from(settings)
+    verdict = Verdict.read(parts.verdict)
+    verdict.model_copy(update={"facts": {**verdict.facts, "champion": 1}}).write(parts.verdict)
+    assert publish(project(), settings, parts, RUN) == 2
+    rollback(registry, by="ann", why="complaints", signer=signer)
+    with pytest.raises(VerdictError, match="ann rolled it back"):
+        publish(project(), settings, parts, RUN)
+    assert registry.alias("champion").version == 1
+
+
+def test_nothing_is_signed_that_harms_the_process_that_loads_it(tmp_path, settings):
+    _, parts = evaluated(tmp_path / "one", settings)
+    Path(parts.model).write_bytes(costly()["SIGSEGV"])
+    verdict = Verdict.read(parts.verdict)
+    verdict.model_copy(update={"subject": file_digest(parts.model)}).write(parts.verdict)
+    with pytest.raises(IntegrityError, match="SIGSEGV"):
+        publish(project(), settings, parts, RUN)
+    assert open_registry("unit", settings).versions() == []
 
 
 def test_the_same_model_again_is_kept_out_and_cannot_be_published(tmp_path, settings):
