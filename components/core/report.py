@@ -2,7 +2,9 @@
 
 import html
 import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Self
 
@@ -75,3 +77,48 @@ def _cell(value: Any) -> str:
     if isinstance(value, int | float):
         return f'<td class="n">{value:,}</td>' if isinstance(value, int) else f'<td class="n">{value:.4g}</td>'
     return f"<td>{html.escape('' if value is None else str(value))}</td>"
+
+
+def read_tables(page: str) -> dict[str, dict[str, str]]:
+    """The tables of a page that ``Report`` wrote.
+
+    Returns:
+        By title of its section, each row: its first cell (or the first two, where that is not unique) and the others.
+    """
+    reader = _TableReader()
+    reader.feed(page)
+    return {title: _keyed(rows) for title, rows in reader.tables.items() if rows}
+
+
+def _keyed(rows: list[list[str]]) -> dict[str, str]:
+    once = max(Counter(row[0] for row in rows).values()) == 1
+    return {", ".join(row[: 1 if once else 2]): "  ".join(row[1 if once else 2 :]) for row in rows}
+
+
+class _TableReader(HTMLParser):
+    """Collects the body cells of each section."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self._title, self._tag = "", ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._tag = tag
+        if tag == "h2":
+            self._title = ""
+        elif tag == "tr":
+            self.tables.setdefault(self._title, []).append([])
+        elif tag == "td":
+            self.tables[self._title][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._tag = ""
+        if tag == "tr" and not self.tables[self._title][-1]:  # a header
+            self.tables[self._title].pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._tag == "h2":
+            self._title += data
+        elif self._tag == "td":
+            self.tables[self._title][-1][-1] += data
