@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pipelines.keys
-from components.core.errors import CicloError, ProjectError, SettingsError
+import pipelines.models
+from components.core.errors import CicloError, NotFoundError, ProjectError, SettingsError
 
 if TYPE_CHECKING:
     from components.core.project import Project
@@ -28,6 +29,7 @@ ProjectFile = Annotated[Path, typer.Argument(help="The project file.", metavar="
 Image = Annotated[str, typer.Option(help="Image of the components, with a tag that never moves.", envvar="CICLO_IMAGE")]
 Start = Annotated[str, typer.Option(help="Read rows from this ISO time on.")]
 End = Annotated[str, typer.Option(help="Read rows before this ISO time.")]
+app.add_typer(pipelines.models.app, name="models")
 app.add_typer(pipelines.keys.app, name="keys")
 
 
@@ -156,6 +158,22 @@ def status(project: ProjectFile) -> None:
     typer.echo(f"registry   {here.store_uri}")
     served = endpoint(parsed.name, here)
     typer.echo(f"endpoint   {served.url} (version {served.version})" if served else "endpoint   none on this machine")
+
+
+@app.command()
+def deploy(project: ProjectFile) -> None:
+    """Serve the champion: bring it up where CICLO_DEPLOYER says, check it live, and switch to it."""
+    from components.core.settings import settings
+    from components.deployment import deployer
+    from components.storage.registry import open_registry
+
+    parsed, here = _read(project), settings()
+    registry = open_registry(parsed.name, here)
+    champion = registry.alias("champion")
+    if champion is None:
+        raise NotFoundError(f"{parsed.name} has no champion", hint="Run the pipeline first: ciclo run PROJECT")
+    served = deployer.deploy(parsed, champion.version, registry.record(champion.version).verdict, here)
+    typer.echo(f"version {served.version} {f'answers at {served.url}' if served.url else 'is not served'}")
 
 
 @app.command()

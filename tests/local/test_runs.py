@@ -165,3 +165,15 @@ def test_status_shows_the_champion_and_where_it_is_served(first_run: Ran) -> Non
     assert shown.code == 0, shown.err
     assert "version 1 of 1" in shown.out
     assert first_run.summary["endpoint"] in shown.out
+
+
+def test_the_champion_is_deployed_again_by_hand(first_run: Ran) -> None:
+    project = first_run.home.parent / "project.yaml"
+    done = ciclo(first_run.home, "deploy", project, CICLO_DEPLOYER="process")
+    assert done.code == 0, done.err
+    assert "version 1 answers at http://127.0.0.1:" in done.out
+    endpoint = done.out.split()[-1]
+    assert endpoint != first_run.summary["endpoint"]
+    assert endpoint in ciclo(first_run.home, "status", project).out
+    nothing = ciclo(first_run.home.parent / "other", "deploy", project)
+    assert (nothing.code, "has no champion" in nothing.err) == (1, True)
