@@ -34,6 +34,10 @@ demo: env ## run the whole cycle on a year of real flights: train, serve, watch,
 test: env ## run every test that needs Python only
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/local tests/serving
 
+.PHONY: test-services
+test-services: env ## run the tests on the real S3 server and PostgreSQL that CICLO_S3_* and CICLO_PREDICTIONS name
+	$(BIN)/python -m pytest -n 2 --dist loadscope tests/services
+
 .PHONY: lint
 lint: env ## ruff, formatting and strict types
 	$(BIN)/ruff check $(CODE)

@@ -1,0 +1,57 @@
+"""The prediction store in a real PostgreSQL, and what is recorded while its connections break."""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from components.core.errors import StorageError
+from components.serving.recorder import Recorder
+from components.storage.predictions import PredictionStore
+from tests.promises.predictions import NOON, PredictionStorePromises, label, row, window
+
+
+def _connect(uri):
+    address = sa.make_url(uri).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(address, autocommit=True)
+
+
+class TestPostgreSQL(PredictionStorePromises):
+    def test_every_label_is_kept(self, store, uri):
+        store.label([label("true", 1), label("false", 2), label("true", 3), label("true", 3)])
+        with _connect(uri) as connection:
+            assert connection.execute("SELECT count(*) FROM labels").fetchone() == (3,)
+
+    def test_a_database_that_does_not_exist_is_a_named_error(self, uri):
+        absent = PredictionStore(sa.make_url(uri).set(database="no_such_database").render_as_string(False))
+        with pytest.raises(StorageError, match=r"no_such_database.*Check CICLO_PREDICTIONS"):
+            absent.record([row()])
+
+    def test_nothing_is_lost_or_doubled_while_connections_are_cut(self, store, uri, tmp_path):
+        recorder = Recorder(tmp_path / "spool", store)
+        recorder.start()
+        with _connect(uri) as killer:
+            for number in range(400):
+                recorder.record([row(str(number), n) for n in range(3)])
+                recorder.label([label("true", request_id=str(number))])
+                if number % 20 == 0:
+                    killer.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+        recorder.flush()
+        found = window(store)
+        assert len(found) == 1_200
+        assert found["label"].notna().sum() == 400
+        assert list((tmp_path / "spool").iterdir()) == []
+
+    def test_a_window_is_read_by_its_index(self, store, uri):
+        store.record([row(str(n), time=NOON + timedelta(seconds=n)) for n in range(20_000)])
+        with _connect(uri) as connection:
+            connection.execute("ANALYZE")
+            plan = connection.execute(
+                "EXPLAIN SELECT * FROM predictions WHERE project = 'flights' AND time >= %s AND time < %s",
+                (NOON.replace(tzinfo=None), NOON.replace(tzinfo=None) + timedelta(minutes=5)),
+            ).fetchall()
+        assert "predictions_by_time" in str(plan)
