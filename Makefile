@@ -15,7 +15,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 COMPILE := pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 BIN := .venv/bin
-CODE := components pipelines tests examples
+CODE := components pipelines tests examples benchmarks
 
 ##@ Use
 .PHONY: help
@@ -52,6 +52,11 @@ format: env ## let ruff rewrite the code
 .PHONY: golden
 golden: env ## refresh the golden files; review the difference in the same commit
 	$(BIN)/python -m pytest tests/contract --update-golden -q
+
+##@ Measure
+.PHONY: bench-storage
+bench-storage: env ## what the registry costs over a bare copy (on a bucket too, where CICLO_S3_* names a server)
+	$(BIN)/python -m benchmarks.storage
 
 ##@ Build
 .PHONY: compile

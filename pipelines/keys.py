@@ -20,3 +20,21 @@ def init(folder: Annotated[Path, typer.Argument(help="Where the two files are wr
 
     private, public = make_keys(folder)
     typer.echo(f"CICLO_PRIVATE_KEY={private}\nCICLO_PUBLIC_KEYS='[\"{public}\"]'")
+
+
+@app.command()
+def renew(
+    project: Annotated[str, typer.Argument(help="The project file, or the name of the project.", metavar="PROJECT")],
+) -> None:
+    """Sign all versions and moves again with today's private key, so that an older public key can be taken away."""
+    from components.core.errors import SettingsError
+    from components.storage.rotation import sign_again
+    from components.storage.signing import signer_from, trust_from
+    from pipelines.models import open_named
+
+    registry, here = open_named(project)
+    signer = signer_from(here)
+    if signer is None:
+        raise SettingsError("signatures are off, so there is nothing to sign with", hint="Unset CICLO_UNSIGNED.")
+    count = sign_again(registry, trust_from(here), signer)
+    typer.echo(f"{registry.project}: {count} signatures replaced; all are by one key now")

@@ -42,7 +42,7 @@ def list_versions(
     """List versions, newest first."""
     from pipelines.model_tables import show_list
 
-    registry, here = _registry(project)
+    registry, here = open_named(project)
     if run or data:
         found = set(registry.find("run", run)) if run else set(registry.find("data", data))
         versions = sorted(found & set(registry.find("data", data)) if data else found)
@@ -64,7 +64,7 @@ def show(project: Name, version: Version = "champion", as_json: Json = False) ->
     from components.publishing.story import sections, story
     from pipelines.model_tables import show_one
 
-    registry, _ = _registry(project)
+    registry, _ = open_named(project)
     number = _number(registry, version)
     record = registry.record(number)
     told = story(record, names=_labels(registry, number, _names(registry)), moves=registry.history())
@@ -85,7 +85,7 @@ def diff(
     from components.publishing.story import differences, sections
     from pipelines.model_tables import show_differences
 
-    registry, _ = _registry(project)
+    registry, _ = open_named(project)
     records = [registry.record(_number(registry, version)) for version in (a, b)]
     left, right = (sections(record, _card(registry, record)) for record in records)
     found = differences(left, right)
@@ -103,7 +103,7 @@ def promote(
     from components.publishing import promotion
     from components.storage.registry import signer_from
 
-    registry, here = _registry(project)
+    registry, here = open_named(project)
     number = _number(registry, version)
     moved = promotion.promote(registry, number, by=by or _user(), why=why, override=override, signer=signer_from(here))
     _say_moved(registry, moved, as_json)
@@ -122,7 +122,7 @@ def rollback(
     from components.publishing import promotion
     from components.storage.registry import signer_from
 
-    registry, here = _registry(project)
+    registry, here = open_named(project)
     moved = promotion.rollback(
         registry,
         to=_number(registry, to) if to else None,
@@ -148,7 +148,7 @@ def prune(
     from components.storage import retention
     from pipelines.model_tables import show_pruned
 
-    registry, _ = _registry(project)
+    registry, _ = open_named(project)
     pruned = retention.prune(registry, keep=keep, by=by or _user(), dry_run=dry_run)
     if as_json:
         _print(asdict(pruned))
@@ -173,7 +173,7 @@ def export(
     from components.publishing import kubeflow
     from components.storage.bundle import MODEL
 
-    registry, here = _registry(project)
+    registry, here = open_named(project)
     record = registry.record(_number(registry, version))
     uri = f"{here.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{MODEL}"
     exported = kubeflow.export(record, uri, to, author=by or _user(), token=token, ca=ca, storage_key=storage_key)
@@ -183,7 +183,8 @@ def export(
         typer.echo(f"version {record.version} of {record.project} is model version {exported.version} at {to}")
 
 
-def _registry(project: str) -> "tuple[Registry, Settings]":
+def open_named(project: str) -> "tuple[Registry, Settings]":
+    """The registry of a project that is given by its file or its name, and the settings."""
     from components.core.settings import settings
     from components.storage.registry import open_registry
 

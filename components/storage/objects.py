@@ -210,7 +210,10 @@ class DirectoryStore:
         self._drafts.mkdir(parents=True, exist_ok=True)
         draft = self._drafts / uuid.uuid4().hex
         try:
-            _write(draft, chunks)
+            with draft.open("wb") as file:
+                file.writelines(chunks)
+                file.flush()
+                os.fsync(file.fileno())
             yield draft
         finally:
             draft.unlink(missing_ok=True)
@@ -250,19 +253,12 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: file.read(CHUNK), b"")
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> None:
-    with path.open("wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a copy that appears whole or not at all; it is not synced, as it can be fetched again."""
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        _write(part, chunks)
+        with part.open("wb") as file:
+            file.writelines(chunks)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -153,6 +153,19 @@ def test_a_version_is_exported_to_a_model_registry(home: Path) -> None:
     assert contents.versions[exported["version"]]["customProperties"]["run"]["string_value"] == "run-b"
 
 
+def test_a_key_is_replaced(home: Path, tmp_path: Path) -> None:
+    old = home / "keys" / "public.pem"
+    assert ciclo(home, "keys", "init", tmp_path / "new").code == 0
+    private, public = tmp_path / "new/private.pem", tmp_path / "new/public.pem"
+    new = {"CICLO_PRIVATE_KEY": str(private), "CICLO_PUBLIC_KEYS": json.dumps([str(public)])}
+    assert _models(home, "show", "unit", **new).code == 1
+    both = {**new, "CICLO_PUBLIC_KEYS": json.dumps([str(old), str(public)])}
+    done = ciclo(home, "keys", "renew", "unit", **both)
+    assert "5 signatures replaced" in done.out, done.err  # three versions, a move and its pointer
+    assert _json(home, "show", "unit", **new)["moves"][0]["why"] == "first"
+    assert "signatures are off" in ciclo(home, "keys", "renew", "unit", CICLO_UNSIGNED="true").err
+
+
 def test_a_real_run_can_be_traced_from_its_version_and_back(first_run: Ran) -> None:
     project = first_run.home.parent / "project.yaml"
     story = _json(first_run.home, "show", project)

@@ -13,12 +13,11 @@ class TestSQLite(PredictionStorePromises):
     def uri(self, tmp_path):
         return f"sqlite:///{tmp_path}/folder/predictions.sqlite"
 
-
-def test_every_label_is_kept(store, tmp_path):
-    store.label([label("true", 1), label("false", 2), label("true", 3), label("true", 3)])
-    with sqlite3.connect(tmp_path / "folder" / "predictions.sqlite") as connection:
+    def test_every_label_is_kept(self, store, tmp_path):
+        store.label([label("true", 1), label("false", 2), label("true", 3), label("true", 3)])
+        connection = sqlite3.connect(tmp_path / "folder" / "predictions.sqlite")
         assert connection.execute("SELECT count(*) FROM labels").fetchone() == (3,)
-    connection.close()
+        connection.close()
 
 
 def test_a_database_that_is_down_is_a_named_error_without_the_password():
