@@ -44,7 +44,7 @@ RUN pip wheel --no-deps --wheel-dir dist .
 
 FROM build AS pipeline-build
 COPY requirements/pipeline.txt .
-RUN pip install --require-hashes -r pipeline.txt
+RUN pip install --no-deps --require-hashes -r pipeline.txt && pip check
 COPY --from=wheel /build/dist dist
 RUN pip install --no-deps dist/*.whl && python -W error::SyntaxWarning -c 'import pipelines.training.pipeline'
 
@@ -54,7 +54,7 @@ CMD ["ciclo", "--help"]
 
 FROM build AS serving-build
 COPY requirements/serving.txt .
-RUN pip install --require-hashes -r serving.txt
+RUN pip install --no-deps --require-hashes -r serving.txt && pip check
 COPY --from=wheel /build/dist dist
 RUN pip install --no-deps dist/*.whl && python -c 'import components.serving.model'
 

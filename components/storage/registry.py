@@ -185,7 +185,10 @@ class Registry:
             IntegrityError: If this registry would not trust the signature.
         """
         moved = self._aliases.move(name, version, self._published(version), move, expected=expected, signer=signer)
-        if gone := self._gone(version):
+        if gone := self._gone(version):  # a pruner marked it before it could see the name
+            if expected is not None:
+                back = Move(move.by, f"back from version {version}, which was pruned meanwhile")
+                self._aliases.move(name, expected.version, expected.digest, back, expected=moved, signer=signer)
             raise gone
         return moved
 

@@ -1,8 +1,9 @@
 """Objects in an S3 bucket, through the minio client.
 
 The client's own repeats are switched off and done here, with short time-outs, so that a silent server is given up and a
-repeat is always told from a first try. Conditional writes need a method that minio-py does not publish: its public ones
-turn a condition into metadata and overwrite. It is called in one place.
+repeat is always told from a first try. A slow one is given up as well, after a time for all tries together. Conditional
+writes need a method that minio-py does not publish: its public ones turn a condition into metadata and overwrite. It is
+called in one place.
 
 A lost answer must not turn a write of our own into somebody else's: the repeat is refused because the first try had
 succeeded. Every conditional write therefore carries a nonce as metadata, and a refusal counts only after the object was
@@ -10,9 +11,11 @@ read back and the nonce is not ours.
 """
 
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +33,8 @@ from components.storage.objects import CHUNK, Stored, checked, checked_prefix, w
 PART = 16 << 20
 ATTEMPTS = 3
 PAUSE = 0.2
+LIMIT = 90.0  # seconds for all attempts
+FILE_LIMIT = 900.0
 NONCE = "x-amz-meta-ciclo-nonce"
 _T = TypeVar("_T")
 
@@ -103,6 +108,7 @@ class S3Store:
         self._call(
             key,
             lambda: self._client.fput_object(self._bucket, name, str(path), part_size=PART, num_parallel_uploads=1),
+            FILE_LIMIT,
         )
 
     def get_file(self, key: str, path: Path) -> None:
@@ -116,7 +122,7 @@ class S3Store:
                     yield chunk
                 _complete(response, size)
 
-        self._call(key, lambda: write_whole(path, chunks()))
+        self._call(key, lambda: write_whole(path, chunks()), FILE_LIMIT)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """See ``ObjectStore``."""
@@ -182,8 +188,27 @@ class S3Store:
             response.close()
             response.release_conn()
 
-    def _call(self, key: str, action: Callable[[], _T]) -> _T:
-        """Run a repeatable action, again where the fault may pass, and name what went wrong."""
+    def _call(self, key: str, action: Callable[[], _T], limit: float | None = None) -> _T:
+        """Run a repeatable action, and give it up where a server sends byte by byte and so never is silent."""
+        outcome: Future[_T] = Future()
+
+        def work() -> None:
+            try:
+                outcome.set_result(self._repeat(key, action))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        limit = limit or LIMIT
+        try:
+            return outcome.result(limit)
+        except TimeoutError as error:
+            raise StorageError(
+                f"the object store is too slow with '{key}'", seen=f"nothing after {limit:g} s", hint=_UNREACHABLE
+            ) from error
+
+    def _repeat(self, key: str, action: Callable[[], _T]) -> _T:
+        """Run an action, again where the fault may pass, and name what went wrong."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return action()
@@ -208,7 +233,9 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, _PASSING)
 
 
+_UNREACHABLE = "Check that the S3 service runs and that CICLO_S3_ENDPOINT is right."
 _HINTS = {
+    "XMinioStorageFull": "Free space in the S3 service.",
     "NoSuchBucket": "Create the bucket, or set CICLO_STORE to one that exists.",
     "AccessDenied": "Check CICLO_S3_ACCESS_KEY and the rights it has.",
     "InvalidAccessKeyId": "Check CICLO_S3_ACCESS_KEY.",
@@ -222,7 +249,7 @@ def _named(error: Exception, key: str) -> StorageError:
         return NotFoundError(f"there is no object '{key}'")
     if code == "PreconditionFailed":
         return ConflictError(f"'{key}' was changed by somebody else")
-    hint = _HINTS.get(code, "Check that the S3 service runs and that CICLO_S3_ENDPOINT is right.")
+    hint = _HINTS.get(code, _UNREACHABLE)
     return StorageError(
         f"the object store could not handle '{key}'",
         seen=f"{type(error).__name__}: {error}",

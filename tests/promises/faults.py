@@ -22,8 +22,8 @@ from components.storage.s3 import S3Store, s3_client
 class Proxy(ThreadingHTTPServer):
     """Passes requests on to the emulator, each with the fault that ``fault`` says.
 
-    ``lose`` drops the request, ``drop`` the answer to a request that was carried out; ``hang`` never answers; ``cut``
-    sends half the body; ``503`` and ``html`` answer for the server.
+    ``lose`` drops the request, ``drop`` the answer to a request that was carried out; ``hang`` never answers; ``drip``
+    answers byte by byte; ``cut`` sends half the body; ``503``, ``507`` and ``html`` answer for the server.
     """
 
     daemon_threads = True
@@ -34,6 +34,11 @@ class Proxy(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that gave up is no error here."""
+
+
+FULL = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>XMinioStorageFull</Code><Message>Storage backend has reached its minimum free drive threshold.</Message>
+</Error>"""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,6 +55,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "hang":
             time.sleep(3)
             return
+        if fault == "drip":
+            self._drip()
+            return
+        if fault == "507":
+            self._answer(507, [("content-type", "application/xml")], FULL)
+            return
         if fault in ("503", "html"):
             self._answer(503 if fault == "503" else 502, [("content-type", "text/html")], b"<html>busy</html>")
             return
@@ -61,6 +72,13 @@ class _Handler(BaseHTTPRequestHandler):
         if fault != "drop":
             headers = [(k, v) for k, v in answer.getheaders() if k.lower() not in ("connection", "transfer-encoding")]
             self._answer(answer.status, headers, data, cut=fault == "cut")
+
+    def _drip(self) -> None:
+        with suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b"H")
+                self.wfile.flush()
+                time.sleep(0.05)
 
     def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes, cut: bool = False) -> None:
         self.send_response_only(status)
@@ -156,6 +174,35 @@ class FaultyNetworkPromises:
                         write()
             assert len(proxy.seen) <= 7 * s3.ATTEMPTS
         assert not (tmp_path / "copy").exists()
+
+    def test_a_server_that_is_never_silent_is_given_up_too(
+        self, s3_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(s3, "LIMIT", 0.5)
+        monkeypatch.setattr(s3, "FILE_LIMIT", 0.5)
+        source = tmp_path / "source"
+        source.write_bytes(b"x")
+        with _behind(s3_settings, lambda _: "drip") as (store, _):
+            for action in (
+                lambda: store.get("a"),
+                lambda: store.get_file("a", tmp_path / "copy"),
+                lambda: store.put_file("a", source),
+                lambda: store.put_if_absent("a", b"x"),
+                lambda: store.swap("a", b"x", "0"),
+                lambda: store.list(""),
+            ):
+                started = time.monotonic()
+                with pytest.raises(StorageError, match="too slow with"):
+                    action()
+                assert time.monotonic() - started < 3
+        assert not (tmp_path / "copy").exists()
+
+    def test_a_full_server_is_named(self, s3_settings: Settings) -> None:
+        with _behind(s3_settings, lambda method: "507" if method == "PUT" else "pass") as (store, _):
+            for write in (lambda: store.put("a", b"x"), lambda: store.put_if_absent("a", b"x")):
+                with pytest.raises(StorageError, match=r"XMinioStorageFull.*Free space"):
+                    write()
+            assert not store.exists("a")
 
     def test_no_update_is_lost_in_a_storm_of_faults(self, s3_settings: Settings) -> None:
         rng = random.Random(7)

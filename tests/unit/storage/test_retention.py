@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -261,31 +262,51 @@ def test_a_publish_in_the_middle_of_a_prune_leaves_it_whole_or_refused(
 def test_a_name_that_moves_in_the_middle_of_a_prune_keeps_its_version(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:
-    """A name moves to the version being pruned, at each write: it is kept, or the mover is told that it is gone."""
-    kept = told = 0
+    """A name moves to the version being pruned, at each of the pruner's writes: it is kept, or the mover is told."""
+    outcomes = set[int]()
     for at in range(40):
         root = quick_path / str(at)
         registry, pruner = _registry(root, signer), _registry(root, signer, _Meanwhile)
-        for _ in range(3):
+        for _ in range(4):
             _publish(registry, signer)
-        _point(registry, signer, "champion", 3)
-        refused = list[NotFoundError]()
+        _point(registry, signer, "champion", 4)
+        _point(registry, signer, "candidate", 2)
 
-        def meanwhile(registry: Registry = registry, refused: list[NotFoundError] = refused) -> None:
-            try:
+        def meanwhile(registry: Registry = registry) -> None:
+            with suppress(NotFoundError):
                 _point(registry, signer, "candidate", 1)
-            except NotFoundError as error:
-                refused.append(error)
 
         pruner.store.left, pruner.store.action = at, meanwhile  # type: ignore[attr-defined]
         prune(pruner, keep=1, by="me")
-        if refused:
-            told += 1
-        else:
-            kept += 1
-            if pruner.store.left < 0:  # type: ignore[attr-defined]
-                registry.fetch(1, tmp_path / str(at)).check()
         if pruner.store.left >= 0:  # type: ignore[attr-defined]
             break
-    assert kept
-    assert told
+        _sound(registry, tmp_path / str(at))
+        outcomes.add(registry.aliases()["candidate"].version)
+    assert outcomes == {1, 2}
+    assert at > 10
+
+
+def test_a_prune_in_the_middle_of_a_move_leaves_no_name_that_points_at_nothing(
+    quick_path: Path, tmp_path: Path, signer: Signer
+) -> None:
+    """Somebody prunes at each of a mover's writes: the mover is told, and the name is back where it was."""
+    told = 0
+    for at in range(10):
+        root = quick_path / str(at)
+        registry, mover = _registry(root, signer), _registry(root, signer, _Meanwhile)
+        for _ in range(4):
+            _publish(registry, signer)
+        _point(registry, signer, "champion", 4)
+        _point(registry, signer, "candidate", 2)
+        mover.store.left = at  # type: ignore[attr-defined]
+        mover.store.action = lambda registry=registry: prune(registry, keep=1, by="me")  # type: ignore[attr-defined]
+        try:
+            _point(mover, signer, "candidate", 1)
+        except NotFoundError:
+            told += 1
+            assert registry.aliases()["candidate"].version == 2
+        _sound(registry, tmp_path / str(at))
+        if mover.store.left >= 0:  # type: ignore[attr-defined]
+            break
+    assert told == 2  # before the old document is filed, and before the pointer is swapped
+    assert at > 2
