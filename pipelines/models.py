@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from components.core.errors import CicloError, NotFoundError
 
 if TYPE_CHECKING:
     from components.core.settings import Settings
-    from components.storage.registry import Alias, Record, Registry
+    from components.storage.registry import Alias, Origin, Record, Registry
 
 app = typer.Typer(help="The versions of a project's model.", no_args_is_help=True)
 
@@ -43,11 +44,9 @@ def list_versions(
     from pipelines.model_tables import show_list
 
     registry, here = open_named(project)
-    if run or data:
-        found = set(registry.find("run", run)) if run else set(registry.find("data", data))
-        versions = sorted(found & set(registry.find("data", data)) if data else found)
-    else:
-        versions = registry.versions()
+    asked: tuple[tuple[Origin, str], ...] = (("run", run), ("data", data))
+    found = [set(registry.find(origin, start)) for origin, start in asked if start]
+    versions = sorted(set.intersection(*found)) if found else registry.versions()
     names = _names(registry)
     told = [_told(registry, version, names) for version in reversed(versions[-last:])]
     if as_json:
@@ -67,7 +66,7 @@ def show(project: Name, version: Version = "champion", as_json: Json = False) ->
     registry, _ = open_named(project)
     number = _number(registry, version)
     record = registry.record(number)
-    told = story(record, names=_labels(registry, number, _names(registry)), moves=registry.history())
+    told = story(record, names=_names(registry).get(number, []), moves=registry.history())
     if as_json:
         _print(told)
     else:
@@ -143,8 +142,6 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Delete old versions; what a name points at stays, and of its ancestors their lineage and verdict."""
-    from dataclasses import asdict
-
     from components.storage import retention
     from pipelines.model_tables import show_pruned
 
@@ -168,8 +165,6 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Describe a version in a Kubeflow Model Registry (needs the extra `model-registry`)."""
-    from dataclasses import asdict
-
     from components.publishing import kubeflow
     from components.storage.bundle import MODEL
 
@@ -210,14 +205,13 @@ def _number(registry: "Registry", version: str) -> int:
 
 
 def _names(registry: "Registry") -> dict[int, list[str]]:
+    """What to call versions: the names that point at them, and which were pruned."""
     names: dict[int, list[str]] = {}
     for name, alias in registry.aliases().items():
         names.setdefault(alias.version, []).append(name)
+    for version in registry.numbers("pruned"):
+        names.setdefault(version, []).append("pruned")
     return names
-
-
-def _labels(registry: "Registry", version: int, names: dict[int, list[str]]) -> list[str]:
-    return [*names.get(version, []), *(["pruned"] if registry.pruned(version) else [])]
 
 
 def _told(registry: "Registry", version: int, names: dict[int, list[str]]) -> dict[str, Any]:
@@ -225,7 +219,7 @@ def _told(registry: "Registry", version: int, names: dict[int, list[str]]) -> di
     from components.publishing.story import story
 
     try:
-        return story(registry.record(version), names=_labels(registry, version, names))
+        return story(registry.record(version), names=names.get(version, []))
     except CicloError as error:
         return {"version": version, "names": names.get(version, []), "problem": str(error)}
 
@@ -241,8 +235,6 @@ def _card(registry: "Registry", record: "Record") -> str:
 
 def _say_moved(registry: "Registry", moved: "Alias", as_json: bool) -> None:
     if as_json:
-        from dataclasses import asdict
-
         _print(asdict(moved))
         return
     typer.echo(f"{registry.project}: version {moved.version} is the champion (move {moved.sequence}, by {moved.by})")
