@@ -107,8 +107,11 @@ def bundle_files(
 
 def published_by(registry: Registry, run: Run, digest: str) -> int | None:
     """The version that this very run published of this model before it was interrupted, if it did."""
-    found = [v for v in registry.find("run", run.id) if registry.record(v).verdict.subject == digest]
-    return found[-1] if found else None
+    for version in reversed(registry.find("run", run.id)):
+        record = registry.record(version)
+        if record.lineage.get("run") == run.id and record.verdict.subject == digest:
+            return version
+    return None
 
 
 def lineage(project: Project, settings: Settings, parts: Parts, run: Run, champion: Alias | None) -> dict[str, Any]:
@@ -137,7 +140,7 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of an artifact as it was meant: KFP makes every number a float, and nested values travel as text."""
     facts = {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
-        for name, value in metadata.items()
+        for name, value in sorted(metadata.items())
         if name not in ("failed", "failure", "display_name") and value not in ("", None)
     }
     if isinstance(parameters := facts.get("parameters"), str):

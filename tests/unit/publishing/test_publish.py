@@ -98,6 +98,13 @@ def test_a_version_that_was_rolled_back_is_not_promoted_by_the_run_that_made_it(
     assert registry.alias("champion").version == 1
 
 
+def test_a_run_is_not_taken_for_one_whose_id_begins_alike(tmp_path, settings):
+    _, parts = evaluated(tmp_path / "one", settings)
+    publish(project(), settings, parts, replace(RUN, id="run-12"))
+    with pytest.raises(VerdictError, match="champion changed"):
+        publish(project(), settings, parts, replace(RUN, id="run-1"))
+
+
 def test_nothing_is_signed_that_harms_the_process_that_loads_it(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     Path(parts.model).write_bytes(costly()["SIGSEGV"])

@@ -130,7 +130,11 @@ def test_every_pickled_value_is_found(value: Any, protocol: int) -> None:
         zlib.compress(bytes(100 << 20)),
         _zipped(b"{}"),
     ],
-)
+    ids=[
+        "empty", "page", "markdown", "table", "sentence", "walrus", "formula", "bracket", "brace", "zeros", "picture",
+        "gzip", "zlib", "zip",
+    ],
+)  # fmt: skip
 def test_what_is_honest_passes(data: bytes) -> None:
     no_pickle("card.html", data)
 
