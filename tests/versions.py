@@ -32,7 +32,7 @@ def files(name: str = "unit", run: str = "run-1") -> dict[str, bytes]:
     verdict = Verdict(gate="evaluation", decision="promote", reason="better", subject=hashlib.sha256(skops).hexdigest())
     return {
         "model.skops": skops,
-        "project.json": project().model_copy(update={"name": name}).to_json().encode(),
+        "project.yaml": project().model_copy(update={"name": name}).to_yaml().encode(),
         "contract.json": CONTRACT.model_dump_json().encode(),
         "profile.json": Profile(rows=200, columns=columns, target=columns["size"]).model_dump_json().encode(),
         "verdict.json": verdict.model_dump_json().encode(),

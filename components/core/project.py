@@ -389,6 +389,10 @@ class Project(Section):
         """The project as one line of JSON, the form in which it travels with a run."""
         return self.model_dump_json(exclude_defaults=True)
 
+    def to_yaml(self) -> str:
+        """The project as the text of a project file."""
+        return yaml.safe_dump(json.loads(self.to_json()), sort_keys=False, allow_unicode=True)
+
     @classmethod
     def from_json(cls, text: str) -> "Project":
         """Read the form that travels.
@@ -449,11 +453,24 @@ class Project(Section):
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise ProjectError(f"{path} cannot be read", seen=str(error)) from error
+        return cls.from_yaml_text(text, origin=str(path))
+
+    @classmethod
+    def from_yaml_text(cls, text: str, *, origin: str) -> "Project":
+        """Read the text of a project file.
+
+        Args:
+            text: YAML.
+            origin: File name for messages.
+
+        Raises:
+            ProjectError: If it is not YAML, or not valid.
+        """
         try:
             raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
-        except yaml.YAMLError as error:
-            raise ProjectError(f"{path} is not valid YAML", seen=" ".join(str(error).split())) from error
-        return cls.from_mapping(raw, origin=str(path))
+        except (yaml.YAMLError, RecursionError) as error:
+            raise ProjectError(f"{origin} is not valid YAML", seen=" ".join(str(error).split())) from error
+        return cls.from_mapping(raw, origin=origin)
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -99,7 +99,7 @@ def bundle_files(
         "verdict.json": Path(parts.verdict),
         "golden.json": Path(parts.golden),
         "card.html": Path(parts.card),
-        "project.json": project.to_json().encode(),
+        "project.yaml": project.to_yaml().encode(),
         "contract.json": read_contract(parts.dataset).model_dump_json().encode(),
         "lineage.json": json.dumps(lineage(project, settings, parts, run, champion), indent=2).encode(),
     }

@@ -32,9 +32,9 @@ from components.storage.pickles import no_pickle
 from components.storage.signing import STATEMENT_TYPE, Signer, Trust, signed_by
 
 MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "model.sig"
-LINEAGE, VERDICT = "lineage.json", "verdict.json"
-DOCUMENTS = ("contract.json", "golden.json", LINEAGE, "profile.json", "project.json", VERDICT)
-FILES = frozenset((MODEL, CARD, *DOCUMENTS))
+LINEAGE, PROJECT, VERDICT = "lineage.json", "project.yaml", "verdict.json"
+DOCUMENTS = ("contract.json", "golden.json", LINEAGE, "profile.json", VERDICT)
+FILES = frozenset((MODEL, CARD, PROJECT, *DOCUMENTS))
 STORY = frozenset((LINEAGE, VERDICT, MANIFEST, SIGNATURE))  # what a Record is read from
 FORMAT = 1
 PREDICATE = "https://model_signing/signature/v1.0"
@@ -130,7 +130,7 @@ class Bundle:
     @cached_property
     def project_file(self) -> Project:
         """The project it was made for."""
-        return self._parsed("project.json", lambda data: Project.from_json(data.decode()))
+        return self._parsed(PROJECT, lambda data: Project.from_yaml_text(data.decode(), origin=PROJECT))
 
     @cached_property
     def lineage(self) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def publish(home: Path, task: str = "binary", estimator: str = "gradient_boostin
     profile = Profile(rows=len(X), columns=columns, target=ColumnProfile.of(data["y"].astype(str).astype(object)))
     files = {
         "model.skops": home / "model.skops",
-        "project.json": charter.to_json().encode(),
+        "project.yaml": charter.to_yaml().encode(),
         "contract.json": contract.model_dump_json().encode(),
         "golden.json": json.dumps(golden).encode(),
         "profile.json": profile.model_dump_json().encode(),

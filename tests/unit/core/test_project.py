@@ -92,3 +92,14 @@ def test_a_relative_source_is_beside_the_file(tmp_path: Path):
 @pytest.mark.parametrize("example", ["flights", "breast_cancer", "diabetes", "wine"])
 def test_the_examples_are_valid(example):
     assert Project.from_yaml(f"examples/{example}/project.yaml").features
+
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/project.yaml"))
+assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_a_project_is_written_as_the_file_it_could_have_been_read_from(path: Path) -> None:
+    project = Project.from_yaml(path)
+    assert Project.from_yaml_text(project.to_yaml(), origin="test") == project
+    assert Project.from_json(project.to_json()) == project

@@ -122,7 +122,7 @@ class World:
                 "golden.json": b'{"rows": [], "predictions": []}',
                 "lineage.json": b"{}",
                 "profile.json": self.profile.model_dump_json().encode(),
-                "project.json": self.project.to_json().encode(),
+                "project.yaml": self.project.to_yaml().encode(),
                 "verdict.json": verdict.model_dump_json().encode(),
             },
             signer=signer_from(self.settings),

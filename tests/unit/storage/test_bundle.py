@@ -168,7 +168,7 @@ SIGNED: dict[str, Callable[[Path], object]] = {
     "pickle inside a model": _content("model.skops", beside(files()["model.skops"], {"99.npy": pickle.dumps(print)})),
     "document is a list": _content("lineage.json", b"[]"),
     "document is deep": _content("golden.json", b"[" * 100_000),
-    "document is not text": _content("project.json", b"\xff\xfe{}"),
+    "document is not text": _content("lineage.json", b"\xff\xfe{}"),
 }
 
 

@@ -150,10 +150,23 @@ def test_a_move_that_was_done_and_overtaken_is_not_called_a_conflict(local: Sett
         lambda f: {**f, "../evil.json": b"{}"},
         lambda f: {**f, "model.skops": b"\x80\x04."},
         lambda f: {**f, "profile.json": b"{}"},
-        lambda f: {**f, "project.json": b"{}"},
+        lambda f: {**f, "project.yaml": b"{}"},
+        lambda f: {**f, "project.yaml": b"[" * 100_000},
+        lambda f: {**f, "project.yaml": b"\xff\xfe"},
         lambda f: {**f, "golden.json": b"[]"},
     ],
-    ids=["missing", "foreign", "own manifest", "path", "pickled model", "no profile", "no project", "no golden"],
+    ids=[
+        "missing",
+        "foreign",
+        "own manifest",
+        "path",
+        "pickled model",
+        "no profile",
+        "no project",
+        "deep project",
+        "project is not text",
+        "no golden",
+    ],
 )
 def test_what_could_not_be_fetched_is_not_published(local: Settings, change) -> None:
     registry = open_registry("unit", local)
