@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _drip(self) -> None:
         with suppress(OSError):
-            for _ in range(100):
+            for _ in range(800):
                 self.wfile.write(b"H")
                 self.wfile.flush()
                 time.sleep(0.05)
@@ -194,7 +194,7 @@ class FaultyNetworkPromises:
                 started = time.monotonic()
                 with pytest.raises(StorageError, match="too slow with"):
                     action()
-                assert time.monotonic() - started < 3
+                assert time.monotonic() - started < 20  # it would go on for 40
         assert not (tmp_path / "copy").exists()
 
     def test_a_full_server_is_named(self, s3_settings: Settings) -> None:
