@@ -18,18 +18,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from components.core.contract import Contract
 from components.core.errors import IntegrityError, ProjectError
-from components.core.profile import Profile
-from components.core.project import Project
 from components.core.verdict import Verdict
 from components.storage.models import parse_model
 from components.storage.pickles import no_pickle
 from components.storage.signing import STATEMENT_TYPE, Signer, Trust, signed_by
+
+if TYPE_CHECKING:  # pandas takes a while, and a Record does without
+    from components.core.contract import Contract
+    from components.core.profile import Profile
+    from components.core.project import Project
 
 MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "model.sig"
 LINEAGE, PROJECT, VERDICT = "lineage.json", "project.yaml", "verdict.json"
@@ -113,13 +115,17 @@ class Bundle:
     files: Mapping[str, str] = field(repr=False)
 
     @cached_property
-    def contract(self) -> Contract:
+    def contract(self) -> "Contract":
         """The data contract."""
+        from components.core.contract import Contract
+
         return self._parsed("contract.json", Contract.model_validate_json)
 
     @cached_property
-    def profile(self) -> Profile:
+    def profile(self) -> "Profile":
         """The reference profile."""
+        from components.core.profile import Profile
+
         return self._parsed("profile.json", Profile.model_validate_json)
 
     @cached_property
@@ -128,8 +134,10 @@ class Bundle:
         return self._parsed(VERDICT, Verdict.model_validate_json)
 
     @cached_property
-    def project_file(self) -> Project:
+    def project_file(self) -> "Project":
         """The project it was made for."""
+        from components.core.project import Project
+
         return self._parsed(PROJECT, lambda data: Project.from_yaml_text(data.decode(), origin=PROJECT))
 
     @cached_property

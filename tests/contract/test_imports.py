@@ -107,9 +107,15 @@ def test_the_linter_bans_imports(path: str, source: str, found: str) -> None:
     assert found in done.stdout
 
 
-def test_the_command_starts_without_the_heavy_libraries() -> None:
-    code = (
-        "import sys, pipelines.cli; print(*{'kfp', 'numpy', 'pandas', 'pyarrow', 'sklearn', 'typer'} & {*sys.modules})"
-    )
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("pipelines.cli", {"kfp", "numpy", "pandas", "pyarrow", "sklearn"}),
+        ("pipelines.cli, pipelines.model_tables", {"kfp", "pandas", "pyarrow", "sklearn"}),
+    ],
+    ids=["any command", "ciclo models"],
+)
+def test_the_command_starts_without_the_heavy_libraries(modules: str, heavy: set[str]) -> None:
+    code = f"import sys, {modules}; print(*({heavy | {'typer'}} & {{*sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["typer"]
