@@ -19,7 +19,7 @@ from components.core.settings import Settings
 from components.core.tables import file_digest, read_contract
 from components.core.verdict import Verdict, require
 from components.publishing.promotion import nominate, unfit
-from components.storage.registry import CHAMPION, Alias, Move, Registry, open_registry, signer_from
+from components.storage.registry import CHAMPION, Move, Record, Registry, open_registry, signer_from
 from components.storage.rehearsal import rehearse
 
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
@@ -67,30 +67,34 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> int
     verdict = require(Verdict.read(parts.verdict), gate="evaluation", subject=file_digest(parts.model))
     registry = open_registry(project.name, settings)
     signer, by = signer_from(settings), f"run {run.id}"
-    champion, version = registry.alias(CHAMPION), published_by(registry, run, verdict.subject)
-    if champion is not None and champion.version == version:
-        return champion.version
-    if version is not None and (objection := unfit(registry.record(version), registry.history())):
-        raise VerdictError(f"version {version} is not fit to be the champion any more", seen=objection)
+    champion, found = registry.alias(CHAMPION), published_by(registry, run, verdict.subject)
+    today = champion.version if champion else None
+    if found is not None:
+        if found.version == today:
+            return found.version
+        if objection := unfit(found, registry.history()):
+            raise VerdictError(f"version {found.version} is not fit to be the champion any more", seen=objection)
     parent = verdict.facts.get("champion")
-    if (champion.version if champion else None) != (None if parent is None else int(parent)):
+    if today != (None if parent is None else int(parent)):
         raise VerdictError(
             "the champion changed after the verdict was given",
-            seen=f"compared with version {parent or 'none'}, now version {champion.version if champion else 'none'}",
+            seen=f"compared with version {parent or 'none'}, now version {today or 'none'}",
             hint="Run the pipeline again, so that the candidate is compared with the champion of today.",
         )
-    if version is None:
+    if found is not None:
+        version = found.version
+    else:
         (rehearsed,) = rehearse(Path(parts.model))
         require(verdict, gate="evaluation", subject=rehearsed)
-        files = bundle_files(project, settings, parts, run, champion)
-        version = registry.publish(files, signer=signer, parent=champion.version if champion else None)
+        files = bundle_files(project, settings, parts, run, today)
+        version = registry.publish(files, signer=signer, parent=today)
     nominate(registry, version, by=by, why=verdict.reason, signer=signer)
     registry.move(CHAMPION, version, Move(by, verdict.reason), expected=champion, signer=signer)
     return version
 
 
 def bundle_files(
-    project: Project, settings: Settings, parts: Parts, run: Run, champion: Alias | None
+    project: Project, settings: Settings, parts: Parts, run: Run, parent: int | None
 ) -> dict[str, Path | bytes]:
     """The files of a version by name, without manifest and signature."""
     return {
@@ -101,26 +105,26 @@ def bundle_files(
         "card.html": Path(parts.card),
         "project.yaml": project.to_yaml().encode(),
         "contract.json": read_contract(parts.dataset).model_dump_json().encode(),
-        "lineage.json": json.dumps(lineage(project, settings, parts, run, champion), indent=2).encode(),
+        "lineage.json": json.dumps(lineage(project, settings, parts, run, parent), indent=2).encode(),
     }
 
 
-def published_by(registry: Registry, run: Run, digest: str) -> int | None:
+def published_by(registry: Registry, run: Run, digest: str) -> Record | None:
     """The version that this very run published of this model before it was interrupted, if it did."""
     for version in reversed(registry.find("run", run.id)):
         record = registry.record(version)
         if record.lineage.get("run") == run.id and record.verdict.subject == digest:
-            return version
+            return record
     return None
 
 
-def lineage(project: Project, settings: Settings, parts: Parts, run: Run, champion: Alias | None) -> dict[str, Any]:
+def lineage(project: Project, settings: Settings, parts: Parts, run: Run, parent: int | None) -> dict[str, Any]:
     """What made this version: data, code, images, libraries, parameters, run, parent."""
     return {
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": run.id,
         "trigger": run.trigger,
-        "parent": champion.version if champion else None,
+        "parent": parent,
         "data": {"source": project.data.source, "dataset_digest": file_digest(parts.dataset), **_facts(run.data)},
         "model": _facts(run.model),
         "split": project.split_method,

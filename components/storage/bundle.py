@@ -12,7 +12,6 @@ without its model.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +25,7 @@ from components.core.errors import IntegrityError, ProjectError
 from components.core.verdict import Verdict
 from components.storage.models import parse_model
 from components.storage.pickles import no_pickle
-from components.storage.signing import STATEMENT_TYPE, Signer, Trust, signed_by
+from components.storage.signing import STATEMENT_TYPE, Signer, Trust, json_object, signed_by
 
 if TYPE_CHECKING:  # pandas takes a while, and a Record does without
     from components.core.contract import Contract
@@ -357,13 +356,7 @@ def _read(path: Path, limit: int | None) -> bytes:
 
 
 def _mapping(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"the bundle's file '{name}' is not JSON") from error
-    if not isinstance(document, dict):
-        raise IntegrityError(f"the bundle's file '{name}' is not a JSON object")
-    return document
+    return json_object(data, f"the bundle's file '{name}'")
 
 
 def _digest(content: bytes | Path) -> str:

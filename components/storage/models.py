@@ -47,15 +47,6 @@ def dump_model(estimator: Any, path: str | Path) -> None:
     Path(path).write_bytes(data)
 
 
-def load_model(path: str | Path) -> Any:
-    """Read a fitted estimator from a file that nobody vouches for.
-
-    Raises:
-        IntegrityError: If the file is anything but a skops archive of trusted types, or its rehearsal failed.
-    """
-    return load_models([path])[0]
-
-
 def load_models(paths: Iterable[str | Path]) -> list[Any]:
     """Read fitted estimators from files that nobody vouches for, after one rehearsal of them all.
 

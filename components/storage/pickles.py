@@ -20,7 +20,7 @@ PEEK = 64 << 10
 LAYERS = 3
 LONG = 10_000
 _PROTOCOL = b"\x80"
-_CALLS = frozenset(("REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"))
+_ENDS = frozenset(("REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD", "STOP"))
 _OPCODES = frozenset(opcode.code.encode("latin-1") for opcode in pickletools.opcodes)
 _OPAQUE = {b"\x04\x22\x4d\x18": "lz4", b"\x28\xb5\x2f\xfd": "zstandard", b"ZF0x": "joblib"}
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
@@ -58,9 +58,7 @@ def _runs(data: bytes) -> bool:
     try:
         for count, (opcode, _, _) in enumerate(pickletools.genops(io.BytesIO(data))):
             _step(opcode, stack)
-            if opcode.name in _CALLS or count > LONG:
-                return True
-            if opcode.name == "STOP":
+            if opcode.name in _ENDS or count > LONG:
                 return True
     except (ValueError, IndexError):  # no opcode, an argument that is none, nothing to take off the stack
         return False

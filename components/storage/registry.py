@@ -90,7 +90,7 @@ class Registry:
         for key in index(copy.lineage):
             self.store.put(f"{self.root}/{key}/{version}", b"")
         self.store.put(f"{self.root}/published/{version}", json.dumps({"digest": digest}).encode())
-        if self.pruned(version):
+        if self._gone(version):
             raise StorageError(
                 f"version {version} of {self.project} was pruned as unfinished before it was",
                 hint="Publish again. Do not prune while a version is being published.",
@@ -122,8 +122,8 @@ class Registry:
         """
         digest = self._published(version, pruned=True)
         prefix = f"{self.root}/versions/{version}/"
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
             try:
                 for name in sorted(STORY - ({SIGNATURE} if self._trust.unsigned else set())):
                     self.store.get_file(prefix + name, folder / name)
@@ -158,7 +158,7 @@ class Registry:
         """
         prefix = f"{self.root}/by-{origin}/"
         found = set(_decimals(self.store.list(prefix + _segment(start))))
-        return [v for v in self.numbers("published") if v in found and self._comes_from(v, origin, start)]
+        return [version for version in sorted(found) if self._comes_from(version, origin, start)]
 
     def alias(self, name: str) -> Alias | None:
         """Where a name points, or None if it does not yet."""
@@ -195,10 +195,6 @@ class Registry:
     def history(self) -> list[dict[str, Any]]:
         """Every move of every name, oldest first: the fields of ``Alias``, and ``alias``, the name."""
         return self._aliases.history()
-
-    def pruned(self, version: int) -> bool:
-        """Whether the model of a version was deleted."""
-        return self.store.exists(f"{self.root}/pruned/{version}")
 
     def numbers(self, folder: str) -> list[int]:
         """The numbers below ``numbers``, ``published`` or ``pruned``, ascending."""
@@ -252,7 +248,11 @@ class Registry:
             raise IntegrityError(f"version {version} of {self.project} is not the one that was published")
 
     def _comes_from(self, version: int, origin: Origin, start: str) -> bool:
-        return any(value.startswith(start) for value in _origins(self.record(version).lineage)[origin])
+        try:
+            lineage = self.record(version).lineage
+        except NotFoundError:  # its publisher died, or nothing is left of it
+            return False
+        return any(value.startswith(start) for value in _origins(lineage)[origin])
 
 
 @contextmanager

@@ -61,10 +61,11 @@ def prune(registry: Registry, *, keep: int, by: str, dry_run: bool = False) -> P
     for number in sorted((set(versions) | gone & set(files) | unfinished) - kept):
         if not (files[number] - STORY if number in ancestors else files[number] or number in versions):
             continue
-        if dry_run or _marked(registry, number, by, unfinished=number in unfinished):
-            done.add(number)
-        if number in done and not dry_run:
+        if not dry_run:
+            if not _marked(registry, number, by, unfinished=number in unfinished):
+                continue
             _delete(registry, number, files[number], story=number not in ancestors)
+        done.add(number)
     return Pruned(
         kept=tuple(sorted(set(versions) - done)),
         told=tuple(sorted(done & ancestors)),
@@ -109,9 +110,10 @@ def _marked(registry: Registry, number: int, by: str, *, unfinished: bool) -> bo
     mark = f"{registry.root}/pruned/{number}"
     at = datetime.now(UTC).isoformat(timespec="seconds")
     fresh = registry.store.put_if_absent(mark, json.dumps({"at": at, "by": by}).encode())
-    needed = number in _pointed(registry)
     if unfinished:
         needed = registry.store.exists(f"{registry.root}/published/{number}")
+    else:
+        needed = number in _pointed(registry)
     if needed and fresh:
         registry.store.delete(mark)
     return not needed

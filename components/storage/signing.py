@@ -120,7 +120,7 @@ class Trust:
                 seen=f"key {name[:12]}",
                 hint="Add the public key of the publisher to CICLO_PUBLIC_KEYS if you trust it.",
             ) from error
-        return _mapping(payload)
+        return json_object(payload)
 
     def read(self, document: bytes) -> dict[str, Any]:
         """The statement in a document that ``Signer.sign`` wrote, or, where signatures are off, in a bare one.
@@ -130,8 +130,8 @@ class Trust:
         """
         if not self.unsigned:
             return self.verify(document)
-        found = _mapping(document)
-        return _mapping(_parts(document)[1]) if "dsseEnvelope" in found else found
+        found = json_object(document)
+        return json_object(_parts(document)[1]) if "dsseEnvelope" in found else found
 
 
 def signed_by(signature: bytes) -> str:
@@ -145,7 +145,7 @@ def signed_by(signature: bytes) -> str:
 
 def _parts(document: bytes) -> tuple[str, bytes, bytes]:
     """Key id, payload and signature of a sigstore bundle that has nothing else in it and no other spelling."""
-    found = _mapping(document)
+    found = json_object(document)
     try:
         name = found["verificationMaterial"]["publicKey"]["hint"]
         envelope = found["dsseEnvelope"]
@@ -170,13 +170,22 @@ def _bundle(name: str, payload: bytes, signature: bytes) -> dict[str, Any]:
     }
 
 
-def _mapping(data: bytes) -> dict[str, Any]:
+def json_object(data: bytes, what: str = "the signature") -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        data: Its text.
+        what: What to call it.
+
+    Raises:
+        IntegrityError: If it is anything else.
+    """
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise IntegrityError("the signature is not JSON") from error
+        raise IntegrityError(f"{what} is not JSON") from error
     if not isinstance(document, dict):
-        raise IntegrityError("the signature is not a JSON object")
+        raise IntegrityError(f"{what} is not a JSON object")
     return document
 
 

@@ -11,8 +11,9 @@ from components.core.tables import Dataset, file_digest
 from components.core.verdict import Verdict
 from components.evaluation.gate import Outputs, evaluate
 from components.feasibility.baselines import assess
+from components.publishing import publish as publishing
 from components.publishing.promotion import rollback
-from components.publishing.publish import Parts, Run, publish
+from components.publishing.publish import Parts, Run, lineage, publish
 from components.storage.registry import open_registry, signer_from
 from components.training.search import fit
 from components.validation.checks import reference_profile
@@ -77,6 +78,15 @@ def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, setting
     assert registry.find("data", "dddd") == registry.find("data", file_digest(parts.dataset)) == [1]
     assert sum(c.importance for c in bundle.profile.columns.values()) == pytest.approx(1)
     assert len(json.loads(Path(parts.golden).read_text())["rows"]) == 100
+
+
+def test_the_lineage_names_the_images_of_the_run_if_there_are_any(tmp_path, settings, monkeypatch):
+    _, parts = evaluated(tmp_path / "one", settings)
+    assert lineage(project(), settings, parts, RUN, None)["images"] == {"pipeline": "", "serving": ""}
+    monkeypatch.setattr(publishing, "PIPELINE_IMAGE", "registry/ciclo-python@sha256:0")
+    served = settings.model_copy(update={"serving_image": "registry/ciclo-serving-python:1"})
+    images = {"pipeline": "registry/ciclo-python@sha256:0", "serving": "registry/ciclo-serving-python:1"}
+    assert lineage(project(), served, parts, RUN, None)["images"] == images
 
 
 def test_publishing_twice_gives_the_same_version(tmp_path, settings):

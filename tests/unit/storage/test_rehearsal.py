@@ -14,7 +14,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from components.core.errors import IntegrityError
-from components.storage.models import dump_model, load_model, load_models
+from components.storage.models import dump_model, load_models
 from components.storage.rehearsal import Limits, rehearse
 from tests.forged_models import costly, hostile
 
@@ -172,7 +172,7 @@ def test_no_end_but_a_good_one_is_taken_for_good(
 ) -> None:
     _interpreter(tmp_path, monkeypatch, script.replace("%s", hashlib.sha256(honest.read_bytes()).hexdigest()))
     with pytest.raises(IntegrityError, match=problem):
-        load_model(honest)
+        load_models([honest])
 
 
 def test_nothing_to_rehearse_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

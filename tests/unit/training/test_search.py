@@ -5,7 +5,7 @@ import pytest
 
 from components.core.metrics import predictions
 from components.core.tables import Dataset
-from components.storage.models import load_model
+from components.storage.models import load_models
 from components.training.candidates import RECIPES
 from components.training.search import fit
 from tests.tables import dataset, project
@@ -26,7 +26,8 @@ def test_every_candidate_learns_and_survives_the_file(tmp_path, task, name):
     fitted = fit(parsed, "it", path, tmp_path / "m.skops")
     assert fitted.failure == ""
     test = Dataset.open(path, "test")
-    said = predictions(parsed.metric.needs, load_model(tmp_path / "m.skops"), test.X, test.contract.codes)
+    (model,) = load_models([tmp_path / "m.skops"])
+    said = predictions(parsed.metric.needs, model, test.X, test.contract.codes)
     constant = np.full(len(test), np.mean(Dataset.open(path, "train").y))
     no_skill = {"binary": 0.5, "multiclass": 1 / 3, "regression": parsed.metric.score(test.y, constant, [])}[task]
     assert parsed.metric.gain(parsed.metric.score(test.y, said, test.contract.codes), no_skill) > 0.1
