@@ -49,8 +49,8 @@ def main() -> None:
         print(
             f"{len(contents)} files, {size / 1e6:.1f} MB, model {contents['model.skops'].stat().st_size / 1e6:.1f} MB"
         )
-        with _folder(folder) as settings:
-            _report("a folder", settings, contents, *_copies_in_a_folder(folder, contents))
+        settings = Settings(home=folder / "home", store=f"file://{folder}/store", private_key=None)
+        _report("a folder", settings, contents, *_copies_in_a_folder(folder, contents))
         if Settings().s3_endpoint:
             with _bucket(folder) as settings:
                 _report("a bucket", settings, contents, *_copies_in_a_bucket(folder, settings, contents))
@@ -73,11 +73,6 @@ def _contents(folder: Path) -> dict[str, Path]:
         if name != "model.skops":
             (folder / name).write_bytes(data)
     return {path.name: path for path in sorted(folder.iterdir())}
-
-
-@contextmanager
-def _folder(folder: Path) -> Iterator[Settings]:
-    yield Settings(home=folder / "home", store=f"file://{folder}/store", private_key=None)
 
 
 @contextmanager
