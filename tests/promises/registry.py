@@ -1,11 +1,8 @@
 """What the registry promises on every object store, under races and kills."""
 
-import atexit
 import json
 import multiprocessing
 import random
-import shutil
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,19 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import ConflictError, IntegrityError
+from components.core.errors import ConflictError, IntegrityError, NotFoundError
 from components.core.settings import Settings
 from components.storage.objects import ObjectStore, Stored, open_store
 from components.storage.registry import Alias, Move, Registry, open_registry
-from components.storage.signing import Signer, Trust, make_keys
+from tests.keys import SIGNER, TRUST
 from tests.versions import files
 
 FORK = multiprocessing.get_context("fork")
-KEYS = Path(tempfile.mkdtemp())
-atexit.register(shutil.rmtree, KEYS)
-PRIVATE, PUBLIC = make_keys(KEYS / "publisher")
-SIGNER = Signer.read(PRIVATE)
-TRUST = Trust.of(SIGNER.key.public_key())
 
 
 def publish(settings: Settings, project: str = "unit") -> int:
@@ -197,6 +189,12 @@ class RegistryPromises:
         assert record.lineage == {"run": "run-1"}
         assert record.signed_by in TRUST.keys
         assert record.files.keys() == files().keys()
+        assert registry.read(record, "card.html") == files()["card.html"]
+        registry.store.put("projects/unit/versions/2/card.html", b"<html>other</html>")
+        with pytest.raises(IntegrityError, match=r"'card\.html' of version 2"):
+            registry.read(record, "card.html")
+        with pytest.raises(NotFoundError):
+            registry.read(record, "model.skops")
         registry.store.put("projects/unit/versions/2/lineage.json", b'{"run": "other"}')
         with pytest.raises(IntegrityError, match=r"lineage\.json"):
             registry.record(2)
@@ -209,3 +207,5 @@ class RegistryPromises:
         versions = registry.versions()
         assert versions == list(range(1, len(versions) + 1))
         assert counted.calls == ["list", "list"]
+        assert registry.find("run", "of nothing") == []
+        assert counted.calls == ["list", "list", "list"]  # however many versions there are

@@ -11,9 +11,10 @@ from components.storage.objects import open_store
 from components.storage.registry import Move, open_registry
 from components.storage.retention import prune
 from components.storage.s3 import s3_client
+from tests.keys import PRIVATE, PUBLIC, SIGNER
 from tests.promises.faults import FaultyNetworkPromises
 from tests.promises.objects import Address, ObjectStorePromises
-from tests.promises.registry import PRIVATE, PUBLIC, SIGNER, RegistryPromises, publish
+from tests.promises.registry import RegistryPromises, publish
 
 
 class TestBucket(ObjectStorePromises, FaultyNetworkPromises):

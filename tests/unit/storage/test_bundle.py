@@ -1,6 +1,5 @@
 """A bundle is taken exactly as it was signed, and in no other way."""
 
-import atexit
 import hashlib
 import io
 import json
@@ -21,14 +20,10 @@ from components.storage import bundle as bundles
 from components.storage.bundle import FILES, MANIFEST, SIGNATURE, open_bundle, seal
 from components.storage.objects import DirectoryStore
 from components.storage.registry import Registry
-from components.storage.signing import STATEMENT_TYPE, Signer, Trust, make_keys
+from components.storage.signing import STATEMENT_TYPE, Signer, Trust
 from tests.forged_models import beside
+from tests.keys import SIGNER, STRANGER, TRUST
 from tests.versions import files
-
-KEYS = Path(tempfile.mkdtemp())
-atexit.register(shutil.rmtree, KEYS)
-SIGNER, OTHER = (Signer.read(make_keys(KEYS / name)[0]) for name in ("publisher", "other"))
-TRUST = Trust.of(SIGNER.key.public_key())
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> Path:
@@ -121,7 +116,7 @@ TAMPERS: dict[str, Callable[[Path], object]] = {
     "huge signature": lambda f: _grow(f / SIGNATURE),
     "huge document": lambda f: _grow(f / "profile.json"),
     "a link out of the folder": _replace_by_link,
-    "signed with another key": lambda f: _reseal(f, signer=OTHER),
+    "signed with another key": lambda f: _reseal(f, signer=STRANGER),
     "of an older version": lambda f: _reseal(f, version=1),
     "of a newer version": lambda f: _reseal(f, version=3),
     "of another project": lambda f: _reseal(f, project="other"),

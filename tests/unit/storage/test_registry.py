@@ -13,7 +13,8 @@ from components.storage import aliases
 from components.storage.objects import DirectoryStore, open_store
 from components.storage.registry import Move, Registry, open_registry
 from components.storage.signing import Signer, Trust, make_keys
-from tests.promises.registry import KEYS, PRIVATE, PUBLIC, SIGNER, TRUST, RegistryPromises, move, publish
+from tests.keys import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST
+from tests.promises.registry import RegistryPromises, move, publish
 from tests.versions import files
 
 
@@ -176,11 +177,10 @@ def test_what_could_not_be_fetched_is_not_published(local: Settings, change) -> 
     assert publish(local) in (1, 2)
 
 
-def test_a_signature_nobody_here_trusts_is_not_published(local: Settings, tmp_path: Path) -> None:
-    stranger = Signer.read(make_keys(tmp_path / "stranger")[0])
+def test_a_signature_nobody_here_trusts_is_not_published(local: Settings) -> None:
     registry = open_registry("unit", local)
     with pytest.raises(IntegrityError, match="trusted key"):
-        registry.publish(files(), signer=stranger, parent=None)
+        registry.publish(files(), signer=STRANGER, parent=None)
     assert registry.versions() == []
 
 
@@ -240,9 +240,6 @@ def _forged(registry: Registry, **changes: object) -> bytes:
     return json.dumps(statement).encode()
 
 
-STRANGER = Signer.read(make_keys(KEYS / "stranger")[0])
-
-
 @pytest.mark.parametrize(
     ("document", "words"),
     [
@@ -283,8 +280,8 @@ def test_a_move_nobody_would_trust_is_not_made(moved: Registry) -> None:
     assert len(moved.history()) == 3
 
 
-def test_while_a_key_is_replaced_names_of_both_are_read(moved: Registry) -> None:
-    fresh = Signer.read(make_keys(KEYS / "fresh")[0])
+def test_while_a_key_is_replaced_names_of_both_are_read(moved: Registry, tmp_path: Path) -> None:
+    fresh = Signer.read(make_keys(tmp_path / "fresh")[0])
     both = Registry(moved.store, "unit", Trust.of(SIGNER.key.public_key(), fresh.key.public_key()))
     third = both.publish(files(), signer=fresh, parent=2)
     both.move("champion", third, Move("c", ""), expected=both.alias("champion"), signer=fresh)

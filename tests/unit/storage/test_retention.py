@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from components.storage.objects import DirectoryStore
 from components.storage.registry import Move, Registry, open_registry
 from components.storage.retention import Pruned, prune
 from components.storage.signing import Signer, Trust, make_keys, signer_from
+from tests.meanwhile import Meanwhile, die
 from tests.versions import files
 
 STORY = ["lineage.json", "manifest.json", "model.sig", "verdict.json"]
@@ -49,6 +49,14 @@ def _grown(registry: Registry, signer: Signer | None) -> None:
         _publish(registry, signer, parent)
     for name, version in (("champion", 5), ("champion", 6), ("candidate", 2)):
         _point(registry, signer, name, version)
+
+
+def _four(registry: Registry, signer: Signer) -> None:
+    """Four versions; 4 is the champion and 2 the candidate, so 1 and 3 are what a prune deletes."""
+    for _ in range(4):
+        _publish(registry, signer)
+    _point(registry, signer, "champion", 4)
+    _point(registry, signer, "candidate", 2)
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -122,42 +130,6 @@ def test_nothing_is_not_kept(tmp_path: Path, signer: Signer) -> None:
     assert prune(_registry(tmp_path, signer), keep=1, by="me") == Pruned((), (), (), ())
 
 
-class _Meanwhile(DirectoryStore):
-    """A folder where something happens before one of the writes."""
-
-    left = 0
-    action: Callable[[], object] = staticmethod(lambda: None)
-
-    def put(self, key: str, data: bytes) -> None:
-        self._count()
-        super().put(key, data)
-
-    def put_file(self, key: str, path: Path) -> None:
-        self._count()
-        super().put_file(key, path)
-
-    def put_if_absent(self, key: str, data: bytes) -> bool:
-        self._count()
-        return super().put_if_absent(key, data)
-
-    def swap(self, key: str, data: bytes, etag: str) -> bool:
-        self._count()
-        return super().swap(key, data, etag)
-
-    def delete(self, key: str) -> None:
-        self._count()
-        super().delete(key)
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left == -1:
-            self.action()
-
-
-def _die() -> None:
-    raise SystemExit("killed")
-
-
 def _sound(registry: Registry, folder: Path) -> None:
     """Every listed version is whole, and every name points at one."""
     for version in registry.versions():
@@ -165,14 +137,14 @@ def _sound(registry: Registry, folder: Path) -> None:
     assert {alias.version for alias in registry.aliases().values()} <= set(registry.versions())
 
 
-def test_a_prune_that_dies_anywhere_is_finished_by_the_next(quick_path: Path, tmp_path: Path, signer: Signer) -> None:
+def test_a_prune_thatdies_anywhere_is_finished_by_the_next(quick_path: Path, tmp_path: Path, signer: Signer) -> None:
     for at in range(200):
         root = quick_path / str(at)
-        registry, dying = _registry(root, signer), _registry(root, signer, _Meanwhile)
+        registry, dying = _registry(root, signer), _registry(root, signer, Meanwhile)
         for parent in (None, 1, None, 2):
             _publish(registry, signer, parent)
         _point(registry, signer, "champion", 4)
-        dying.store.left, dying.store.action = at, _die  # type: ignore[attr-defined]
+        dying.store.left, dying.store.action = at, die  # type: ignore[attr-defined]
         try:
             prune(dying, keep=1, by="me")
             died = False
@@ -195,7 +167,7 @@ def test_a_prune_in_the_middle_of_a_publish_leaves_it_whole_or_refused(
     refused = 0
     for at in range(40):
         root = quick_path / str(at)
-        registry, slow = _registry(root, signer), _registry(root, signer, _Meanwhile)
+        registry, slow = _registry(root, signer), _registry(root, signer, Meanwhile)
         _publish(registry, signer)
 
         def meanwhile(registry: Registry = registry) -> None:
@@ -219,15 +191,15 @@ def test_a_publish_in_the_middle_of_a_prune_leaves_it_whole_or_refused(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:
     """A slow publisher writes its marker before each of a pruner's writes: it is listed, or it is told."""
-    counting = _registry(quick_path / "count", signer, _Meanwhile)
+    counting = _registry(quick_path / "count", signer, Meanwhile)
     counting.store.left = 1_000  # type: ignore[attr-defined]
     _publish(counting, signer)
     marker = 999 - counting.store.left  # type: ignore[attr-defined]
     refused = list[bool]()
     for at in range(40):
         root = quick_path / str(at)
-        registry, pruner = _registry(root, signer), _registry(root, signer, _Meanwhile)
-        slow, stopped, go = _registry(root, signer, _Meanwhile), threading.Event(), threading.Event()
+        registry, pruner = _registry(root, signer), _registry(root, signer, Meanwhile)
+        slow, stopped, go = _registry(root, signer, Meanwhile), threading.Event(), threading.Event()
         _publish(registry, signer)
 
         def wait(stopped: threading.Event = stopped, go: threading.Event = go) -> None:
@@ -266,11 +238,8 @@ def test_a_name_that_moves_in_the_middle_of_a_prune_keeps_its_version(
     outcomes = set[int]()
     for at in range(40):
         root = quick_path / str(at)
-        registry, pruner = _registry(root, signer), _registry(root, signer, _Meanwhile)
-        for _ in range(4):
-            _publish(registry, signer)
-        _point(registry, signer, "champion", 4)
-        _point(registry, signer, "candidate", 2)
+        registry, pruner = _registry(root, signer), _registry(root, signer, Meanwhile)
+        _four(registry, signer)
 
         def meanwhile(registry: Registry = registry) -> None:
             with suppress(NotFoundError):
@@ -293,11 +262,8 @@ def test_a_prune_in_the_middle_of_a_move_leaves_no_name_that_points_at_nothing(
     told = 0
     for at in range(10):
         root = quick_path / str(at)
-        registry, mover = _registry(root, signer), _registry(root, signer, _Meanwhile)
-        for _ in range(4):
-            _publish(registry, signer)
-        _point(registry, signer, "champion", 4)
-        _point(registry, signer, "candidate", 2)
+        registry, mover = _registry(root, signer), _registry(root, signer, Meanwhile)
+        _four(registry, signer)
         mover.store.left = at  # type: ignore[attr-defined]
         mover.store.action = lambda registry=registry: prune(registry, keep=1, by="me")  # type: ignore[attr-defined]
         try:

@@ -7,25 +7,14 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import IntegrityError, SettingsError
-from components.storage.objects import DirectoryStore
 from components.storage.registry import Move, Registry
 from components.storage.retention import prune
 from components.storage.rotation import sign_again
 from components.storage.signing import Signer, Trust, make_keys, signed_by
-from tests.promises.registry import SIGNER, TRUST, move
+from tests.keys import SIGNER, STRANGER, TRUST
+from tests.meanwhile import Meanwhile, die
+from tests.promises.registry import move
 from tests.versions import files
-
-
-class _Mortal(DirectoryStore):
-    """A folder whose owner dies at one of its swaps."""
-
-    left = 1_000
-
-    def swap(self, key: str, data: bytes, etag: str) -> bool:
-        self.left -= 1
-        if self.left < 0:
-            raise SystemExit("killed")
-        return super().swap(key, data, etag)
 
 
 @pytest.fixture
@@ -36,7 +25,7 @@ def new(tmp_path: Path) -> Signer:
 @pytest.fixture
 def old(tmp_path: Path) -> Registry:
     """Versions 1 to 4, signed by the old key: of 1 only the story is left, of 2 nothing; the champion moved twice."""
-    registry = Registry(_Mortal(tmp_path / "store"), "unit", TRUST)
+    registry = Registry(Meanwhile(tmp_path / "store"), "unit", TRUST)
     for parent in (None, None, 1, 3):
         registry.publish(files(), signer=SIGNER, parent=parent)
     first = move(registry, "champion", 3, expected=None, by="a", why="first")
@@ -74,23 +63,21 @@ def test_the_old_key_is_not_needed_any_more(old: Registry, new: Signer, tmp_path
 def test_one_that_is_cut_off_anywhere_is_finished_by_the_next(old: Registry, new: Signer, tmp_path: Path) -> None:
     both, trust = _trusting(old, SIGNER, new)
     for at in range(6):
-        old.store.left = 1  # type: ignore[attr-defined]
+        old.store.left, old.store.action = 1, die  # type: ignore[attr-defined]
         with pytest.raises(SystemExit):
             sign_again(both, trust, new)
         both.fetch(4, tmp_path / str(at)).check()
         assert len(both.history()) == 2
         if at == 4:
             break
-    old.store.left = 1_000  # type: ignore[attr-defined]
     assert sign_again(both, trust, new) == 1
     assert _trusting(old, new)[0].alias("champion") is not None
 
 
-def test_what_nobody_trusted_is_named_and_not_signed(old: Registry, new: Signer, tmp_path: Path) -> None:
-    stranger = Signer.read(make_keys(tmp_path / "stranger")[0])
+def test_what_nobody_trusted_is_named_and_not_signed(old: Registry, new: Signer) -> None:
     both, trust = _trusting(old, SIGNER, new)
     key = "projects/unit/versions/4/model.sig"
-    forged = stranger.sign(TRUST.verify(old.store.get(key).data))
+    forged = STRANGER.sign(TRUST.verify(old.store.get(key).data))
     old.store.put(key, forged)
     with pytest.raises(IntegrityError, match=r"versions/4/model\.sig"):
         sign_again(both, trust, new)
