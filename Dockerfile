@@ -10,6 +10,7 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/ciclo/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1
 
 FROM base AS image
@@ -46,7 +47,7 @@ FROM build AS pipeline-build
 COPY requirements/pipeline.txt .
 RUN pip install --no-deps --require-hashes -r pipeline.txt && pip check
 COPY --from=wheel /build/dist dist
-RUN pip install --no-deps dist/*.whl && python -W error::SyntaxWarning -c 'import pipelines.training.pipeline'
+RUN pip install --no-deps dist/*.whl && python -W error::SyntaxWarning -c 'import ciclo.pipelines.training.pipeline'
 
 FROM image AS pipeline
 COPY --from=pipeline-build /opt/ciclo /opt/ciclo
@@ -56,8 +57,8 @@ FROM build AS serving-build
 COPY requirements/serving.txt .
 RUN pip install --no-deps --require-hashes -r serving.txt && pip check
 COPY --from=wheel /build/dist dist
-RUN pip install --no-deps dist/*.whl && python -c 'import components.serving.model'
+RUN pip install --no-deps dist/*.whl && python -c 'import ciclo.components.serving.model'
 
 FROM image AS serving
 COPY --from=serving-build /opt/ciclo /opt/ciclo
-CMD ["seldon-core-microservice", "components.serving.model.Model", "--service-type", "MODEL"]
+CMD ["seldon-core-microservice", "ciclo.components.serving.model.Model", "--service-type", "MODEL"]

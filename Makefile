@@ -91,6 +91,7 @@ build/env.stamp: pyproject.toml requirements/dev.txt requirements/serving.txt | 
 	$(UV) venv --quiet --allow-existing --python 3.11 .venv-serving
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv requirements/dev.txt
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv-serving requirements/serving.txt
+	mkdir -p build/src/ciclo && ln -sfn ../../../components ../../../pipelines build/src/ciclo
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	$(UV) pip install --quiet --python .venv-serving --no-deps --editable .
 	mkdir -p build && touch $@

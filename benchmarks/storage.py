@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.ensemble import RandomForestRegressor
 
-from components.core.settings import Settings
-from components.storage.models import dump_model
-from components.storage.objects import open_store
-from components.storage.registry import open_registry, signer_from
-from components.storage.s3 import s3_client
-from components.storage.signing import make_keys
+from ciclo.components.core.settings import Settings
+from ciclo.components.releases.registry import open_registry, signer_from
+from ciclo.components.storage.models import dump_model
+from ciclo.components.storage.s3 import s3_client
+from ciclo.components.storage.signing import make_keys
+from ciclo.components.storage.store import open_store
 from tests.versions import files
 
 ROUNDS = 9
@@ -161,7 +161,7 @@ def _list(settings: Settings, contents: dict[str, Path], table: Table) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: store.put(f"{registry.root}/published/{n}", marker), range(newest + 1, LISTED)))
     registry.publish(contents, signer=signer_from(settings), parent=None)
-    command = [sys.executable, "-m", "pipelines.cli", "models", "list", "benchmark", "--last", "1"]
+    command = [sys.executable, "-m", "ciclo.pipelines.command.app", "models", "list", "benchmark", "--last", "1"]
     environment = {**os.environ, **settings.environment()}
     times = _measure(
         {

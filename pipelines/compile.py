@@ -1,6 +1,6 @@
 """Compile the training pipeline of a project into the file that a KFP backend runs.
 
-The graph reads its image when it is imported, so a fresh interpreter compiles it (``python -m pipelines.compile``).
+The graph reads its image when it is imported, so a fresh interpreter compiles it (this module, given a file).
 """
 
 import json
@@ -11,9 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.core.errors import SubmissionError
-from components.core.images import PLACEHOLDER
-from components.core.project import Project
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.images import PLACEHOLDER
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_to_json
 
 _IMAGE = re.compile(
     r"[a-z0-9][a-z0-9._/:-]*?(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?"
@@ -23,7 +24,7 @@ _EXAMPLE = "Give one such as 'registry.example.com/ciclo-python:1.4.0': steps ar
 
 def travelling(project: Project) -> str:
     """The project as one line of ASCII JSON, which is what survives every layer between here and a task."""
-    return json.dumps(json.loads(project.to_json()), separators=(",", ":"))
+    return json.dumps(json.loads(project_to_json(project)), separators=(",", ":"))
 
 
 def arguments(project: Project) -> dict[str, object]:
@@ -75,7 +76,7 @@ def compile_pipeline(project: Project, image: str, output: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder) / "pipeline.yaml"
         subprocess.run(  # noqa: S603  (our own module)
-            [sys.executable, "-m", "pipelines.compile", str(compiled)],
+            [sys.executable, "-P", "-m", "ciclo.pipelines.compile", str(compiled)],
             input=json.dumps(arguments(project)).encode(),
             env={**os.environ, "CICLO_IMAGE": image},
             check=True,
@@ -90,7 +91,7 @@ def compile_pipeline(project: Project, image: str, output: Path) -> None:
 def _compile(output: str) -> None:
     from kfp import compiler
 
-    from pipelines.training.pipeline import training_pipeline
+    from ciclo.pipelines.training.pipeline import training_pipeline
 
     compiler.Compiler().compile(training_pipeline, output, pipeline_parameters=json.load(sys.stdin))
 

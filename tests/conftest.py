@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from components.core.settings import Settings
+from ciclo.components.core.settings import Settings
 
 
 def _free_port() -> int:
@@ -75,7 +75,7 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def s3_settings(s3_endpoint: str, tmp_path: Path) -> Settings:
     """Settings of a process whose store is a new bucket of the emulator."""
-    from components.storage.s3 import s3_client
+    from ciclo.components.storage.s3 import s3_client
 
     bucket = f"test-{uuid.uuid4().hex}"
     settings = Settings(

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from components.storage.signing import Signer, Trust, make_keys
+from ciclo.components.storage.signing import Signer, Trust, make_keys
 
 KEYS = Path(tempfile.mkdtemp())
 atexit.register(shutil.rmtree, KEYS)

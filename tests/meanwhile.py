@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from components.storage.objects import DirectoryStore
+from ciclo.components.storage.directory import DirectoryStore
 
 
 class Meanwhile(DirectoryStore):

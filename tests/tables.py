@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from components.core.contract import Contract
-from components.core.project import Project
-from components.core.tables import write_table
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.tables.datasets import write_table
 
 COLUMNS = {
     "size": {"type": "number"},
@@ -28,7 +29,7 @@ def project(task: str = "binary", **sections: dict) -> Project:
     """A project over the table of ``table``."""
     columns = {"y": TARGETS[task], **COLUMNS}
     raw = {"name": "unit", "data": {"source": "table.csv", "target": "y", "columns": columns}, **sections}
-    return Project.from_mapping(raw, origin="test")
+    return project_from_mapping(raw, origin="test")
 
 
 def table(rows: int = 600, task: str = "binary", seed: int = 0, signal: float = 2.0) -> pd.DataFrame:

@@ -9,11 +9,12 @@ from tempfile import TemporaryDirectory
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from components.core.contract import Contract
-from components.core.profile import ColumnProfile, Profile
-from components.core.verdict import Verdict
-from components.storage.models import dump_model
-from components.training.preprocessing import preprocessor
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.project_file import project_to_yaml
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.storage.models import dump_model
+from ciclo.components.training.preprocessing import preprocessor
 from tests.tables import project, table
 
 CONTRACT = Contract.of(project(), ["false", "true"])
@@ -32,7 +33,7 @@ def files(name: str = "unit", run: str = "run-1") -> dict[str, bytes]:
     verdict = Verdict(gate="evaluation", decision="promote", reason="better", subject=hashlib.sha256(skops).hexdigest())
     return {
         "model.skops": skops,
-        "project.yaml": project().model_copy(update={"name": name}).to_yaml().encode(),
+        "project.yaml": project_to_yaml(project().model_copy(update={"name": name})).encode(),
         "contract.json": CONTRACT.model_dump_json().encode(),
         "profile.json": Profile(rows=200, columns=columns, target=columns["size"]).model_dump_json().encode(),
         "verdict.json": verdict.model_dump_json().encode(),

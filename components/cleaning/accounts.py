@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from components.cleaning.rules import UNLABELLED
-from components.core.contract import Contract
-from components.core.errors import DataError
-from components.core.project import Project
-from components.core.report import Report
-from components.core.tables import SPLITS
+from ciclo.components.cleaning.rules import UNLABELLED
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.project import Project
+from ciclo.components.core.report import Report
+from ciclo.components.tables.datasets import SPLITS
 
 SOURCE_FACTS = ("digest", "bytes", "start", "end", "malformed", "dropped")
 

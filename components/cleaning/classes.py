@@ -3,9 +3,9 @@
 import difflib
 from collections.abc import Sequence
 
-from components.core.errors import DataError, ProjectError
-from components.core.metrics import Task
-from components.core.project import Project
+from ciclo.components.core.errors import DataError, ProjectError
+from ciclo.components.core.metrics import Task
+from ciclo.components.core.project import Project
 
 
 def class_labels(project: Project, observed: Sequence[object]) -> tuple[str, ...]:

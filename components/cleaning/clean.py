@@ -9,16 +9,16 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.cleaning.accounts import CleaningReport
-from components.cleaning.classes import class_labels
-from components.cleaning.identity import repeats, row_id
-from components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
-from components.cleaning.splitting import by_hash, by_time, time_cuts
-from components.core.contract import Contract
-from components.core.errors import DataError, QuarantineError
-from components.core.project import Project
-from components.core.reading import SOURCE, Value
-from components.core.tables import collect, connect, write_table
+from ciclo.components.cleaning.accounts import CleaningReport
+from ciclo.components.cleaning.classes import class_labels
+from ciclo.components.cleaning.identity import repeats, row_id
+from ciclo.components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
+from ciclo.components.cleaning.splitting import by_hash, by_time, time_cuts
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DataError, QuarantineError
+from ciclo.components.core.project import Project
+from ciclo.components.tables.datasets import collect, connect, write_table
+from ciclo.components.tables.reading import SOURCE, Value
 
 
 def clean(

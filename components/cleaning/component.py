@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -25,13 +25,13 @@ def cleaning(
         quarantine: The other rows as they came, with their reasons. Metadata: rows.
         report: Accounts of every row, classes, missing values.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("cleaning") as log:
-        from components.cleaning.clean import clean
-        from components.core.project import Project
+        from ciclo.components.cleaning.clean import clean
+        from ciclo.components.core.project_file import project_from_json
 
-        accounts = clean(Project.from_json(project), raw.path, dataset.path, quarantine.path)
+        accounts = clean(project_from_json(project), raw.path, dataset.path, quarantine.path)
         accounts.report().write(report.path)
         dataset.metadata.update(accounts.metadata(raw.metadata))
         quarantine.metadata.update(rows=accounts.quarantined)

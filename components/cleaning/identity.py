@@ -5,8 +5,8 @@ from typing import Any
 
 import ibis
 
-from components.core.project import Project
-from components.core.reading import TIME, Value
+from ciclo.components.core.project import Project
+from ciclo.components.tables.reading import TIME, Value
 
 _BETWEEN = "\x1f"
 

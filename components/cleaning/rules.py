@@ -4,8 +4,8 @@ from typing import Any
 
 import ibis
 
-from components.core.project import Column, Project
-from components.core.reading import Value, read
+from ciclo.components.core.project import Column, Project
+from ciclo.components.tables.reading import Value, read
 
 UNLABELLED = "target: column '{}' is missing"
 DUPLICATE_ROW = "duplicate: the same values as an earlier row"

@@ -6,10 +6,10 @@ from typing import Any
 import ibis
 import numpy as np
 
-from components.core.errors import DataError
-from components.core.metrics import Array
-from components.core.project import Split
-from components.core.reading import TIME
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.metrics import Array
+from ciclo.components.core.project import Split
+from ciclo.components.tables.reading import TIME
 
 _DIGITS = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

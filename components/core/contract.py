@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from components.core.errors import DataError, RequestError
-from components.core.metrics import Array, Task
-from components.core.project import Column, ColumnType, Project
+from ciclo.components.core.errors import DataError, RequestError
+from ciclo.components.core.metrics import Array, Task
+from ciclo.components.core.project import Column, ColumnType, Project
 
 _TRUE = {"true", "1", "yes", "y", "t", "1.0"}
 _FALSE = {"false", "0", "no", "n", "f", "0.0"}

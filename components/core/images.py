@@ -1,4 +1,4 @@
-"""The one place that knows which image the components run in.
+"""The one place that knows which image the components run in, and as which user.
 
 The KFP decorator needs the reference when a wrapper is imported, so ``ciclo compile`` sets the variable before it
 imports the graph. The default cannot be pulled: a package with it is refused.
@@ -7,4 +7,5 @@ imports the graph. The default cannot be pulled: a package with it is refused.
 import os
 
 PLACEHOLDER = "ciclo-python:unset"
+USER = 65532  # of both images, without a name
 PIPELINE_IMAGE = os.environ.get("CICLO_IMAGE", PLACEHOLDER)

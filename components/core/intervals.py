@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.core.metrics import Array, Metric
+from ciclo.components.core.metrics import Array, Metric
 
 Rows = Array | slice
 

@@ -1,6 +1,7 @@
 """Logs: one JSON object a line on standard output, set up by entry points only.
 
-A stage announces itself with ``stage``; whoever runs the pipeline shows those lines to people (``pipelines/local.py``).
+A stage announces itself with ``stage``; whoever runs the pipeline shows those lines to
+people (``pipelines/backends/local.py``).
 """
 
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from components.core.errors import CicloError
+from ciclo.components.core.errors import CicloError
 
 STAGE_EVENT = "stage"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from components.core.errors import ProjectError
+from ciclo.components.core.errors import ProjectError
 
 if TYPE_CHECKING:
     import pandas as pd

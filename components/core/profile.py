@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from components.core.metrics import Array
+from ciclo.components.core.metrics import Array
 
 BINS = 10
 MAX_CATEGORIES = 50

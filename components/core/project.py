@@ -1,20 +1,15 @@
-"""``project.yaml``: the charter of one use case, parsed once into frozen objects.
+"""The schema of ``project.yaml``: the charter of one use case as frozen objects.
 
-Everything but ``data`` has a default that a careful practitioner would choose. Every error names the field.
+Everything but ``data`` has a default that a careful practitioner would choose. Files are read by ``project_file``.
 """
 
-import difflib
-import json
-from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from components.core.errors import ProjectError
-from components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
+from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
+from ciclo.components.core.wording import did_you_mean
 
 ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 Level = Literal["error", "warning", "off"]
@@ -108,7 +103,7 @@ class Data(Section):
             for name in names:
                 if name is not None and name not in self.columns:
                     raise ValueError(
-                        f"{field} names '{name}', which is not among columns{_did_you_mean(name, self.columns)}"
+                        f"{field} names '{name}', which is not among columns{did_you_mean(name, self.columns)}"
                     )
         if self.time_column is not None and self.columns[self.time_column].type != "timestamp":
             raise ValueError(f"time_column '{self.time_column}' has to be of type timestamp")
@@ -335,7 +330,7 @@ class Project(Section):
         ):
             for name in names:
                 if name not in self.data.columns:
-                    raise ValueError(f"{field}: there is no column '{name}'{_did_you_mean(name, self.data.columns)}")
+                    raise ValueError(f"{field}: there is no column '{name}'{did_you_mean(name, self.data.columns)}")
         if self.cleaning.split.method == "time" and self.data.time_column is None:
             raise ValueError("cleaning.split.method: a time split needs data.time_column")
         for size in (self.cleaning.split.validation, self.cleaning.split.test):
@@ -384,134 +379,3 @@ class Project(Section):
         if self.training.candidates:
             return self.training.candidates
         return {name: Candidate(estimator=name) for name in DEFAULT_CANDIDATES[self.task != "regression"]}
-
-    def to_json(self) -> str:
-        """The project as one line of JSON, the form in which it travels with a run."""
-        return self.model_dump_json(exclude_defaults=True)
-
-    def to_yaml(self) -> str:
-        """The project as the text of a project file."""
-        return yaml.safe_dump(json.loads(self.to_json()), sort_keys=False, allow_unicode=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Project":
-        """Read the form that travels.
-
-        Raises:
-            ProjectError: Naming the field.
-        """
-        try:
-            return cls.from_mapping(json.loads(text), origin="project")
-        except json.JSONDecodeError as error:
-            raise ProjectError("the project parameter is not JSON", seen=str(error)) from error
-
-    @classmethod
-    def from_mapping(cls, raw: Any, *, origin: str) -> "Project":
-        """Validate a plain mapping.
-
-        Args:
-            raw: The parsed document.
-            origin: File name for messages.
-
-        Raises:
-            ProjectError: Naming every field that is wrong.
-        """
-        if not isinstance(raw, Mapping):
-            raise ProjectError(f"{origin} has to be a mapping of fields", seen=type(raw).__name__)
-        try:
-            return cls.model_validate(raw)
-        except ValidationError as error:
-            problems = "; ".join(_explain(dict(e), cls) for e in error.errors())
-            raise ProjectError(f"{origin} is not valid: {problems}", hint="Mend the field and run again.") from error
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> "Project":
-        """Read a project file; a relative ``data.source`` is taken from the folder of the file.
-
-        Raises:
-            ProjectError: If the file is missing, not YAML, or not valid.
-        """
-        project = cls.from_yaml_as_written(path)
-        source = project.data.source
-        if "://" in source or Path(source).is_absolute():
-            return project
-        absolute = str((Path(path).resolve().parent / source).resolve())
-        return project.model_copy(update={"data": project.data.model_copy(update={"source": absolute})})
-
-    @classmethod
-    def from_yaml_as_written(cls, path: str | Path) -> "Project":
-        """Read a project file and leave ``data.source`` as it stands.
-
-        Raises:
-            ProjectError: If the file is missing, not YAML, or not valid.
-        """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise ProjectError(
-                f"there is no project file at {path}", hint="'ciclo init DATA --target COLUMN' writes one."
-            ) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProjectError(f"{path} cannot be read", seen=str(error)) from error
-        return cls.from_yaml_text(text, origin=str(path))
-
-    @classmethod
-    def from_yaml_text(cls, text: str, *, origin: str) -> "Project":
-        """Read the text of a project file.
-
-        Args:
-            text: YAML.
-            origin: File name for messages.
-
-        Raises:
-            ProjectError: If it is not YAML, or not valid.
-        """
-        try:
-            raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
-        except (yaml.YAMLError, RecursionError) as error:
-            raise ProjectError(f"{origin} is not valid YAML", seen=" ".join(str(error).split())) from error
-        return cls.from_mapping(raw, origin=origin)
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that does not let a second key silently replace the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _did_you_mean(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, [str(k) for k in known], n=1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
-
-
-def _explain(error: dict[str, Any], root: type[BaseModel]) -> str:
-    path = [str(part) for part in error["loc"]]
-    where = ".".join(path) or "project"
-    if error["type"] == "extra_forbidden":
-        return f"{where}: unknown field{_did_you_mean(path[-1], _fields_at(root, path[:-1]))}"
-    if error["type"] == "missing":
-        return f"{where}: missing, has to be given"
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    shown = "" if isinstance(error["input"], dict) else f", not {error['input']!r}"
-    return f"{where}: {message}{shown}" if path else message
-
-
-def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The field names at a path, looking through optional values and mappings."""
-    for part in path:
-        field = model.model_fields.get(part)
-        if field is None:
-            continue
-        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                model = kind
-    return list(model.model_fields)

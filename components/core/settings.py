@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from components.core.errors import SettingsError
+from ciclo.components.core.errors import SettingsError
 
 
 class Settings(BaseSettings):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from components.core.errors import VerdictError
+from ciclo.components.core.errors import VerdictError
 
 
 class Check(BaseModel):

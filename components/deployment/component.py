@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -18,17 +18,17 @@ def deployment(project: str, version: str, verdict: dsl.Input[dsl.Artifact], end
         endpoint: Where it is served, as JSON.
         Output: The address, empty if nothing serves.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("deployment") as log:
         from pathlib import Path
 
-        from components.core.project import Project
-        from components.core.settings import settings
-        from components.core.verdict import Verdict
-        from components.deployment.deployer import deploy
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.core.verdict import Verdict
+        from ciclo.components.deployment.deployer import deploy
 
-        served = deploy(Project.from_json(project), int(version), Verdict.read(verdict.path), settings())
+        served = deploy(project_from_json(project), int(version), Verdict.read(verdict.path), settings())
         served.write(Path(endpoint.path))
         endpoint.metadata.update({"url": served.url, "version": served.version})
         log.done(f"version {version} answers at {served.url}" if served.url else f"version {version} is not served")

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.core.errors import DeploymentError
-from components.core.project import Project
-from components.core.settings import Settings
-from components.core.verdict import Verdict, require
-from components.deployment import live_check, process
-from components.deployment.endpoint import Endpoint
-from components.deployment.rollout import Cluster, rollout
-from components.deployment.seldon import seldon_deployment, service_url
-from components.storage.bundle import MODEL, Bundle
-from components.storage.registry import open_registry
+from ciclo.components.core.errors import DeploymentError
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.verdict import Verdict, require
+from ciclo.components.deployment import live_check, process
+from ciclo.components.deployment.endpoint import Endpoint
+from ciclo.components.deployment.rollout import Cluster, rollout
+from ciclo.components.deployment.seldon import seldon_deployment, service_url
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.bundle import MODEL, Bundle
 
 DRAIN_SECONDS = 2
 

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from components.core.errors import DeploymentError
-from components.serving.engine import first_difference
+from ciclo.components.core.engine import first_difference
+from ciclo.components.core.errors import DeploymentError
 
 CONNECT_SECONDS = 30
 

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from components.core.errors import DeploymentError
-from components.core.settings import Settings
-from components.deployment.endpoint import Endpoint
+from ciclo.components.core.errors import DeploymentError
+from ciclo.components.core.settings import Settings
+from ciclo.components.deployment.endpoint import Endpoint
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
@@ -37,7 +37,8 @@ def start(project: str, version: int, settings: Settings, log: Path) -> Endpoint
     """
     python = serving_python(settings)
     port, metrics_port = _free_ports(2)
-    arguments = ["-m", "components.serving", "--port", str(port), "--metrics-port", str(metrics_port), "--host", HOST]
+    ports = ["--port", str(port), "--metrics-port", str(metrics_port)]
+    arguments = ["-P", "-m", "ciclo.components.serving", "--host", HOST, *ports]
     log.parent.mkdir(parents=True, exist_ok=True)
     pid = os.posix_spawn(
         python,
@@ -99,7 +100,7 @@ def serving_python(settings: Settings) -> Path:
     Raises:
         DeploymentError: If there is none.
     """
-    roots = (Path(__file__).parents[2], Path.cwd())
+    roots = (Path(__file__).resolve().parents[2], Path.cwd())
     known = [root / ".venv-serving" / "bin" / "python" for root in roots]
     for python in [settings.serving_python] if settings.serving_python else known:
         if python.exists():

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from components.core.errors import DeploymentError
-from components.deployment.seldon import DIGEST, deployment_name
+from ciclo.components.core.errors import DeploymentError
+from ciclo.components.deployment.seldon import DIGEST, deployment_name
 
 OBJECTS = "/apis/machinelearning.seldon.io/v1/namespaces/{namespace}/seldondeployments/{name}"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"

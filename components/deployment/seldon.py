@@ -9,13 +9,13 @@ import hashlib
 import json
 from typing import Any
 
-from components.core.errors import SettingsError
-from components.core.project import Project
-from components.core.settings import Settings
+from ciclo.components.core.errors import SettingsError
+from ciclo.components.core.images import USER
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings
 
 PREDICTOR, CONTAINER, HTTP_PORT = "main", "model", 9000
 DIGEST = "ciclo/digest"
-USER = 65532
 HOME = "/var/lib/ciclo"
 DRAIN_SECONDS, GRACE_SECONDS = 10, 60
 

@@ -1,9 +1,9 @@
 """The model card: what the model is for, what it reaches, and on what the decision rests."""
 
-from components.core.project import Project
-from components.core.report import Report
-from components.core.verdict import Verdict
-from components.evaluation.comparison import Comparison
+from ciclo.components.core.project import Project
+from ciclo.components.core.report import Report
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.evaluation.comparison import Comparison
 
 
 def model_card(project: Project, comparison: Comparison, verdict: Verdict) -> Report:

@@ -10,14 +10,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 from sklearn.inspection import permutation_importance
 
-from components.core.errors import DataError, TrainingError
-from components.core.intervals import Interval, gain_interval, score_interval
-from components.core.metrics import METRICS, Array, predictions
-from components.core.profile import ColumnProfile
-from components.core.project import Project
-from components.core.tables import Dataset, file_digest
-from components.storage.bundle import Bundle
-from components.storage.models import load_models
+from ciclo.components.core.errors import DataError, TrainingError
+from ciclo.components.core.intervals import Interval, gain_interval, score_interval
+from ciclo.components.core.metrics import METRICS, Array, predictions
+from ciclo.components.core.profile import ColumnProfile
+from ciclo.components.core.project import Project
+from ciclo.components.storage.bundle import Bundle
+from ciclo.components.storage.rehearsal import load_models
+from ciclo.components.tables.datasets import Dataset, file_digest
 
 IMPORTANCE_ROWS = 2_000
 

@@ -4,7 +4,7 @@ from typing import List  # noqa: UP035  (kfp reads this annotation)
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -39,15 +39,15 @@ def evaluation(
         metrics: Test scores.
         Output: promote or keep.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("evaluation") as log:
-        from components.core.project import Project
-        from components.core.settings import settings
-        from components.evaluation.gate import Outputs, evaluate
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.evaluation.gate import Outputs, evaluate
 
         result, comparison = evaluate(
-            Project.from_json(project),
+            project_from_json(project),
             settings(),
             dataset=dataset.path,
             baselines=baselines.path,

@@ -5,10 +5,10 @@ Pure and closed by default: every path that is not clearly a pass keeps the cham
 
 import math
 
-from components.core.metrics import Metric
-from components.core.project import Evaluation
-from components.core.verdict import Check, Verdict, at_least, at_most, more_than
-from components.evaluation.comparison import Comparison
+from ciclo.components.core.metrics import Metric
+from ciclo.components.core.project import Evaluation
+from ciclo.components.core.verdict import Check, Verdict, at_least, at_most, more_than
+from ciclo.components.evaluation.comparison import Comparison
 
 
 def decide(comparison: Comparison, policy: Evaluation, metric: Metric) -> Verdict:

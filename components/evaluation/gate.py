@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.core.contract import Contract
-from components.core.profile import Profile
-from components.core.project import Project
-from components.core.settings import Settings
-from components.core.tables import Dataset
-from components.core.verdict import Verdict
-from components.evaluation.card import model_card
-from components.evaluation.comparison import Comparison, compare, contenders, read_answers
-from components.evaluation.decision import decide
-from components.serving.engine import Engine
-from components.storage.bundle import Bundle
-from components.storage.registry import open_registry
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.engine import Engine
+from ciclo.components.core.profile import Profile
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.evaluation.card import model_card
+from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
+from ciclo.components.evaluation.decision import decide
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.bundle import Bundle
+from ciclo.components.tables.datasets import Dataset
 
 GOLDEN_ROWS = 100
 

@@ -18,12 +18,12 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from components.core.intervals import Interval, gain_interval
-from components.core.metrics import Array, predictions
-from components.core.project import Project
-from components.core.relations import category_names, ordinal, relations, single_feature_tree
-from components.core.tables import Dataset, write_table
-from components.core.verdict import Check, Verdict, more_than
+from ciclo.components.core.intervals import Interval, gain_interval
+from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.project import Project
+from ciclo.components.core.verdict import Check, Verdict, more_than
+from ciclo.components.tables.datasets import Dataset, write_table
+from ciclo.components.tables.relations import category_names, ordinal, relations, single_feature_tree
 
 SAMPLE = 10_000
 CHOOSING = 0.25

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -23,15 +23,15 @@ def feasibility(
         baselines: What the simple answers say of the test rows.
         Output: ml or no_ml.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("feasibility") as log:
-        from components.core.project import Project
-        from components.core.tables import Dataset, file_digest
-        from components.feasibility.baselines import assess
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.feasibility.baselines import assess
+        from ciclo.components.tables.datasets import Dataset, file_digest
 
         rows = Dataset.open(dataset.path)
-        result = assess(Project.from_json(project), rows, file_digest(dataset.path), baselines.path)
+        result = assess(project_from_json(project), rows, file_digest(dataset.path), baselines.path)
         result.write(verdict.path)
         log.done(f"{result.decision}: {result.reason}")
     return result.decision

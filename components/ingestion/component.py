@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -17,13 +17,13 @@ def ingestion(project: str, raw: dsl.Output[dsl.Dataset], window_start: str = ""
     Returns:
         raw: The records as read, each with its number. Metadata: rows, bytes, digest, start, end, malformed, dropped.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("ingestion") as log:
-        from components.core.project import Project
-        from components.ingestion.source import ingest
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.ingestion.ingest import ingest
 
-        facts = ingest(Project.from_json(project), raw.path, window_start, window_end)
+        facts = ingest(project_from_json(project), raw.path, window_start, window_end)
         raw.metadata.update(rows=facts.rows, bytes=facts.bytes, digest=facts.digest, start=facts.start, end=facts.end)
         raw.metadata.update(malformed=facts.malformed, dropped=", ".join(facts.dropped))
         log.done(facts.summary)

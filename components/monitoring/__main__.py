@@ -1,4 +1,4 @@
-"""The entry of the CronJob: ``python -m components.monitoring PROJECT_FILE [--now TIME] [--dry-run]``.
+"""The entry of the CronJob: ``python -m ciclo.components.monitoring PROJECT_FILE [--now TIME] [--dry-run]``.
 
 Ends with 0 whatever was decided, and with 1 if nothing could be.
 """
@@ -10,27 +10,29 @@ from datetime import UTC, datetime
 
 import structlog
 
-from components.core.errors import CicloError
-from components.core.logs import configure
-from components.core.project import Project
-from components.core.settings import settings
-from components.monitoring.submission import KfpSubmitter
-from components.monitoring.tick import tick
-from components.storage.objects import open_store
-from components.storage.predictions import PredictionStore
-from components.storage.registry import open_registry
+from ciclo.components.core.errors import CicloError
+from ciclo.components.core.logs import configure
+from ciclo.components.core.project_file import read_project
+from ciclo.components.core.settings import settings
+from ciclo.components.monitoring.submission import KfpSubmitter
+from ciclo.components.monitoring.tick import tick
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.predictions import PredictionStore
+from ciclo.components.storage.store import open_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one tick and print its decision."""
-    parser = argparse.ArgumentParser(prog="python -m components.monitoring", description="Watch the served model once.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ciclo.components.monitoring", description="Watch the served model once."
+    )
     parser.add_argument("project", help="project file")
     parser.add_argument("--now", type=_time, help="time of the tick, ISO; without a zone it is UTC")
     parser.add_argument("--dry-run", action="store_true", help="decide, but write, tell and submit nothing")
     options = parser.parse_args(arguments)
     configure()
     try:
-        project, here = Project.from_yaml(options.project), settings()
+        project, here = read_project(options.project), settings()
         decision = tick(
             project,
             registry=open_registry(project.name, here),

@@ -7,12 +7,12 @@ died leaves a claim without a run; once it is no longer held, a later tick takes
 import secrets
 from datetime import datetime, timedelta
 
-from components.core.errors import SubmissionError
-from components.core.project import Project
-from components.monitoring.log import HOLD, DecisionLog, claim_key
-from components.monitoring.records import Claim, Decision, History, Outcome, Result
-from components.monitoring.submission import State, Submitter
-from components.storage.registry import Alias, Registry
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.project import Project
+from ciclo.components.monitoring.log import HOLD, DecisionLog, claim_key
+from ciclo.components.monitoring.records import Claim, Decision, History, Outcome, Result
+from ciclo.components.monitoring.submission import State, Submitter
+from ciclo.components.releases.registry import Alias, Registry
 
 CHAMPION = "champion"
 RUN_LIMIT = timedelta(days=2)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from components.core.project import Monitoring
-from components.monitoring.drift import Drift
-from components.monitoring.governor import Situation, alarms, govern
-from components.monitoring.performance import Performance
-from components.monitoring.records import Action, Claim, Decision, History, Outcome
+from ciclo.components.core.project import Monitoring
+from ciclo.components.monitoring.drift import Drift
+from ciclo.components.monitoring.governor import Situation, alarms, govern
+from ciclo.components.monitoring.performance import Performance
+from ciclo.components.monitoring.records import Action, Claim, Decision, History, Outcome
 
 STALE_WINDOWS = 2
 SHOWN = 3

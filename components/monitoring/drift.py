@@ -13,9 +13,9 @@ import pandas as pd
 from scipy.special import xlogy
 from scipy.stats import chi2
 
-from components.core.metrics import Array
-from components.core.profile import ColumnProfile, Profile
-from components.core.project import Monitoring
+from ciclo.components.core.metrics import Array
+from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.project import Monitoring
 
 MINIMUM_EXPECTED = 5.0
 PREDICTION = "prediction"

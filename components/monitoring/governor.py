@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from components.core.project import Monitoring
-from components.monitoring.records import Action, Decision, History, Outcome
+from ciclo.components.core.project import Monitoring
+from ciclo.components.monitoring.records import Action, Decision, History, Outcome
 
 OVERLAP = 0.1
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

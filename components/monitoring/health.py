@@ -10,8 +10,8 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 
-from components.core.metrics import Array
-from components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.metrics import Array
+from ciclo.components.core.profile import ColumnProfile, Profile
 
 JUMP = 0.2
 Z = 2.576

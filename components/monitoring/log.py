@@ -13,10 +13,10 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from components.core.errors import StorageError
-from components.core.project import Monitoring
-from components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome, Record
-from components.storage.objects import ObjectStore
+from ciclo.components.core.errors import StorageError
+from ciclo.components.core.project import Monitoring
+from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome, Record
+from ciclo.components.storage.objects import ObjectStore
 
 HOLD = timedelta(minutes=30)
 HORIZON = timedelta(days=90)

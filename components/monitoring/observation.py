@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from components.core.contract import Contract
-from components.core.metrics import metric_named
-from components.core.profile import Profile
-from components.core.project import Monitoring
-from components.core.verdict import Verdict
-from components.monitoring.decision import Evidence
-from components.monitoring.drift import bin_window, judge, prediction_values
-from components.monitoring.health import faults
-from components.monitoring.performance import Performance, realised
-from components.storage.predictions import FEATURE, PredictionStore
-from components.storage.registry import Alias
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.metrics import metric_named
+from ciclo.components.core.profile import Profile
+from ciclo.components.core.project import Monitoring
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.monitoring.decision import Evidence
+from ciclo.components.monitoring.drift import bin_window, judge, prediction_values
+from ciclo.components.monitoring.health import faults
+from ciclo.components.monitoring.performance import Performance, realised
+from ciclo.components.releases.registry import Alias
+from ciclo.components.storage.predictions import FEATURE, PredictionStore
 
 CURRENT = timedelta(hours=1)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from components.core.profile import ColumnProfile, Profile
-from components.core.report import Report
-from components.monitoring.decision import Evidence
-from components.monitoring.drift import ColumnDrift
-from components.monitoring.records import Decision
+from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.report import Report
+from ciclo.components.monitoring.decision import Evidence
+from ciclo.components.monitoring.drift import ColumnDrift
+from ciclo.components.monitoring.records import Decision
 
 FIGURES = 3
 BARS = 15

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.core.contract import Contract
-from components.core.errors import DataError
-from components.core.intervals import Interval, score_interval
-from components.core.metrics import Array, Metric
-from components.core.project import Monitoring
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.intervals import Interval, score_interval
+from ciclo.components.core.metrics import Array, Metric
+from ciclo.components.core.project import Monitoring
 
 MINIMUM_LABELS = 50
 MINIMUM_PER_CLASS = 5

@@ -17,8 +17,9 @@ from typing import Any, Literal, Protocol
 import urllib3
 import yaml
 
-from components.core.errors import SubmissionError
-from components.core.project import Project
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_to_json
 
 State = Literal["running", "succeeded", "failed", "unknown"]
 
@@ -145,7 +146,7 @@ class KfpSubmitter:
 
     def _parameters(self, window_end: datetime, trigger: str) -> dict[str, Any]:
         return {
-            "project": json.dumps(json.loads(self._project.to_json()), separators=(",", ":")),
+            "project": json.dumps(json.loads(project_to_json(self._project)), separators=(",", ":")),
             "candidates": list(self._project.candidates),
             "window_start": "",
             "window_end": window_end.isoformat(),

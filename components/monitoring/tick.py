@@ -14,21 +14,21 @@ from pathlib import Path
 
 import structlog
 
-from components.core.errors import NotFoundError
-from components.core.project import Monitoring, Project
-from components.core.settings import settings
-from components.monitoring.claims import CHAMPION, claim_run, close_claims, start_run
-from components.monitoring.decision import decide
-from components.monitoring.decision import replay as replay_evidence
-from components.monitoring.log import DecisionLog
-from components.monitoring.observation import Observer, window_of
-from components.monitoring.pages import tick_report
-from components.monitoring.records import Decision
-from components.monitoring.submission import Submitter
-from components.notification.alerts import send_alert
-from components.storage.objects import ObjectStore
-from components.storage.predictions import PredictionStore
-from components.storage.registry import Alias, Registry
+from ciclo.components.core.alerts import send_alert
+from ciclo.components.core.errors import NotFoundError
+from ciclo.components.core.project import Monitoring, Project
+from ciclo.components.core.settings import settings
+from ciclo.components.monitoring.claims import CHAMPION, claim_run, close_claims, start_run
+from ciclo.components.monitoring.decision import decide
+from ciclo.components.monitoring.decision import replay as replay_evidence
+from ciclo.components.monitoring.log import DecisionLog
+from ciclo.components.monitoring.observation import Observer, window_of
+from ciclo.components.monitoring.pages import tick_report
+from ciclo.components.monitoring.records import Decision
+from ciclo.components.monitoring.submission import Submitter
+from ciclo.components.releases.registry import Alias, Registry
+from ciclo.components.storage.objects import ObjectStore
+from ciclo.components.storage.predictions import PredictionStore
 
 TOLD = frozenset({"page", "recommend", "blocked", "escalate_development", "escalate_design"})
 

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -14,15 +14,15 @@ def notification(project: str, trigger: str, status: dsl.PipelineTaskFinalStatus
         trigger: Why the run was started.
         status: The final status, filled in by KFP.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("notification") as log:
-        from components.core.project import Project
-        from components.core.settings import settings
-        from components.notification.alerts import send_alert
-        from components.notification.message import end_of_run
+        from ciclo.components.core.alerts import send_alert
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.notification.message import end_of_run
 
-        parsed = Project.from_json(project)
+        parsed = project_from_json(project)
         run, error = status.pipeline_job_resource_name, status.error_message or ""
         news = end_of_run(parsed.name, status.state, trigger, run, error)
         send_alert(news.title, news.body, settings(), parsed)
@@ -40,11 +40,11 @@ def stop(project: str, reason: str) -> str:
     Returns:
         Output: The reason.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("stop", reason) as log:
-        from components.core.project import Project
-        from components.notification.message import end_of_branch
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.notification.message import end_of_branch
 
-        log.done(f"{Project.from_json(project).name}: {end_of_branch(reason)}")
+        log.done(f"{project_from_json(project).name}: {end_of_branch(reason)}")
     return reason

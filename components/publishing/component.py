@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -33,15 +33,15 @@ def publishing(
     Returns:
         Output: The version number.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("publishing") as log:
-        from components.core.project import Project
-        from components.core.settings import settings
-        from components.publishing.publish import Parts, Run, publish
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.publishing.publish import Parts, Run, publish
 
         parts = Parts(model.path, profile.path, verdict.path, golden.path, card.path, dataset.path)
         run = Run(run_id, trigger, data=dataset.metadata, model=model.metadata)
-        version = publish(Project.from_json(project), settings(), parts, run)
+        version = publish(project_from_json(project), settings(), parts, run)
         log.done(f"version {version} is the champion")
     return str(version)

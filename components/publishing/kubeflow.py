@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from components.core.errors import CicloError, ConflictError, SettingsError, StorageError
-from components.publishing.story import flat
-from components.storage.bundle import MODEL, Record
+from ciclo.components.core.errors import CicloError, ConflictError, SettingsError, StorageError
+from ciclo.components.releases.story import flat
+from ciclo.components.storage.bundle import MODEL, Record
 
 Property = str | int | float | bool
 

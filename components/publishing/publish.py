@@ -11,16 +11,17 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from components.core.errors import VerdictError
-from components.core.images import PIPELINE_IMAGE, PLACEHOLDER
-from components.core.profile import Profile
-from components.core.project import Project
-from components.core.settings import Settings
-from components.core.tables import file_digest, read_contract
-from components.core.verdict import Verdict, require
-from components.publishing.promotion import nominate, unfit
-from components.storage.registry import CHAMPION, Move, Record, Registry, open_registry, signer_from
-from components.storage.rehearsal import rehearse
+from ciclo.components.core.errors import VerdictError
+from ciclo.components.core.images import PIPELINE_IMAGE, PLACEHOLDER
+from ciclo.components.core.profile import Profile
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_to_yaml
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.verdict import Verdict, require
+from ciclo.components.releases.promotion import nominate, unfit
+from ciclo.components.releases.registry import CHAMPION, Move, Record, Registry, open_registry, signer_from
+from ciclo.components.storage.rehearsal import rehearse
+from ciclo.components.tables.datasets import file_digest, read_contract
 
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
@@ -103,7 +104,7 @@ def bundle_files(
         "verdict.json": Path(parts.verdict),
         "golden.json": Path(parts.golden),
         "card.html": Path(parts.card),
-        "project.yaml": project.to_yaml().encode(),
+        "project.yaml": project_to_yaml(project).encode(),
         "contract.json": read_contract(parts.dataset).model_dump_json().encode(),
         "lineage.json": json.dumps(lineage(project, settings, parts, run, parent), indent=2).encode(),
     }

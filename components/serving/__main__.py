@@ -1,4 +1,4 @@
-"""``python -m components.serving``: the real microservice on a laptop, on one host address, without gRPC."""
+"""``python -m ciclo.components.serving``: the real microservice on a laptop, on one host address, without gRPC."""
 
 import argparse
 import logging
@@ -19,7 +19,7 @@ DEFAULTS = {
 
 def main() -> None:
     """Parse the command line and run ``seldon_core.microservice``."""
-    parser = argparse.ArgumentParser(prog="python -m components.serving", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ciclo.components.serving", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port of predictions, feedback and health")
     parser.add_argument("--metrics-port", type=int, required=True, help="port of the Prometheus metrics")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -31,7 +31,7 @@ def main() -> None:
     listen_on(args.host)
     sys.argv = [
         "seldon-core-microservice",
-        "components.serving.model.Model",
+        "ciclo.components.serving.model.Model",
         *("--service-type", "MODEL", "--log-level", "ERROR"),
         *("--http-port", str(args.port), "--metrics-port", str(args.metrics_port)),
     ]

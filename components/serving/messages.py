@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from components.core.contract import Contract
-from components.core.errors import DataError, RequestError
-from components.storage.predictions import Label
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DataError, RequestError
+from ciclo.components.storage.predictions import Label
 
 ROW_LIMIT = 10_000
 CHECK = {"purpose": "check"}

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from time import monotonic
 from typing import Any
 
-from components.core.errors import CicloError, RequestError
+from ciclo.components.core.errors import CicloError, RequestError
 
 SECONDS_BETWEEN_HANDOVERS = 1.0
 MOST_LATENCIES = 10_000

@@ -1,4 +1,4 @@
-"""The model server: a class for ``seldon-core-microservice components.serving.model.Model --service-type MODEL``.
+"""The model server: a class for ``seldon-core-microservice ciclo.components.serving.model.Model --service-type MODEL``.
 
 The environment says which version: ``CICLO_PROJECT`` and ``CICLO_VERSION``, beside where the store is.
 """
@@ -15,15 +15,15 @@ from typing import Any
 import pandas as pd
 import structlog
 
-from components.core.errors import CicloError, IntegrityError, RequestError, SettingsError, StorageError
-from components.core.logs import configure
-from components.core.settings import Settings, settings
-from components.serving.engine import Answer, Engine, first_difference
-from components.serving.messages import Request, read_feedback, read_passthrough, read_request
-from components.serving.meter import Meter
-from components.serving.recorder import Recorder
-from components.storage.predictions import PredictionRow, PredictionStore
-from components.storage.registry import open_registry
+from ciclo.components.core.engine import Answer, Engine, first_difference
+from ciclo.components.core.errors import CicloError, IntegrityError, RequestError, SettingsError, StorageError
+from ciclo.components.core.logs import configure
+from ciclo.components.core.settings import Settings, settings
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.serving.messages import Request, read_feedback, read_passthrough, read_request
+from ciclo.components.serving.meter import Meter
+from ciclo.components.serving.recorder import Recorder
+from ciclo.components.storage.predictions import PredictionRow, PredictionStore
 
 INTERNAL = "MICROSERVICE_INTERNAL_ERROR"
 

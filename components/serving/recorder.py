@@ -22,8 +22,8 @@ from typing import Any
 
 import structlog
 
-from components.core.errors import StorageError
-from components.storage.predictions import Label, PredictionRow, PredictionStore
+from ciclo.components.core.errors import StorageError
+from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
 
 BATCH_ROWS = 5_000
 SEGMENT_BYTES = 8 << 20

@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from components.core.errors import IntegrityError
+from ciclo.components.core.errors import IntegrityError
 
 SCHEMA = "schema.json"
 UNPACKED_LIMIT = 2 << 30

@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from components.core.errors import IntegrityError, ProjectError
-from components.core.verdict import Verdict
-from components.storage.models import parse_model
-from components.storage.pickles import no_pickle
-from components.storage.signing import STATEMENT_TYPE, Signer, Trust, json_object, signed_by
+from ciclo.components.core.errors import IntegrityError, ProjectError
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.storage.models import parse_model
+from ciclo.components.storage.pickles import no_pickle
+from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust, json_object, signed_by
 
 if TYPE_CHECKING:  # pandas takes a while, and a Record does without
-    from components.core.contract import Contract
-    from components.core.profile import Profile
-    from components.core.project import Project
+    from ciclo.components.core.contract import Contract
+    from ciclo.components.core.profile import Profile
+    from ciclo.components.core.project import Project
 
 MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "model.sig"
 LINEAGE, PROJECT, VERDICT = "lineage.json", "project.yaml", "verdict.json"
@@ -116,14 +116,14 @@ class Bundle:
     @cached_property
     def contract(self) -> "Contract":
         """The data contract."""
-        from components.core.contract import Contract
+        from ciclo.components.core.contract import Contract
 
         return self._parsed("contract.json", Contract.model_validate_json)
 
     @cached_property
     def profile(self) -> "Profile":
         """The reference profile."""
-        from components.core.profile import Profile
+        from ciclo.components.core.profile import Profile
 
         return self._parsed("profile.json", Profile.model_validate_json)
 
@@ -135,9 +135,9 @@ class Bundle:
     @cached_property
     def project_file(self) -> "Project":
         """The project it was made for."""
-        from components.core.project import Project
+        from ciclo.components.core.project_file import project_from_yaml
 
-        return self._parsed(PROJECT, lambda data: Project.from_yaml_text(data.decode(), origin=PROJECT))
+        return self._parsed(PROJECT, lambda data: project_from_yaml(data.decode(), origin=PROJECT))
 
     @cached_property
     def lineage(self) -> dict[str, Any]:

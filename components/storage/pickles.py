@@ -13,8 +13,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from components.core.errors import IntegrityError
-from components.storage.archive import NPY_MAGIC, array_length
+from ciclo.components.core.errors import IntegrityError
+from ciclo.components.storage.archive import NPY_MAGIC, array_length
 
 PEEK = 64 << 10
 LAYERS = 3

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from components.core.errors import SettingsError, StorageError
+from ciclo.components.core.errors import SettingsError, StorageError
 
 WAIT_SECONDS = 10
 

@@ -17,16 +17,17 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from components.core.errors import CicloError, IntegrityError
-from components.storage.archive import check_archive
+from ciclo.components.core.errors import CicloError, IntegrityError
+from ciclo.components.storage.archive import check_archive
+from ciclo.components.storage.models import parse_model
 
 GROWTH = 6  # address space over unpacked size; fitted forests need up to 4
 ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
-PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 READY = "ready"
 OPEN_FILES = 32
 
@@ -67,10 +68,9 @@ def rehearse(*paths: Path, limits: Limits = LIMITS) -> list[str]:
     unpacked = max(_check(path) for path in paths)
     memory = max(limits.memory, GROWTH * unpacked)
     arguments = [str(memory), str(limits.cpu), *(os.path.abspath(path) for path in paths)]
-    # The child finds this package where this process did, and nothing else in the working directory. It stays in the
-    # process group of its parent, so that whoever ends a run by its group ends a rehearsal too.
+    # The child stays in the process group of its parent, so that whoever ends a run by its group ends a rehearsal too.
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-P", "-m", "components.storage.rehearsal", *arguments],
+        [sys.executable, "-P", "-m", "ciclo.components.storage.rehearsal", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -93,6 +93,23 @@ def rehearse(*paths: Path, limits: Limits = LIMITS) -> list[str]:
     return _digests(paths, said, end, memory)
 
 
+def load_models(paths: Iterable[str | Path]) -> list[Any]:
+    """Read fitted estimators from files that nobody vouches for, after one rehearsal of them all.
+
+    Raises:
+        IntegrityError: If a file, which is named, is anything but a skops archive of trusted types, or its rehearsal
+            failed.
+    """
+    files = [Path(path) for path in paths]
+    models = []
+    for file, digest in zip(files, rehearse(*files), strict=True):
+        data = file.read_bytes()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise IntegrityError(f"the model file '{file}' was changed while it was being read")
+        models.append(parse_model(data))
+    return models
+
+
 def _check(path: Path) -> int:
     try:
         return check_archive(path.read_bytes())
@@ -103,7 +120,7 @@ def _check(path: Path) -> int:
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**kept, **threads, "PYTHONPATH": str(PACKAGE_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **threads, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _end(code: int, limits: Limits) -> str:
@@ -184,8 +201,6 @@ def _confine(memory: int) -> None:
 
 def _load(path: str) -> dict[str, object]:
     """Load a file and forget it; what there is to say of it."""
-    from components.storage.models import parse_model
-
     try:
         data = Path(path).read_bytes()
         model = parse_model(data)

@@ -26,9 +26,10 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
-from components.core.errors import ConflictError, NotFoundError, SettingsError, StorageError
-from components.core.settings import Settings
-from components.storage.objects import CHUNK, Stored, checked, checked_prefix, write_whole
+from ciclo.components.core.errors import ConflictError, NotFoundError, SettingsError, StorageError
+from ciclo.components.core.files import write_whole
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage.objects import CHUNK, Stored, checked, checked_prefix
 
 PART = 16 << 20
 ATTEMPTS = 3

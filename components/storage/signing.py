@@ -25,8 +25,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from components.core.errors import IntegrityError, SettingsError
-from components.core.settings import Settings
+from ciclo.components.core.errors import IntegrityError, SettingsError
+from ciclo.components.core.settings import Settings
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -19,10 +19,10 @@ from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from components.core.contract import Contract
-from components.core.errors import ProjectError
-from components.core.project import Candidate, Project
-from components.training.preprocessing import Style, categories, numbers, preprocessor
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import ProjectError
+from ciclo.components.core.project import Candidate, Project
+from ciclo.components.training.preprocessing import Style, categories, numbers, preprocessor
 
 Values = tuple[Any, ...]
 ROWS_PER_TREE = 20_000

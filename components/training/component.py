@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -24,17 +24,17 @@ def training(
         model: The fitted pipeline as a skops file, empty if the candidate failed. Metadata: candidate, failed, score.
         search: Every trial as JSON.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("training", candidate) as log:
         import dataclasses
         import json
         from pathlib import Path
 
-        from components.core.project import Project
-        from components.training.search import fit
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.training.search import fit
 
-        fitted = fit(Project.from_json(project), candidate, dataset.path, model.path)
+        fitted = fit(project_from_json(project), candidate, dataset.path, model.path)
         Path(search.path).write_text(json.dumps(dataclasses.asdict(fitted), indent=2))
         model.metadata.update(candidate=candidate, failed=int(bool(fitted.failure)), failure=fitted.failure)
         if not fitted.failure:

@@ -11,7 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from components.core.contract import Contract
+from ciclo.components.core.contract import Contract
 
 Style = Literal["linear", "trees"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import optuna
 
-from components.core.errors import CicloError
-from components.core.metrics import predictions
-from components.core.project import Candidate, Project
-from components.core.tables import Dataset
-from components.storage.models import dump_model
-from components.training.candidates import build, recipe_for
+from ciclo.components.core.errors import CicloError
+from ciclo.components.core.metrics import predictions
+from ciclo.components.core.project import Candidate, Project
+from ciclo.components.storage.models import dump_model
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training.candidates import build, recipe_for
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import jensenshannon
 
-from components.core.profile import ColumnProfile, Profile
-from components.core.project import Level, Project
-from components.core.relations import category_names, relations
-from components.core.tables import Dataset
-from components.core.verdict import Check, Verdict, at_least, at_most
+from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.project import Level, Project
+from ciclo.components.core.verdict import Check, Verdict, at_least, at_most
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.relations import category_names, relations
 
 SAMPLE = 20_000
 DEFAULT_LEVELS: dict[str, Level] = {

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
@@ -25,17 +25,17 @@ def validation(
         report: Checks, relations to the target, collinearity.
         Output: pass or unusable.
     """
-    from components.core.logs import stage
+    from ciclo.components.core.logs import stage
 
     with stage("validation") as log:
         from pathlib import Path
 
-        from components.core.project import Project
-        from components.core.tables import Dataset, file_digest
-        from components.validation.checks import validate
-        from components.validation.pages import validation_report
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.tables.datasets import Dataset, file_digest
+        from ciclo.components.validation.checks import validate
+        from ciclo.components.validation.pages import validation_report
 
-        parsed = Project.from_json(project)
+        parsed = project_from_json(project)
         findings = validate(parsed, Dataset.open(dataset.path), file_digest(dataset.path))
         Path(profile.path).write_text(findings.profile.model_dump_json())
         findings.verdict.write(verdict.path)

@@ -2,8 +2,8 @@
 
 import math
 
-from components.core.report import Report
-from components.validation.checks import Findings
+from ciclo.components.core.report import Report
+from ciclo.components.validation.checks import Findings
 
 
 def validation_report(name: str, findings: Findings) -> Report:

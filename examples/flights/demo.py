@@ -20,27 +20,28 @@ import pandas as pd
 import structlog
 from rich.console import Console
 
-from components.core.errors import CicloError, SubmissionError
-from components.core.metrics import METRICS, predictions
-from components.core.project import Project
-from components.core.settings import Settings
-from components.deployment import deployer
-from components.monitoring.drift import bin_window, judge
-from components.monitoring.log import DecisionLog
-from components.monitoring.observation import canonical
-from components.monitoring.pages import drift_figure
-from components.monitoring.records import Acknowledgement, Decision
-from components.monitoring.submission import State
-from components.monitoring.tick import tick
-from components.storage.bundle import Bundle
-from components.storage.objects import open_store
-from components.storage.predictions import PredictionStore
-from components.storage.registry import open_registry
+from ciclo.components.core.errors import CicloError, SubmissionError
+from ciclo.components.core.metrics import METRICS, predictions
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import read_project
+from ciclo.components.core.settings import Settings
+from ciclo.components.deployment import deployer
+from ciclo.components.monitoring.drift import bin_window, judge
+from ciclo.components.monitoring.log import DecisionLog
+from ciclo.components.monitoring.observation import canonical
+from ciclo.components.monitoring.pages import drift_figure
+from ciclo.components.monitoring.records import Acknowledgement, Decision
+from ciclo.components.monitoring.submission import State
+from ciclo.components.monitoring.tick import tick
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.bundle import Bundle
+from ciclo.components.storage.predictions import PredictionStore
+from ciclo.components.storage.store import open_store
+from ciclo.pipelines.backends.watch import LocalSubmitter
+from ciclo.pipelines.command.console import progress
 from examples.flights.pages import write_page
 from examples.flights.prepare import prepare
 from examples.flights.traffic import Traffic
-from pipelines.console import progress
-from pipelines.watch import LocalSubmitter
 
 BUILD = Path("build/demo")
 START, END, WEEK = datetime(2013, 5, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC), timedelta(days=7)
@@ -239,7 +240,7 @@ def main() -> None:
     console = Console()
     home = BUILD / "home"
     settings = Settings(home=home.resolve(), deployer="process")
-    project = Project.from_yaml(Path(__file__).parent / "project.yaml")
+    project = read_project(Path(__file__).parent / "project.yaml")
     deployer.stop(project.name, settings)
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from components.core.report import Report
+from ciclo.components.core.report import Report
 
 MARKS = {
     "retrain": ("v", "#b3261e", "retraining"),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.core.contract import Contract
-from components.core.errors import DeploymentError
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DeploymentError
 
 BATCH = 250
 TIMEOUT_SECONDS = 60

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.core.project import Project
-from pipelines.compile import compile_pipeline
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import read_project
+from ciclo.pipelines.compile import compile_pipeline
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 IMAGE = "registry.example.com/ciclo-python:1.0.0"
@@ -48,7 +49,7 @@ class Compiled:
 
 @pytest.fixture(scope="session")
 def project() -> Project:
-    return Project.from_yaml(GOLDEN / "project.yaml")
+    return read_project(GOLDEN / "project.yaml")
 
 
 @pytest.fixture(scope="session")

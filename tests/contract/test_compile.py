@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.core.errors import SubmissionError
-from components.core.images import PLACEHOLDER
-from pipelines.compile import check_image, cluster_warnings, compile_pipeline
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.images import PLACEHOLDER
+from ciclo.pipelines.compile import check_image, cluster_warnings, compile_pipeline
 
 DIGEST = "@sha256:" + "0" * 64
 
@@ -34,7 +34,7 @@ def test_the_same_project_gives_the_same_bytes(compiled: Any, project: Any, tmp_
 
 
 def test_the_image_is_right_although_the_graph_was_imported_before(project: Any, tmp_path: Path) -> None:
-    import pipelines.training.pipeline  # noqa: F401
+    import ciclo.pipelines.training.pipeline  # noqa: F401
 
     compile_pipeline(project, "ciclo-python:2", tmp_path / "pipeline.yaml")
     text = (tmp_path / "pipeline.yaml").read_text()

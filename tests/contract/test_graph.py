@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from ciclo.components.core.project_file import project_from_json
+
 CACHED = {"Cleaning", "Validation", "Feasibility", "Training"}
 SECRETS = {
     "Ingestion": {"CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY"},
@@ -117,7 +119,7 @@ def test_the_file_is_ascii_though_the_project_is_not(compiled: Any, project: Any
     assert not project.design.objective.isascii()
     assert compiled.path.read_bytes().isascii()
     default = compiled.spec["root"]["inputDefinitions"]["parameters"]["project"]["defaultValue"]
-    assert type(project).from_json(default) == project
+    assert project_from_json(default) == project
 
 
 def test_every_container_runs_the_image_that_was_given(compiled: Any) -> None:

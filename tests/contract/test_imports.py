@@ -4,21 +4,22 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 SERVING_PYTHON = ROOT / ".venv-serving" / "bin" / "python"
-# What a folder may import beside itself; a folder that is not named, storage and core.
-BELOW = {
+# What a room may import beside itself. Every other folder is a stage: it may import all of these and no other stage.
+ROOMS = {
     "core": set(),
+    "tables": {"core"},
     "storage": {"core"},
-    "evaluation": {"core", "storage", "serving"},  # how a model will answer
-    "deployment": {"core", "storage", "serving"},
-    "monitoring": {"core", "storage", "notification"},  # how people are told
+    "sources": {"core", "tables", "storage"},
+    "releases": {"core", "storage"},
 }
-SERVED = ("serving", "storage")
+SERVED = ("serving", "storage", "releases")
 
 IMPORT_ALL = """
 import importlib, sys
@@ -39,7 +40,7 @@ def modules(*folders: str) -> list[str]:
     """Dotted names of the modules of components that are not wrappers or entry points."""
     paths = sorted((ROOT / "components").glob("*/*.py"))
     return [
-        f"components.{p.parent.name}.{p.stem}"
+        f"ciclo.components.{p.parent.name}.{p.stem}"
         for p in paths
         if p.stem not in ("component", "__init__", "__main__") and (not folders or p.parent.name in folders)
     ]
@@ -63,18 +64,49 @@ def imported_folders(path: Path) -> Iterator[str]:
             names = [alias.name for alias in node.names]
         for name in names:
             parts = name.split(".")
-            if parts[0] == "components" and len(parts) > 1:
-                yield parts[1]
-            assert parts[0] != "pipelines", f"{path}: components do not know the pipelines"
+            assert parts[0] not in ("components", "pipelines"), f"{path}: import ciclo.{parts[0]}"
+            if parts[:2] == ["ciclo", "components"] and len(parts) > 2:
+                yield parts[2]
+            assert parts[:2] != ["ciclo", "pipelines"], f"{path}: components do not know the pipelines"
 
 
-def test_stages_import_themselves_storage_and_core_only() -> None:
+def test_stages_import_themselves_and_the_rooms_only() -> None:
     paths = sorted((ROOT / "components").glob("*/*.py"))
     assert len(paths) > 50
     for path in paths:
         folder = path.parent.name
-        allowed = {folder} | BELOW.get(folder, {"core", "storage"})
-        assert set(imported_folders(path)) <= allowed, path
+        assert set(imported_folders(path)) <= {folder} | ROOMS.get(folder, set(ROOMS)), path
+
+
+def imported_modules(path: Path, known: set[str]) -> set[str]:
+    """The modules of this repository that a module imports anywhere, in functions too; not those for types only."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in (n for n in ast.walk(tree) if n not in for_types):
+        if isinstance(node, ast.ImportFrom):
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & known
+
+
+def test_no_modules_import_each_other() -> None:
+    paths = {
+        f"ciclo.{path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')}": path
+        for folder in ("components", "pipelines")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert len(paths) > 90
+    graph = {name: imported_modules(path, set(paths)) - {name} for name, path in paths.items()}
+    assert sum(map(len, graph.values())) > 300
+    list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
 
 def test_no_module_but_the_wrappers_needs_kfp() -> None:
@@ -83,7 +115,8 @@ def test_no_module_but_the_wrappers_needs_kfp() -> None:
 
 
 def test_what_serving_imports_exists_in_its_environment() -> None:
-    core = [f"components.core.{m}" for m in ("contract", "errors", "settings", "logs", "verdict", "profile")]
+    shared = ("contract", "engine", "errors", "logs", "profile", "project_file", "settings", "verdict")
+    core = [f"ciclo.components.core.{module}" for module in shared]
     names = [*core, *modules(*SERVED)]
     assert len(names) > len(core) + 5
     assert import_all(SERVING_PYTHON, names, "kfp,pyarrow,duckdb,ibis,optuna,matplotlib") == len(names)
@@ -110,8 +143,8 @@ def test_the_linter_bans_imports(path: str, source: str, found: str) -> None:
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        ("pipelines.cli", {"kfp", "numpy", "pandas", "pyarrow", "sklearn"}),
-        ("pipelines.cli, pipelines.model_tables", {"kfp", "pandas", "pyarrow", "sklearn"}),
+        ("ciclo.pipelines.command.app", {"kfp", "numpy", "pandas", "pyarrow", "sklearn"}),
+        ("ciclo.pipelines.command.app, ciclo.pipelines.command.tables", {"kfp", "pandas", "pyarrow", "sklearn"}),
     ],
     ids=["any command", "ciclo models"],
 )

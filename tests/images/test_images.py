@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from components.core.images import PIPELINE_IMAGE
-from components.core.project import Project
-from components.core.settings import Settings
-from components.storage.registry import open_registry
-from pipelines.compile import arguments
+from ciclo.components.core.images import PIPELINE_IMAGE
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings
+from ciclo.components.releases.registry import open_registry
+from ciclo.pipelines.compile import arguments
 from tests.tables import project as unit_project
 from tests.tables import table
 
@@ -51,7 +51,7 @@ def trained(image: str, home: Path, project: Project) -> Path:
         warnings.simplefilter("ignore")
         from kfp import local
 
-        from pipelines.training.pipeline import training_pipeline
+        from ciclo.pipelines.training.pipeline import training_pipeline
 
         variables = {"CICLO_HOME": str(home / "ciclo"), "CICLO_DEPLOYER": "none"}
         local.init(local.DockerRunner(environment=variables), pipeline_root=str(home))
@@ -82,7 +82,7 @@ def test_what_was_needed_to_build_is_not_in_the_image(built: Any) -> None:
 
 
 def test_the_launcher_of_kfp_finds_what_it_calls(built: Any, engine: Any) -> None:
-    command = ["sh", "-c", 'file=$(mktemp) && echo "$file" && id -u && python3 -c "import components"']
+    command = ["sh", "-c", 'file=$(mktemp) && echo "$file" && id -u && python3 -c "import ciclo.components"']
     said = engine.containers.run(built.id, command, remove=True).decode().split()
     assert said[0].startswith("/tmp/")
     assert said[1] == "65532"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from components.core.report import Report
-from components.core.settings import Settings
-from components.storage.registry import Move, open_registry, signer_from
+from ciclo.components.core.report import Report
+from ciclo.components.core.settings import Settings
+from ciclo.components.releases.registry import Move, open_registry, signer_from
 from tests.kubeflow import Contents, serving
 from tests.local.command import Ran, ciclo
 from tests.versions import files

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.core.settings import Settings
-from pipelines.local import Event, run_pipeline
+from ciclo.components.core.settings import Settings
+from ciclo.pipelines.backends.local import Event, run_pipeline
 from tests.local.command import Ran, ciclo, command, environment, write_project
 from tests.tables import table
 
@@ -91,10 +91,10 @@ def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None
             os.kill(task_of("cleaning", tmp_path), signal.SIGKILL)
 
     project = write_project(tmp_path, numbers(20_000), NUMBERS)
-    from components.core.project import Project
+    from ciclo.components.core.project_file import read_project
 
     result = run_pipeline(
-        Project.from_yaml(project), on_event=kill_cleaning, settings=Settings(home=tmp_path / "home", deployer="none")
+        read_project(project), on_event=kill_cleaning, settings=Settings(home=tmp_path / "home", deployer="none")
     )
     assert (result.outcome, result.stage, result.exit_code) == ("crashed", "cleaning", 3)
     assert "without a word" in result.reason

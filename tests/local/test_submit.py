@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from components.core.errors import SubmissionError
-from components.core.project import Project
-from pipelines.submit import submit
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_json, read_project
+from ciclo.pipelines.backends.kfp import submit
 
 IMAGE = "registry.example.com/ciclo-python:1.0.0"
 
@@ -75,7 +76,7 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def project() -> Project:
-    return Project.from_yaml(Path(__file__).parents[1] / "golden" / "project.yaml")
+    return read_project(Path(__file__).parents[1] / "golden" / "project.yaml")
 
 
 def test_a_submission_creates_one_run_with_the_project_and_its_candidates(api: Api, project: Project) -> None:
@@ -84,7 +85,7 @@ def test_a_submission_creates_one_run_with_the_project_and_its_candidates(api: A
     assert created.url == f"{api.url}/#/runs/details/r-1"
     (run,) = api.runs
     parameters = run["runtime_config"]["parameters"]
-    assert Project.from_json(parameters["project"]) == project
+    assert project_from_json(parameters["project"]) == project
     assert parameters["candidates"] == list(project.candidates)
     assert (parameters["trigger"], parameters["window_end"]) == ("drift", "2026-01-01T00:00:00")
     assert IMAGE in json.dumps(run["pipeline_spec"])
@@ -111,7 +112,7 @@ def test_a_host_where_nobody_listens_is_a_named_error(project: Project) -> None:
 
 
 def test_a_host_that_never_answers_does_not_hang(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.submit._REACH_SECONDS", 0.2)
+    monkeypatch.setattr("ciclo.pipelines.backends.kfp._REACH_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(SubmissionError, match="nobody answers"):
         submit(project, IMAGE, f"http://127.0.0.1:{mute.getsockname()[1]}")
 

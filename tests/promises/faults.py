@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import StorageError
-from components.core.settings import Settings
-from components.storage import s3
-from components.storage.objects import open_store
-from components.storage.s3 import S3Store, s3_client
+from ciclo.components.core.errors import StorageError
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage import s3
+from ciclo.components.storage.s3 import S3Store, s3_client
+from ciclo.components.storage.store import open_store
 
 
 class Proxy(ThreadingHTTPServer):

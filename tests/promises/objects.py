@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import NotFoundError, StorageError
-from components.core.settings import Settings
-from components.storage.objects import ObjectStore, open_store
+from ciclo.components.core.errors import NotFoundError, StorageError
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage.objects import ObjectStore
+from ciclo.components.storage.store import open_store
 
 FORK = multiprocessing.get_context("fork")
 WRITERS = 8

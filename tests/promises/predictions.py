@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.core.errors import StorageError
-from components.storage.predictions import WINDOW_COLUMNS, Label, PredictionRow, PredictionStore
+from ciclo.components.core.errors import StorageError
+from ciclo.components.storage.predictions import WINDOW_COLUMNS, Label, PredictionRow, PredictionStore
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import ConflictError, IntegrityError, NotFoundError
-from components.core.settings import Settings
-from components.storage.objects import ObjectStore, Stored, open_store
-from components.storage.registry import Alias, Move, Registry, open_registry
+from ciclo.components.core.errors import ConflictError, IntegrityError, NotFoundError
+from ciclo.components.core.settings import Settings
+from ciclo.components.releases.registry import Alias, Move, Registry, open_registry
+from ciclo.components.storage.objects import ObjectStore, Stored
+from ciclo.components.storage.store import open_store
 from tests.keys import SIGNER, TRUST
 from tests.versions import files
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from minio.deleteobjects import DeleteObject
 from psycopg import sql
 
-from components.core.settings import Settings
-from components.storage.s3 import s3_client
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage.s3 import s3_client
 
 
 @pytest.fixture(scope="session")

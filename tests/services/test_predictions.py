@@ -6,9 +6,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from components.core.errors import StorageError
-from components.serving.recorder import Recorder
-from components.storage.predictions import PredictionStore
+from ciclo.components.core.errors import StorageError
+from ciclo.components.serving.recorder import Recorder
+from ciclo.components.storage.predictions import PredictionStore
 from tests.promises.predictions import NOON, PredictionStorePromises, label, row, window
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.core.settings import Settings
-from components.storage.predictions import PredictionStore
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage.predictions import PredictionStore
 from tests.local.command import QUICK, ciclo
 from tests.tables import table
 

@@ -6,11 +6,11 @@ import pytest
 from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
 
-from components.core.settings import Settings
-from components.storage.objects import open_store
-from components.storage.registry import Move, open_registry
-from components.storage.retention import prune
-from components.storage.s3 import s3_client
+from ciclo.components.core.settings import Settings
+from ciclo.components.releases.registry import Move, open_registry
+from ciclo.components.releases.retention import prune
+from ciclo.components.storage.s3 import s3_client
+from ciclo.components.storage.store import open_store
 from tests.keys import PRIVATE, PUBLIC, SIGNER
 from tests.promises.faults import FaultyNetworkPromises
 from tests.promises.objects import Address, ObjectStorePromises

@@ -14,18 +14,19 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from components.core.contract import Contract
-from components.core.profile import ColumnProfile, Profile
-from components.core.settings import Settings
-from components.core.tables import file_digest
-from components.core.verdict import Verdict
-from components.deployment import process
-from components.deployment.endpoint import Endpoint
-from components.serving.engine import Engine
-from components.storage.models import dump_model
-from components.storage.predictions import PredictionStore
-from components.storage.registry import open_registry, signer_from
-from components.training.candidates import build
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.engine import Engine
+from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.project_file import project_to_yaml
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.deployment import process
+from ciclo.components.deployment.endpoint import Endpoint
+from ciclo.components.releases.registry import open_registry, signer_from
+from ciclo.components.storage.models import dump_model
+from ciclo.components.storage.predictions import PredictionStore
+from ciclo.components.tables.datasets import file_digest
+from ciclo.components.training.candidates import build
 from tests.tables import project, table
 
 CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
@@ -71,7 +72,7 @@ def publish(home: Path, task: str = "binary", estimator: str = "gradient_boostin
     profile = Profile(rows=len(X), columns=columns, target=ColumnProfile.of(data["y"].astype(str).astype(object)))
     files = {
         "model.skops": home / "model.skops",
-        "project.yaml": charter.to_yaml().encode(),
+        "project.yaml": project_to_yaml(charter).encode(),
         "contract.json": contract.model_dump_json().encode(),
         "golden.json": json.dumps(golden).encode(),
         "profile.json": profile.model_dump_json().encode(),

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from components.deployment.process import environment, serving_python
+from ciclo.components.deployment.process import environment, serving_python
 from tests.serving.conftest import publish
 
 TALK = """
@@ -18,7 +18,7 @@ from seldon_core.metrics import SeldonMetrics
 from seldon_core.proto.prediction_pb2 import Feedback, SeldonMessage
 from seldon_core.proto.prediction_pb2_grpc import SeldonStub
 from seldon_core.wrapper import get_grpc_server
-from components.serving.model import Model
+from ciclo.components.serving.model import Model
 
 def fault(call, *arguments):
     try:

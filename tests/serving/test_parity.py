@@ -6,17 +6,17 @@ import subprocess
 import numpy as np
 import pytest
 
-from components.core.settings import Settings
-from components.deployment.process import serving_python
+from ciclo.components.core.settings import Settings
+from ciclo.components.deployment.process import serving_python
 from tests.serving.conftest import publish
 
 LOAD = """
 import json, sys
 from pathlib import Path
-from components.core.errors import CicloError
-from components.core.settings import Settings
-from components.serving.messages import read_request
-from components.serving.model import answer, serve
+from ciclo.components.core.errors import CicloError
+from ciclo.components.core.settings import Settings
+from ciclo.components.serving.messages import read_request
+from ciclo.components.serving.model import answer, serve
 
 for line in sys.stdin:
     version = json.loads(line)

@@ -6,7 +6,7 @@ import threading
 import time
 from http.client import HTTPException
 
-from components.deployment import process
+from ciclo.components.deployment import process
 from tests.serving.conftest import publish, serve
 
 

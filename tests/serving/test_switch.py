@@ -6,9 +6,9 @@ from http.client import HTTPException
 
 import pytest
 
-from components.core.errors import DeploymentError, IntegrityError
-from components.deployment import deployer, process
-from components.deployment.endpoint import Endpoint
+from ciclo.components.core.errors import DeploymentError, IntegrityError
+from ciclo.components.deployment import deployer, process
+from ciclo.components.deployment.endpoint import Endpoint
 from tests.serving.conftest import post, predictions, publish
 from tests.tables import project
 

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from components.cleaning.accounts import CleaningReport
-from components.cleaning.clean import clean
-from components.core.errors import CicloError, DataError, ProjectError, QuarantineError
-from components.core.project import Project
-from components.core.reading import SOURCE
-from components.core.tables import Dataset
+from ciclo.components.cleaning.accounts import CleaningReport
+from ciclo.components.cleaning.clean import clean
+from ciclo.components.core.errors import CicloError, DataError, ProjectError, QuarantineError
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.reading import SOURCE
 
 COLUMNS = {
     "n": {"type": "number", "minimum": 0, "maximum": 1000},
@@ -43,7 +44,7 @@ GOOD = {
 
 def project(columns: dict | None = None, data: dict | None = None, **sections: object) -> Project:
     described = {"source": "x.csv", "target": "y", "columns": columns or COLUMNS, **(data or {})}
-    return Project.from_mapping({"name": "unit", "data": described, **sections}, origin="test")
+    return project_from_mapping({"name": "unit", "data": described, **sections}, origin="test")
 
 
 def write_raw(path: Path, frame: pd.DataFrame, kind: str = "csv", schema: pa.Schema | None = None) -> None:

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from components.cleaning.clean import clean
-from components.cleaning.splitting import time_cuts
-from components.core.errors import DataError
-from components.core.project import Project, Split
-from components.core.reading import SOURCE
+from ciclo.components.cleaning.clean import clean
+from ciclo.components.cleaning.splitting import time_cuts
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.project import Split
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.tables.reading import SOURCE
 
 COLUMNS = {
     "b": {"type": "boolean"},
@@ -32,7 +33,7 @@ TIME = datetime(2026, 1, 1, 12, 30, 0, 50, tzinfo=UTC)
 def sides(path: Path, table: pa.Table, columns: list[str], kind: str = "parquet") -> dict[float, tuple[str, str]]:
     """Identity and side of each row by its target, which tells the rows of a test apart."""
     described = {"source": "x", "target": "y", "columns": {name: COLUMNS[name] for name in columns}}
-    project = Project.from_mapping({"name": "unit", "data": described}, origin="test")
+    project = project_from_mapping({"name": "unit", "data": described}, origin="test")
     table = table.append_column("_line", pa.array(range(1, len(table) + 1), pa.int64()))
     table = table.append_column("_malformed", pa.nulls(len(table), pa.string()))
     pq.write_table(table.replace_schema_metadata({SOURCE: kind}), path / "raw")

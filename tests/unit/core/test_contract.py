@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.core.contract import Contract
-from components.core.errors import DataError, RequestError
-from components.core.project import Project
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DataError, RequestError
+from ciclo.components.core.project_file import project_from_mapping
 
-PROJECT = Project.from_mapping(
+PROJECT = project_from_mapping(
     {
         "name": "p",
         "data": {

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from components.core.intervals import gain_interval, score_interval
-from components.core.metrics import METRICS
+from ciclo.components.core.intervals import gain_interval, score_interval
+from ciclo.components.core.metrics import METRICS
 
 RNG = np.random.default_rng(0)
 OPTIONS = {"confidence": 0.95, "resamples": 200, "seed": 0}

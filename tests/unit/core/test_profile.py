@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.core.profile import ColumnProfile
+from ciclo.components.core.profile import ColumnProfile
 
 NUMBERS = st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(float("nan")), st.integers(0, 3).map(float)), min_size=1)
 CATEGORIES = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1)

@@ -2,8 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import ProjectError
-from components.core.project import Project
+from ciclo.components.core.errors import ProjectError
+from ciclo.components.core.project_file import (
+    project_from_json,
+    project_from_mapping,
+    project_from_yaml,
+    project_to_json,
+    project_to_yaml,
+    read_project,
+)
 
 MINIMAL = {
     "name": "p",
@@ -24,7 +31,7 @@ def with_(path: str, value: object) -> dict:
 
 
 def test_only_data_is_required():
-    project = Project.from_mapping(MINIMAL, origin="p")
+    project = project_from_mapping(MINIMAL, origin="p")
     assert (project.task, project.metric.name, list(project.features)) == ("binary", "roc_auc_score", ["a"])
     assert list(project.candidates) == ["logistic_regression", "random_forest", "gradient_boosting"]
 
@@ -53,13 +60,13 @@ def test_only_data_is_required():
 )
 def test_every_error_names_the_field(path, value, says):
     with pytest.raises(ProjectError, match=says):
-        Project.from_mapping(with_(path, value), origin="project.yaml")
+        project_from_mapping(with_(path, value), origin="project.yaml")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("name: a\nname: b\n", "the key 'name' stands twice"),
+        ("name: a\nname: b\n", "the key 'name' appears twice"),
         ("- a\n", "has to be a mapping"),
         ("a: [", "not valid YAML"),
         ("", "has to be a mapping"),
@@ -68,30 +75,30 @@ def test_every_error_names_the_field(path, value, says):
 def test_broken_yaml_is_told(tmp_path: Path, text, says):
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(ProjectError, match=says):
-        Project.from_yaml(tmp_path / "p.yaml")
+        read_project(tmp_path / "p.yaml")
 
 
 def test_missing_file_says_how_to_get_one(tmp_path: Path):
     with pytest.raises(ProjectError, match="ciclo init"):
-        Project.from_yaml(tmp_path / "none.yaml")
+        read_project(tmp_path / "none.yaml")
 
 
 def test_it_travels_as_one_line(tmp_path: Path):
-    project = Project.from_mapping(with_("design.objective", "erste\nzweite Zeile"), origin="p")
-    assert "\n" not in project.to_json()
-    assert Project.from_json(project.to_json()) == project
+    project = project_from_mapping(with_("design.objective", "erste\nzweite Zeile"), origin="p")
+    assert "\n" not in project_to_json(project)
+    assert project_from_json(project_to_json(project)) == project
 
 
 def test_a_relative_source_is_beside_the_file(tmp_path: Path):
     (tmp_path / "p.yaml").write_text(
         "name: p\ndata: {source: t.csv, target: y, columns: {y: {type: number}, a: {type: number}}}"
     )
-    assert Project.from_yaml(tmp_path / "p.yaml").data.source == str(tmp_path / "t.csv")
+    assert read_project(tmp_path / "p.yaml").data.source == str(tmp_path / "t.csv")
 
 
 @pytest.mark.parametrize("example", ["flights", "breast_cancer", "diabetes", "wine"])
 def test_the_examples_are_valid(example):
-    assert Project.from_yaml(f"examples/{example}/project.yaml").features
+    assert read_project(f"examples/{example}/project.yaml").features
 
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/project.yaml"))
@@ -100,6 +107,6 @@ assert len(EXAMPLES) >= 4
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_a_project_is_written_as_the_file_it_could_have_been_read_from(path: Path) -> None:
-    project = Project.from_yaml(path)
-    assert Project.from_yaml_text(project.to_yaml(), origin="test") == project
-    assert Project.from_json(project.to_json()) == project
+    project = read_project(path)
+    assert project_from_yaml(project_to_yaml(project), origin="test") == project
+    assert project_from_json(project_to_json(project)) == project

@@ -5,7 +5,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.core.report import Report, read_tables
+from ciclo.components.core.report import Report, read_tables
 
 CELLS = st.text(string.printable + "äß≠<>&\"'", max_size=20).filter(lambda text: "\r" not in text)
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import SettingsError
-from components.core.settings import Settings, settings
+from ciclo.components.core.errors import SettingsError
+from ciclo.components.core.settings import Settings, settings
 
 
 def test_settings_reach_another_process_as_they_are(monkeypatch):

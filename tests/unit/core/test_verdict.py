@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
-from components.core.errors import VerdictError
-from components.core.verdict import PASSING, Check, Verdict, at_least, at_most, require
+from ciclo.components.core.errors import VerdictError
+from ciclo.components.core.verdict import PASSING, Check, Verdict, at_least, at_most, require
 
 SUBJECT = "a" * 64
 

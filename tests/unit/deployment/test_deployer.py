@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from components.core.errors import DeploymentError, VerdictError
-from components.core.settings import Settings
-from components.core.verdict import Check
-from components.deployment import deployer, live_check, process
-from components.deployment.endpoint import Endpoint
+from ciclo.components.core.errors import DeploymentError, VerdictError
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.verdict import Check
+from ciclo.components.deployment import deployer, live_check, process
+from ciclo.components.deployment.endpoint import Endpoint
 from tests.serving.conftest import publish
 from tests.tables import project
 

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from kubernetes import client
 
-from components.core.errors import DeploymentError
-from components.core.settings import Settings
-from components.deployment import rollout as rolling
-from components.deployment.rollout import Cluster, pending, rollout
-from components.deployment.seldon import DIGEST, seldon_deployment
+from ciclo.components.core.errors import DeploymentError
+from ciclo.components.core.settings import Settings
+from ciclo.components.deployment import rollout as rolling
+from ciclo.components.deployment.rollout import Cluster, pending, rollout
+from ciclo.components.deployment.seldon import DIGEST, seldon_deployment
 from tests.tables import project
 
 SETTINGS = Settings(namespace="models", serving_image="image", _env_file=None)

@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from components.core.errors import SettingsError
-from components.core.settings import Settings
-from components.deployment.seldon import DIGEST, deployment_name, seldon_deployment, service_url
+from ciclo.components.core.errors import SettingsError
+from ciclo.components.core.settings import Settings
+from ciclo.components.deployment.seldon import DIGEST, deployment_name, seldon_deployment, service_url
 from tests.tables import project
 
 SETTINGS = Settings(namespace="models", serving_image="registry/serving@sha256:abc", _env_file=None)

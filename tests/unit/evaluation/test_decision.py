@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from components.core.intervals import Interval
-from components.core.metrics import METRICS
-from components.core.profile import ColumnProfile
-from components.core.project import Evaluation
-from components.core.verdict import require
-from components.evaluation.comparison import Comparison, Contender
-from components.evaluation.decision import decide
+from ciclo.components.core.intervals import Interval
+from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.profile import ColumnProfile
+from ciclo.components.core.project import Evaluation
+from ciclo.components.core.verdict import require
+from ciclo.components.evaluation.comparison import Comparison, Contender
+from ciclo.components.evaluation.decision import decide
 
 DIGEST = "d" * 64
 BETTER, EQUAL, WORSE = Interval(0.01, 0.02, 0.03), Interval(-0.01, 0.0, 0.01), Interval(-0.03, -0.02, -0.01)

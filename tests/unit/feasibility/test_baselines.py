@@ -3,9 +3,9 @@ import math
 import pyarrow.parquet as pq
 import pytest
 
-from components.core.intervals import Interval
-from components.core.tables import Dataset
-from components.feasibility.baselines import assess, judge
+from ciclo.components.core.intervals import Interval
+from ciclo.components.feasibility.baselines import assess, judge
+from ciclo.components.tables.datasets import Dataset
 from tests.tables import dataset, project
 
 GOOD, UNCLEAR = Interval(0.1, 0.2, 0.3), Interval(-0.1, 0.2, 0.3)

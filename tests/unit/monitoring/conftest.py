@@ -14,17 +14,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from components.core.contract import Contract
-from components.core.profile import ColumnProfile, Profile
-from components.core.project import Project
-from components.core.settings import Settings
-from components.core.verdict import Verdict
-from components.monitoring.log import DecisionLog
-from components.monitoring.tick import tick
-from components.storage.models import dump_model
-from components.storage.objects import open_store
-from components.storage.predictions import Label, PredictionRow, PredictionStore
-from components.storage.registry import Move, open_registry, signer_from
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_mapping, project_to_yaml
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.monitoring.log import DecisionLog
+from ciclo.components.monitoring.tick import tick
+from ciclo.components.releases.registry import Move, open_registry, signer_from
+from ciclo.components.storage.models import dump_model
+from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
+from ciclo.components.storage.store import open_store
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 TRAINING_ROWS = 4_000
@@ -37,7 +38,7 @@ def project(**monitoring):
         "city": {"type": "category"},
         "paid": {"type": "boolean"},
     }
-    return Project.from_mapping(
+    return project_from_mapping(
         {
             "name": "loans",
             "data": {"source": "loans.csv", "target": "paid", "columns": columns},
@@ -122,7 +123,7 @@ class World:
                 "golden.json": b'{"rows": [], "predictions": []}',
                 "lineage.json": b"{}",
                 "profile.json": self.profile.model_dump_json().encode(),
-                "project.yaml": self.project.to_yaml().encode(),
+                "project.yaml": project_to_yaml(self.project).encode(),
                 "verdict.json": verdict.model_dump_json().encode(),
             },
             signer=signer_from(self.settings),

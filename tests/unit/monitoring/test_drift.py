@@ -6,9 +6,9 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, norm
 
-from components.core.profile import ColumnProfile, Profile
-from components.core.project import Monitoring
-from components.monitoring.drift import Drift, bin_window, compare, judge
+from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.project import Monitoring
+from ciclo.components.monitoring.drift import Drift, bin_window, compare, judge
 
 POLICY = Monitoring()
 TRAINING_ROWS = 5_000

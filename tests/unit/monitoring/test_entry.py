@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import structlog
 
-from components.core.profile import ColumnProfile
-from components.core.report import Report
-from components.core.settings import settings
-from components.monitoring.__main__ import main
-from components.monitoring.pages import drift_figure
+from ciclo.components.core.profile import ColumnProfile
+from ciclo.components.core.report import Report
+from ciclo.components.core.settings import settings
+from ciclo.components.monitoring.__main__ import main
+from ciclo.components.monitoring.pages import drift_figure
 from tests.unit.monitoring.conftest import NOW, customers
 
 PROJECT = """\
@@ -34,7 +34,7 @@ monitoring: {persistence: {alarms: 1, windows: 1}}
 def run(folder, *arguments, **environment):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("CICLO_")}
     return subprocess.run(
-        [sys.executable, "-m", "components.monitoring", *arguments],
+        [sys.executable, "-m", "ciclo.components.monitoring", *arguments],
         env={**clean, "CICLO_HOME": str(folder), **environment},
         capture_output=True,
         text=True,

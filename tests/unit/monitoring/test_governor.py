@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.core.project import Budget, Monitoring, Persistence
-from components.monitoring.governor import Situation, alarms, govern
-from components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome
+from ciclo.components.core.project import Budget, Monitoring, Persistence
+from ciclo.components.monitoring.governor import Situation, alarms, govern
+from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.core.contract import Contract, ContractColumn
-from components.core.metrics import METRICS
-from components.core.project import Monitoring
-from components.monitoring.performance import encoded, realised
+from ciclo.components.core.contract import Contract, ContractColumn
+from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.project import Monitoring
+from ciclo.components.monitoring.performance import encoded, realised
 
 POLICY = Monitoring()
 

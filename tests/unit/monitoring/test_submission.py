@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from components.core.errors import SubmissionError
-from components.monitoring.submission import KfpSubmitter
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.monitoring.submission import KfpSubmitter
 from tests.unit.monitoring.conftest import project
 
 END = datetime(2026, 6, 1, tzinfo=UTC)

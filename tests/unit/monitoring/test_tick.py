@@ -8,15 +8,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from components.core.errors import SubmissionError
-from components.monitoring.claims import RUN_LIMIT, claim_run, close_claims, ended, start_run
-from components.monitoring.decision import Evidence, decide
-from components.monitoring.drift import Drift
-from components.monitoring.log import HOLD
-from components.monitoring.observation import window_of
-from components.monitoring.records import Acknowledgement, Claim, Outcome
-from components.monitoring.tick import replay
-from components.storage.registry import Alias
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.monitoring.claims import RUN_LIMIT, claim_run, close_claims, ended, start_run
+from ciclo.components.monitoring.decision import Evidence, decide
+from ciclo.components.monitoring.drift import Drift
+from ciclo.components.monitoring.log import HOLD
+from ciclo.components.monitoring.observation import window_of
+from ciclo.components.monitoring.records import Acknowledgement, Claim, Outcome
+from ciclo.components.monitoring.tick import replay
+from ciclo.components.releases.registry import Alias
 from tests.unit.monitoring.conftest import NOW
 
 WEEK = timedelta(days=7)
@@ -285,8 +285,8 @@ def test_a_tick_that_is_killed_around_the_submission_leads_to_exactly_one_run(ea
 def test_a_tick_that_is_killed_before_its_decision_is_filed_leads_to_exactly_one_run(eager, monkeypatch):
     eager.serve(NOW, shift=1)
     with monkeypatch.context() as patch:
-        patch.setattr("components.monitoring.tick.send_alert", _die)
-        patch.setattr("components.monitoring.tick.TOLD", {"retrain"})
+        patch.setattr("ciclo.components.monitoring.tick.send_alert", _die)
+        patch.setattr("ciclo.components.monitoring.tick.TOLD", {"retrain"})
         with pytest.raises(Killed):
             eager.tick()
     assert (len(eager.history().claims), eager.backend.count) == (1, 0)
@@ -409,7 +409,9 @@ def test_a_shift_in_the_world_is_no_broken_data(eager):
 
 def test_people_are_told_once_for_each_change(eager, monkeypatch):
     told = []
-    monkeypatch.setattr("components.monitoring.tick.send_alert", lambda title, body, *_: told.append((title, body)))
+    monkeypatch.setattr(
+        "ciclo.components.monitoring.tick.send_alert", lambda title, body, *_: told.append((title, body))
+    )
     eager.serve(NOW, spoil=null_amount)
     for minutes in (0, 10, 20):
         eager.tick(NOW + timedelta(minutes=minutes))
@@ -422,7 +424,7 @@ def test_people_are_told_once_for_each_change(eager, monkeypatch):
 
 def test_an_escalation_names_its_contact(make_world, monkeypatch):
     told = []
-    monkeypatch.setattr("components.monitoring.tick.send_alert", lambda title, body, *_: told.append(body))
+    monkeypatch.setattr("ciclo.components.monitoring.tick.send_alert", lambda title, body, *_: told.append(body))
     world = make_world(persistence={"alarms": 1, "windows": 1}, cool_down_days=0, refusals=1)
     world.serve(NOW, shift=1)
     world.tick()

@@ -1,6 +1,6 @@
 import pytest
 
-from components.notification.message import STOPS, end_of_branch, end_of_run
+from ciclo.components.notification.message import STOPS, end_of_branch, end_of_run
 
 
 @pytest.mark.parametrize(

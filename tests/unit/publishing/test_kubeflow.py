@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from model_registry import ModelRegistry
 
-from components.core.errors import ConflictError, SettingsError, StorageError
-from components.core.verdict import Verdict
-from components.publishing.kubeflow import Exported, export, properties
-from components.storage.registry import Record
+from ciclo.components.core.errors import ConflictError, SettingsError, StorageError
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.publishing.kubeflow import Exported, export, properties
+from ciclo.components.releases.registry import Record
 from tests.kubeflow import Contents, serving
 
 URI = "s3://models/ciclo/projects/{}/versions/3/model.skops"
@@ -254,7 +254,7 @@ def test_without_the_extra_the_error_names_it(monkeypatch, record):
 def test_an_export_leaves_logging_and_asyncio_of_the_process_alone():
     program = """
 import asyncio, logging, sys
-from components.publishing.kubeflow import _Kubeflow
+from ciclo.components.publishing.kubeflow import _Kubeflow
 assert not {"model_registry", "mr_openapi", "aiohttp"} & set(sys.modules), "imported before it is needed"
 run = asyncio.run
 _Kubeflow()

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import IntegrityError, VerdictError
-from components.core.profile import Profile
-from components.core.settings import Settings
-from components.core.tables import Dataset, file_digest
-from components.core.verdict import Verdict
-from components.evaluation.gate import Outputs, evaluate
-from components.feasibility.baselines import assess
-from components.publishing import publish as publishing
-from components.publishing.promotion import rollback
-from components.publishing.publish import Parts, Run, lineage, publish
-from components.storage.registry import open_registry, signer_from
-from components.training.search import fit
-from components.validation.checks import reference_profile
+from ciclo.components.core.errors import IntegrityError, VerdictError
+from ciclo.components.core.profile import Profile
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.evaluation.gate import Outputs, evaluate
+from ciclo.components.feasibility.baselines import assess
+from ciclo.components.publishing import publish as publishing
+from ciclo.components.publishing.publish import Parts, Run, lineage, publish
+from ciclo.components.releases.promotion import rollback
+from ciclo.components.releases.registry import open_registry, signer_from
+from ciclo.components.tables.datasets import Dataset, file_digest
+from ciclo.components.training.search import fit
+from ciclo.components.validation.checks import reference_profile
 from tests.forged_models import costly
 from tests.tables import dataset, project
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components.core.errors import StorageError
-from components.serving import recorder as recording
-from components.serving.recorder import Recorder
-from components.storage.predictions import Label, PredictionRow, PredictionStore
+from ciclo.components.core.errors import StorageError
+from ciclo.components.serving import recorder as recording
+from ciclo.components.serving.recorder import Recorder
+from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -125,8 +125,8 @@ def test_a_segment_that_another_process_writes_is_left_alone(store, spool):
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from components.serving.recorder import Recorder
-from components.storage.predictions import PredictionRow, PredictionStore
+from ciclo.components.serving.recorder import Recorder
+from ciclo.components.storage.predictions import PredictionRow, PredictionStore
 recorder = Recorder(Path(sys.argv[1]), PredictionStore("sqlite://"))
 noon = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
 recorder.record([PredictionRow("p", "other", 0, 1, noon, {}, "true", 0.5)])

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import IntegrityError
-from components.storage import bundle as bundles
-from components.storage.bundle import FILES, MANIFEST, SIGNATURE, open_bundle, seal
-from components.storage.objects import DirectoryStore
-from components.storage.registry import Registry
-from components.storage.signing import STATEMENT_TYPE, Signer, Trust
+from ciclo.components.core.errors import IntegrityError
+from ciclo.components.releases.registry import Registry
+from ciclo.components.storage import bundle as bundles
+from ciclo.components.storage.bundle import FILES, MANIFEST, SIGNATURE, open_bundle, seal
+from ciclo.components.storage.directory import DirectoryStore
+from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust
 from tests.forged_models import beside
 from tests.keys import SIGNER, STRANGER, TRUST
 from tests.versions import files

@@ -17,14 +17,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from components.core.contract import Contract
-from components.core.errors import IntegrityError, TrainingError
-from components.core.metrics import Task
-from components.core.project import Candidate
-from components.storage.models import TRUSTED, dump_model, load_models, parse_model
-from components.storage.pickles import no_pickle
-from components.training.candidates import RECIPES, build
-from components.training.preprocessing import Style, preprocessor
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import IntegrityError, TrainingError
+from ciclo.components.core.metrics import Task
+from ciclo.components.core.project import Candidate
+from ciclo.components.storage.models import TRUSTED, dump_model, parse_model
+from ciclo.components.storage.pickles import no_pickle
+from ciclo.components.storage.rehearsal import load_models
+from ciclo.components.training.candidates import RECIPES, build
+from ciclo.components.training.preprocessing import Style, preprocessor
 from tests.forged_models import hostile
 from tests.tables import project, table
 
@@ -115,7 +116,7 @@ def test_the_serving_environment_reads_what_the_pipeline_wrote(fitted: dict[str,
 import json, sys
 from pathlib import Path
 import numpy as np, pandas as pd
-from components.storage.models import load_models
+from ciclo.components.storage.rehearsal import load_models
 answers = {}
 paths = sorted(Path(sys.argv[1]).glob("*.skops"))
 for path, model in zip(paths, load_models(paths), strict=True):

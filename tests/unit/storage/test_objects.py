@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import NotFoundError, SettingsError, StorageError
-from components.core.settings import Settings
-from components.storage.objects import DirectoryStore, open_store
+from ciclo.components.core.errors import NotFoundError, SettingsError, StorageError
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage.directory import DirectoryStore
+from ciclo.components.storage.store import open_store
 from tests.promises.faults import FaultyNetworkPromises
 from tests.promises.objects import Address, ObjectStorePromises
 
@@ -29,8 +30,8 @@ def test_a_full_disk_is_named_and_leaves_the_old_object(tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
-from components.core.errors import StorageError
-from components.storage.objects import DirectoryStore
+from ciclo.components.core.errors import StorageError
+from ciclo.components.storage.directory import DirectoryStore
 store = DirectoryStore(Path(sys.argv[1]))
 store.put("a", b"old")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

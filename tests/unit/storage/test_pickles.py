@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from components.core.errors import IntegrityError
-from components.storage.models import dump_model
-from components.storage.pickles import no_pickle
+from ciclo.components.core.errors import IntegrityError
+from ciclo.components.storage.models import dump_model
+from ciclo.components.storage.pickles import no_pickle
 from tests.forged_models import npy_bytes
 
 PROTOCOLS = range(6)

@@ -3,8 +3,8 @@ import sqlite3
 
 import pytest
 
-from components.core.errors import SettingsError, StorageError
-from components.storage.predictions import PredictionStore
+from ciclo.components.core.errors import SettingsError, StorageError
+from ciclo.components.storage.predictions import PredictionStore
 from tests.promises.predictions import PredictionStorePromises, label, row
 
 

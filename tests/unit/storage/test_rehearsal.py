@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from components.core.errors import IntegrityError
-from components.storage.models import dump_model, load_models
-from components.storage.rehearsal import Limits, rehearse
+from ciclo.components.core.errors import IntegrityError
+from ciclo.components.storage.models import dump_model
+from ciclo.components.storage.rehearsal import Limits, load_models, rehearse
 from tests.forged_models import costly, hostile
 
 COSTLY = costly()
@@ -38,7 +38,7 @@ def _rehearsing(before: set[int]) -> int:
     """The child, once it is what it was started to be."""
     for _ in range(600):
         for child in _children() - before:
-            if b"components.storage.rehearsal" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"ciclo.components.storage.rehearsal" in Path(f"/proc/{child}/cmdline").read_bytes():
                 return child
         threading.Event().wait(0.05)
     raise AssertionError("no rehearsal was started")
@@ -87,8 +87,8 @@ def test_memory_stays_within_the_limit(honest: Path, tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
-from components.core.errors import IntegrityError
-from components.storage.rehearsal import LIMITS, rehearse
+from ciclo.components.core.errors import IntegrityError
+from ciclo.components.storage.rehearsal import LIMITS, rehearse
 def peak(): return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
 honest, forged = map(Path, sys.argv[1:])
 rehearse(honest)
@@ -119,7 +119,7 @@ def test_a_hung_child_is_ended_by_the_clock_and_had_nothing_worth_taking(
         environment = Path(f"/proc/{child}/environ").read_bytes()
         assert os.readlink(f"/proc/{child}/fd/0") == "/dev/null"
         assert os.getpgid(child) == os.getpgid(0)  # so it ends with a run that is interrupted
-    assert b"PYTHONPATH=" in environment
+    assert b"PYTHONDONTWRITEBYTECODE=" in environment
     assert b"hunter2" not in environment
     with pytest.raises(IntegrityError, match="longer than 4 s"):
         rehearsal.result()

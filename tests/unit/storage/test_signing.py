@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from structlog.testing import capture_logs
 
-from components.core.errors import IntegrityError, SettingsError
-from components.core.settings import Settings
-from components.storage.bundle import SIGNATURE, open_bundle, seal
-from components.storage.signing import (
+from ciclo.components.core.errors import IntegrityError, SettingsError
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage.bundle import SIGNATURE, open_bundle, seal
+from ciclo.components.storage.signing import (
     Signer,
     Trust,
     key_id,

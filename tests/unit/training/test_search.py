@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from components.core.metrics import predictions
-from components.core.tables import Dataset
-from components.storage.models import load_models
-from components.training.candidates import RECIPES
-from components.training.search import fit
+from ciclo.components.core.metrics import predictions
+from ciclo.components.storage.rehearsal import load_models
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training.candidates import RECIPES
+from ciclo.components.training.search import fit
 from tests.tables import dataset, project
 
 QUICK = {"trials": 2, "search_rows": 300}

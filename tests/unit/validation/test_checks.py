@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.validation.checks import variance_inflation
+from ciclo.components.validation.checks import variance_inflation
 
 RNG = np.random.default_rng(0)
 

@@ -1,0 +1,46 @@
+"""Alerts: a few lines to the people behind a project, by every route that was configured.
+
+An alert that cannot be sent must not stop what it is about, so nothing is raised here; it is always logged.
+"""
+
+import structlog
+
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings
+
+
+def send_alert(title: str, body: str, settings: Settings, project: Project) -> bool:
+    """Tell people something.
+
+    Addresses hold secrets, so they are counted in the log and never shown.
+
+    Args:
+        title: One line.
+        body: A few lines.
+        settings: Gives addresses of the environment, separated by commas.
+        project: Gives further addresses.
+
+    Returns:
+        Whether it went out by every route; False where none is configured.
+    """
+    log = structlog.get_logger().bind(project=project.name, title=title, body=body)
+    addresses = [a.strip() for a in settings.alerts.split(",") if a.strip()] + list(project.monitoring.alerts)
+    if not addresses:
+        log.info("alert", sent=False, routes=0)
+        return False
+    failed = [number for number, address in enumerate(addresses, start=1) if not _send(address, title, body)]
+    if failed:
+        log.error("alert", sent=False, routes=len(addresses), failed=failed)
+    else:
+        log.info("alert", sent=True, routes=len(addresses))
+    return not failed
+
+
+def _send(address: str, title: str, body: str) -> bool:
+    import apprise
+
+    try:
+        route = apprise.Apprise()
+        return bool(route.add(address) and route.notify(body=body, title=title))
+    except Exception:  # a third party's plugin may raise anything, and no alert is worth a failed run
+        return False

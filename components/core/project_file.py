@@ -1,0 +1,145 @@
+"""Project files: reading them, explaining what is wrong with one, and writing a project as text.
+
+A project travels with a run as one line of ASCII JSON, and with a model as YAML in its bundle.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ciclo.components.core.errors import ProjectError
+from ciclo.components.core.project import Project
+from ciclo.components.core.wording import did_you_mean
+
+
+def read_project(path: str | Path) -> Project:
+    """Read a project file; a relative ``data.source`` is taken from the folder of the file.
+
+    Raises:
+        ProjectError: If the file is missing, not YAML, or not valid.
+    """
+    project = read_project_as_written(path)
+    source = project.data.source
+    if "://" in source or Path(source).is_absolute():
+        return project
+    absolute = str((Path(path).resolve().parent / source).resolve())
+    return project.model_copy(update={"data": project.data.model_copy(update={"source": absolute})})
+
+
+def read_project_as_written(path: str | Path) -> Project:
+    """Read a project file and leave ``data.source`` as it stands.
+
+    Raises:
+        ProjectError: If the file is missing, not YAML, or not valid.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ProjectError(
+            f"there is no project file at {path}", hint="'ciclo init DATA --target COLUMN' writes one."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} cannot be read", seen=str(error)) from error
+    return project_from_yaml(text, origin=str(path))
+
+
+def project_from_yaml(text: str, *, origin: str) -> Project:
+    """Read the text of a project file.
+
+    Args:
+        text: YAML.
+        origin: File name for messages.
+
+    Raises:
+        ProjectError: If it is not YAML, or not valid.
+    """
+    try:
+        raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ProjectError(f"{origin} is not valid YAML", seen=" ".join(str(error).split())) from error
+    return project_from_mapping(raw, origin=origin)
+
+
+def project_from_json(text: str) -> Project:
+    """Read the form that travels with a run.
+
+    Raises:
+        ProjectError: Naming the field.
+    """
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ProjectError("the project parameter is not JSON", seen=str(error)) from error
+    return project_from_mapping(raw, origin="project")
+
+
+def project_from_mapping(raw: Any, *, origin: str) -> Project:
+    """Validate a plain mapping.
+
+    Args:
+        raw: The parsed document.
+        origin: File name for messages.
+
+    Raises:
+        ProjectError: Naming every field that is wrong.
+    """
+    if not isinstance(raw, Mapping):
+        raise ProjectError(f"{origin} has to be a mapping of fields", seen=type(raw).__name__)
+    try:
+        return Project.model_validate(raw)
+    except ValidationError as error:
+        problems = "; ".join(_explain(dict(e), Project) for e in error.errors())
+        raise ProjectError(f"{origin} is not valid: {problems}", hint="Correct the field and run again.") from error
+
+
+def project_to_json(project: Project) -> str:
+    """The project as one line of ASCII JSON, which survives every layer between a command and a task."""
+    return json.dumps(project.model_dump(mode="json", exclude_defaults=True), separators=(",", ":"))
+
+
+def project_to_yaml(project: Project) -> str:
+    """The project as the text of a project file."""
+    return yaml.safe_dump(project.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that does not let a second key silently replace the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' appears twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _explain(error: dict[str, Any], root: type[BaseModel]) -> str:
+    path = [str(part) for part in error["loc"]]
+    where = ".".join(path) or "project"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}"
+    if error["type"] == "missing":
+        return f"{where}: missing, has to be given"
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    shown = "" if isinstance(error["input"], dict) else f", not {error['input']!r}"
+    return f"{where}: {message}{shown}" if path else message
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The field names at a path, looking through optional values and mappings."""
+    for part in path:
+        field = model.model_fields.get(part)
+        if field is None:
+            continue
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
+    return list(model.model_fields)

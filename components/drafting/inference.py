@@ -1,0 +1,163 @@
+"""A first project file for any table: every guess stands on its line with what was seen."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import ibis
+
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.project import Cleaning
+from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, measure
+from ciclo.components.drafting.draft import Draft
+from ciclo.components.sources.layout import Source, open_source
+from ciclo.components.sources.text import LINE, MALFORMED
+from ciclo.components.tables.datasets import Dataset, collect
+from ciclo.components.tables.reading import TIME, read
+from ciclo.components.tables.relations import relations
+
+_SAMPLE = 40_000
+_LEAK = 0.99
+_LEAK_ROWS = 200
+_LEAK_CLASS_ROWS = 20
+_TIMES = 10
+_NAME_LENGTH = 200
+_OTHER_TIME = re.compile(r"birth|born|dob|expir|until|due|valid|deadline|update|modif", re.IGNORECASE)
+
+
+def propose(path: str | Path, target: str, name: str | None = None) -> str:
+    """Write a project file for a table.
+
+    Args:
+        path: A CSV or Parquet file, or any source a project may name; written into the file as it is given.
+        target: The column to predict.
+        name: Name of the project; by default made from the name of the file.
+
+    Returns:
+        The text of a ``project.yaml`` that is valid as it stands.
+
+    Raises:
+        DataError: If the file is missing or broken, or the target cannot be predicted.
+        ProjectError: If the name is not one.
+    """
+    with TemporaryDirectory() as scratch:
+        source = open_source(str(path), Path(scratch))
+        names = [column for column in source.table.columns if column not in (LINE, MALFORMED)]
+        _check_names(names, target, str(path))
+        facts = measure(source.table, names, Path(scratch), tokens=source.is_text)
+        wanted = guess_target(facts[target])
+        guesses = {column: wanted.column if column == target else guess_column(facts[column]) for column in names}
+        _check_usable(guesses, facts[target], str(path))
+        draft = Draft(
+            name=name or _slug(str(path)),
+            source=str(path),
+            target=target,
+            wanted=wanted,
+            columns=guesses,
+            time_column=_time_column(source, facts, guesses, target, wanted.task),
+            repeated=_repeated(source, names),
+        )
+        draft = replace(draft, columns=guesses | _suspects(source, draft))
+        return draft.text(source)
+
+
+def _check_names(names: list[str], target: str, path: str) -> None:
+    if target not in names:
+        close = difflib.get_close_matches(target, names, n=1)
+        known = ", ".join(names[:10])
+        raise DataError(
+            f"{path} has no column '{target}'" + (f" (did you mean '{close[0]}'?)" if close else ""), seen=known
+        )
+    long = [name for name in names if len(name) > _NAME_LENGTH]
+    if long:
+        raise DataError(f"{path} has a column name of more than {_NAME_LENGTH} characters", seen=long[0][:60] + "...")
+
+
+def _check_usable(guesses: dict[str, Guess], target: Facts, path: str) -> None:
+    minimum = Cleaning().minimum_rows
+    if target.present < minimum:
+        raise DataError(
+            f"{path} has too few rows with a '{target.name}' to train on",
+            seen=f"{target.present:,}, minimum {minimum}",
+            hint="Give more rows.",
+        )
+    if all(guess.ignored or guess.is_id for name, guess in guesses.items() if name != target.name):
+        reasons = [f"'{name}': {guess.ignored or 'an id'}" for name, guess in guesses.items() if name != target.name]
+        raise DataError(f"{path} has no column to predict '{target.name}' from", seen="; ".join(reasons[:5]) or None)
+
+
+def _time_column(
+    source: Source, facts: Mapping[str, Facts], guesses: Mapping[str, Guess], target: str, task: str
+) -> str | None:
+    """The one column that can be the time of a row and by which the rows can be split."""
+    found = [
+        name
+        for name, guess in guesses.items()
+        if guess.type == "timestamp"
+        and facts[name].present == facts[name].rows
+        and facts[name].distinct >= _TIMES
+        and not _OTHER_TIME.search(name)
+    ]
+    return found[0] if len(found) == 1 and _splits_by_time(source, found[0], target, task) else None
+
+
+def _splits_by_time(source: Source, name: str, target: str, task: str) -> bool:
+    """Whether the first 60 % of the times hold every class, and later ones remain to choose and to judge by."""
+    label = read(source.table[target], "category", tokens=source.is_text).typed
+    seconds = source.time(name).delta(ibis.literal("1970-01-01", type=TIME), unit="second")
+    rows = source.table.select(time=seconds.cast("float64"), label=label)
+    rows = rows.filter(rows["time"].notnull() & rows["label"].notnull())
+    early, late = (rows["time"].quantile(share) for share in (0.6, 0.8))
+    bounds = collect(rows.aggregate(first=rows["time"].min(), early=early, late=late, last=rows["time"].max()))
+    bound = bounds.to_pylist()[0]
+    if not bound["first"] < bound["early"] < bound["late"] < bound["last"]:
+        return False
+    if task == "regression":
+        return True
+    firsts = collect(rows.group_by("label").aggregate(first=rows["time"].min()))["first"].to_pylist()
+    return bool(max(firsts) < bound["early"])
+
+
+def _repeated(source: Source, names: list[str]) -> float:
+    """Share of the rows that are the same as another one."""
+    different = source.table.select(*names).distinct()
+    rows: int = collect(different.aggregate(rows=different.count()))["rows"][0].as_py()
+    return 1 - rows / source.rows
+
+
+def _suspects(source: Source, draft: Draft) -> dict[str, Guess]:
+    """Features that tell the target on their own, as only what is known after the outcome does."""
+    project = draft.project
+    typed = {
+        name: read(source.table[name], column.type, tokens=source.is_text, categories=column.categories).typed
+        for name, column in project.data.columns.items()
+    }
+    rows = source.table.select(LINE, **typed).filter(lambda t: t[draft.target].notnull())
+    stride = max(source.rows // _SAMPLE, 1)
+    frame = collect(rows.filter(rows[LINE] % stride == 0).order_by(LINE)).to_pandas().sample(frac=1, random_state=0)
+    classes = draft.wanted.classes
+    halves = [Dataset(Contract.of(project, classes), frame.iloc[start::2]) for start in (0, 1)]
+    if any(len(half) < _LEAK_ROWS or _rarest(half) < _LEAK_CLASS_ROWS for half in halves):
+        return {}
+    scores = {name: score for name, score in relations(*halves).items() if score > _LEAK}
+    if len(scores) == len(project.features):
+        return {}
+    return {
+        name: replace(draft.columns[name], ignored=f"tells the target on its own (score {score:.3f}): a leak?")
+        for name, score in scores.items()
+    }
+
+
+def _rarest(half: Dataset) -> float:
+    if half.contract.task == "regression":
+        return float("inf")
+    return min(int((half.y == code).sum()) for code in half.contract.codes)
+
+
+def _slug(path: str) -> str:
+    stem = re.sub(r"[^a-z0-9]+", "-", Path(path).name.split(".")[0].lower()).strip("-")
+    return (stem if stem[:1].isalpha() else f"p-{stem}")[:40].strip("-")

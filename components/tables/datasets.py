@@ -1,0 +1,118 @@
+"""Tables on disk: Parquet, with the data contract inside the file.
+
+``Dataset`` is what the stages after cleaning read. Passes over data that may be large go through ``connect``: ibis
+expressions on DuckDB, which a bigger engine can run unchanged.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.metrics import Array
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+_CONTRACT = b"ciclo.contract"
+
+
+def connect() -> Any:
+    """A fresh in-memory DuckDB as an ibis backend."""
+    import ibis
+
+    return ibis.duckdb.connect()
+
+
+def collect(expression: Any) -> pa.Table:
+    """The rows of an ibis expression on ``connect()``, read without the optional packages of ``to_pyarrow``."""
+    import ibis
+
+    table: pa.Table = expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table()
+    return table
+
+
+def write_table(table: pa.Table, path: str | Path, contract: Contract | None = None) -> None:
+    """Write a table as Parquet.
+
+    Args:
+        table: The rows.
+        path: Where to.
+        contract: The contract to keep inside the file.
+    """
+    if contract is not None:
+        table = table.replace_schema_metadata({_CONTRACT: contract.model_dump_json().encode()})
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_contract(path: str | Path) -> Contract:
+    """The contract inside a dataset.
+
+    Raises:
+        DataError: If the file has none.
+    """
+    metadata = pq.read_schema(path).metadata or {}
+    if _CONTRACT not in metadata:
+        raise DataError(f"{path} is not a cleaned dataset", hint="Give the dataset that cleaning wrote.")
+    return Contract.model_validate_json(metadata[_CONTRACT])
+
+
+def file_digest(path: str | Path) -> str:
+    """The sha256 of a file, hex."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Cleaned rows with their contract.
+
+    Attributes:
+        contract: The data contract.
+        rows: The rows, with ``row_id`` and ``split``.
+    """
+
+    contract: Contract
+    rows: pd.DataFrame
+
+    @classmethod
+    def open(cls, path: str | Path, *splits: Split) -> "Dataset":
+        """Read a cleaned dataset.
+
+        Args:
+            path: Parquet file that cleaning wrote.
+            splits: Splits to read; all of them if none is given.
+
+        Raises:
+            DataError: If the file is not a cleaned dataset.
+        """
+        contract = read_contract(path)
+        filters = [("split", "in", list(splits))] if splits else None
+        return cls(contract, pq.read_table(path, filters=filters).to_pandas())
+
+    def split(self, *names: Split) -> "Dataset":
+        """The rows of one or more splits."""
+        return Dataset(self.contract, self.rows[self.rows["split"].isin(names)])
+
+    def sample(self, rows: int, seed: int) -> "Dataset":
+        """At most that many rows, drawn without replacement."""
+        return self if len(self) <= rows else Dataset(self.contract, self.rows.sample(rows, random_state=seed))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def X(self) -> pd.DataFrame:  # noqa: N802  (the name the field uses)
+        """The features, shape ``(rows, features)``."""
+        return self.contract.frame(self.rows)
+
+    @cached_property
+    def y(self) -> Array:
+        """The encoded target, shape ``(rows,)``."""
+        return self.contract.encode(self.rows[self.contract.target])

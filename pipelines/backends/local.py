@@ -1,0 +1,303 @@
+"""Run the training pipeline on this machine: the graph that is compiled, executed by ``kfp.local``.
+
+The run is a process of its own (this module, given a folder) that writes everything it says to a log file. The caller
+follows that file for the lines in which stages announce themselves, so no pipe can fill up or stay open.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from ciclo.components.core.errors import SettingsError, VerdictError
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.settings import settings as current_settings
+from ciclo.components.core.verdict import Verdict
+from ciclo.pipelines.compile import arguments
+
+Status = Literal["started", "done", "failed", "crashed"]
+Outcome = Literal["promoted", "kept", "stopped", "failed", "crashed"]
+
+_POLL_SECONDS = 0.1
+_GRACE_SECONDS = 10
+_GATES = {"unusable": "validation", "no_ml": "feasibility", "keep": "evaluation"}
+_PAGES = {"cleaning": "report", "validation": "report", "evaluation": "card"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a stage said of itself.
+
+    Attributes:
+        stage: Folder name of the stage.
+        label: What tells two tasks of one stage apart, such as the candidate.
+        status: What happened.
+        summary: One sentence, once it ended.
+        detail: Further short lines.
+        seconds: How long it took.
+    """
+
+    stage: str
+    label: str
+    status: Status
+    summary: str = ""
+    detail: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """Stage and label, as people see them."""
+        return f"{self.stage} ({self.label})" if self.label else self.stage
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended, also written to ``summary.json`` in its folder.
+
+    Attributes:
+        outcome: ``promoted`` and served; ``kept`` the champion; ``stopped`` by an earlier gate; ``failed`` with a named
+            error; ``crashed`` without one.
+        stage: Where it was decided.
+        reason: Why, as a sentence.
+        version: The published version.
+        endpoint: Where it is served.
+        stages: The stages that ended, in that order.
+        folder: Everything the run wrote.
+        pages: HTML reports by stage.
+        quarantine: Parquet file of the rows that were set aside.
+        registry: Address of the store.
+    """
+
+    outcome: Outcome
+    stage: str
+    reason: str
+    version: int | None
+    endpoint: str
+    stages: tuple[Event, ...]
+    folder: Path
+    pages: dict[str, Path]
+    quarantine: Path | None
+    registry: str
+
+    @property
+    def log(self) -> Path:
+        """Everything the run said."""
+        return self.folder / "run.log"
+
+    @property
+    def exit_code(self) -> int:
+        """0 for a run that ended normally, whatever was decided; 1 for a named error; 3 for a crash."""
+        return {"failed": 1, "crashed": 3}.get(self.outcome, 0)
+
+
+def run_pipeline(
+    project: Project,
+    *,
+    name: str = "",
+    window_start: str = "",
+    window_end: str = "",
+    trigger: str = "manual",
+    on_event: Callable[[Event], None] | None = None,
+    settings: Settings | None = None,
+) -> RunResult:
+    """Run the pipeline once and wait for it.
+
+    Args:
+        project: The project, its ``data.source`` absolute.
+        name: Name of the run, part of the name of its folder; that of the project by default.
+        window_start: Start of the rows to read, ISO time; empty for all.
+        window_end: End of the rows to read, exclusive.
+        trigger: Why it is run.
+        on_event: Called with every event as it happens.
+        settings: Settings of the run; those of this process by default.
+
+    Returns:
+        How it ended; a failed run is a result, not an exception.
+
+    Raises:
+        SettingsError: If the home folder cannot be written.
+    """
+    where = settings or current_settings()
+    folder = _new_folder(where.home / "runs", name or project.name)
+    window = {"window_start": window_start, "window_end": window_end, "trigger": trigger}
+    (folder / "arguments.json").write_text(json.dumps({**arguments(project), **window}))
+    events: list[Event] = []
+    with (folder / "run.log").open("wb") as log:
+        child = subprocess.Popen(  # noqa: S603  (our own module)
+            [sys.executable, "-P", "-m", "ciclo.pipelines.backends.local", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **where.environment(), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
+            start_new_session=True,
+        )
+    try:
+        for event in _follow(folder / "run.log", child):
+            events.append(event)
+            if on_event:
+                on_event(event)
+    finally:
+        _end(child)
+    result = _result(folder, events, child.returncode, where.store_uri)
+    (folder / "summary.json").write_text(json.dumps(asdict(result), indent=2, default=str))
+    return result
+
+
+def _new_folder(runs: Path, name: str) -> Path:
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{name}"
+    number = 1
+    while True:
+        folder = (runs / (stem if number == 1 else f"{stem}-{number}")).resolve()
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise SettingsError(f"{runs} cannot be written", seen=error.strerror, hint="Set CICLO_HOME.") from error
+        else:
+            return folder
+
+
+def _follow(log: Path, child: "subprocess.Popen[bytes]") -> Iterator[Event]:
+    """Yield the events in a growing log until the process that writes it has ended."""
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        line = ""
+        while True:
+            ended = child.poll() is not None  # asked before reading, so that the last lines are read too
+            while part := lines.readline():
+                line += part
+                if line.endswith("\n"):
+                    if event := _event(line):
+                        yield event
+                    line = ""
+            if ended:
+                return
+            time.sleep(_POLL_SECONDS)
+
+
+def _event(line: str) -> Event | None:
+    """Read one line of the log; kfp indents what its tasks print."""
+    text = line.strip()
+    if not text.startswith("{"):
+        return None
+    try:
+        said = json.loads(text)
+        if said.get("event") != "stage":
+            return None
+        event = Event(said["stage"], said["label"], said["status"])
+    except (ValueError, KeyError, AttributeError):
+        return None
+    return replace(
+        event,
+        summary=said.get("summary", ""),
+        detail=tuple(said.get("detail", ())),
+        seconds=said.get("seconds", 0.0),
+    )
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Stop what is left of a run: the process and, as they share its group, its tasks; ask first, then insist."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if not _alive(child):
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while _alive(child) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+
+def _alive(child: "subprocess.Popen[bytes]") -> bool:
+    if child.poll() is None:
+        return True
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, 0)
+        return True
+    return False
+
+
+def _result(folder: Path, events: list[Event], returncode: int, registry: str) -> RunResult:
+    outcome, stage, reason = _outcome(events, returncode, folder)
+    version = _output(folder, "publishing")
+    quarantine = _artifact(folder, "cleaning", "quarantine")
+    return RunResult(
+        outcome=outcome,
+        stage=stage,
+        reason=reason,
+        version=int(version) if version else None,
+        endpoint=_output(folder, "deployment"),
+        stages=tuple(e for e in events if e.status != "started"),
+        folder=folder,
+        pages=_pages(folder),
+        quarantine=quarantine,
+        registry=registry,
+    )
+
+
+def _outcome(events: list[Event], returncode: int, folder: Path) -> tuple[Outcome, str, str]:
+    for status in ("crashed", "failed"):
+        for event in events:
+            if event.status == status:
+                return status, event.title, event.summary
+    if returncode != 0 or not events:
+        ended = {e.title for e in events if e.status != "started"}
+        silent = [e.title for e in events if e.title not in ended]
+        said = "ended without a word; it may have run out of memory" if silent else f"exit code {returncode}"
+        return "crashed", silent[0] if silent else "the runner", said
+    for event in events:
+        if event.stage == "stop" and event.status == "done":
+            gate = _GATES.get(event.label, "a gate")
+            return ("kept" if event.label == "keep" else "stopped"), gate, _reason(folder, gate) or event.summary
+    served = next((e for e in events if e.stage == "deployment" and e.status == "done"), None)
+    if served is None:
+        return "crashed", "the runner", "the run ended without a decision"
+    return "promoted", served.stage, _reason(folder, "evaluation") or served.summary
+
+
+def _reason(folder: Path, gate: str) -> str:
+    path = _artifact(folder, gate, "verdict")
+    with suppress(VerdictError):
+        return Verdict.read(path).reason if path else ""
+    return ""
+
+
+def _artifact(folder: Path, task: str, name: str) -> Path | None:
+    return next(folder.glob(f"artifacts/*/{task}/{name}"), None)
+
+
+def _output(folder: Path, task: str) -> str:
+    path = _artifact(folder, task, "executor_output.json")
+    return str(json.loads(path.read_text())["parameterValues"]["Output"]) if path else ""
+
+
+def _pages(folder: Path) -> dict[str, Path]:
+    """Give the reports names that a browser opens."""
+    pages = {}
+    for stage, name in _PAGES.items():
+        page = _artifact(folder, stage, name)
+        if page and page.stat().st_size:
+            pages[stage] = folder / f"{stage}.html"
+            pages[stage].write_bytes(page.read_bytes())
+    return pages
+
+
+def _main(folder: Path) -> None:
+    from kfp import local
+
+    from ciclo.pipelines.training.pipeline import training_pipeline
+
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
+    training_pipeline(**json.loads((folder / "arguments.json").read_text()))
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

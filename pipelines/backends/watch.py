@@ -1,0 +1,100 @@
+"""Watch a served model from this machine: one tick of monitoring whose retraining runs are local runs."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings, settings
+from ciclo.components.monitoring.records import Decision
+from ciclo.components.monitoring.submission import State
+from ciclo.components.monitoring.tick import tick
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.predictions import PredictionStore
+from ciclo.components.storage.store import open_store
+from ciclo.pipelines.backends.local import Event, run_pipeline
+
+_STATES: dict[str, State] = {
+    "promoted": "succeeded",
+    "kept": "succeeded",
+    "stopped": "succeeded",
+    "failed": "failed",
+    "crashed": "failed",
+}
+
+
+class LocalSubmitter:
+    """Runs the training pipeline on this machine and waits for it; a run is known by the name of its folder.
+
+    Args:
+        project: The project to train.
+        where: Settings of the runs.
+        on_event: Called with every event of a run.
+    """
+
+    def __init__(self, project: Project, where: Settings, on_event: Callable[[Event], None] | None = None) -> None:
+        self._project = project
+        self._where = where
+        self._on_event = on_event
+
+    def find(self, name: str) -> str | None:
+        """The id of the run with a name, or None if there is none."""
+        return next((folder.name for folder in self._runs.glob(f"*-{name}")), None)
+
+    def submit(self, name: str, window_end: datetime, trigger: str) -> str:
+        """Run the pipeline and give the id of the run.
+
+        Raises:
+            SubmissionError: If it broke before any stage had a say.
+        """
+        result = run_pipeline(
+            self._project,
+            name=name,
+            window_end=window_end.isoformat(),
+            trigger=trigger,
+            on_event=self._on_event,
+            settings=self._where,
+        )
+        if not result.stages:
+            raise SubmissionError("the local run did not start", seen=result.reason, hint=f"See {result.log}.")
+        return result.folder.name
+
+    def state(self, run_id: str) -> State:
+        """How a run stands; unknown for one that was interrupted."""
+        with suppress(OSError, ValueError):
+            summary = json.loads((self._runs / run_id / "summary.json").read_text())
+            return _STATES.get(summary["outcome"], "unknown")
+        return "unknown"
+
+    @property
+    def _runs(self) -> Path:
+        return self._where.home / "runs"
+
+
+def watch(
+    project: Project, *, now: datetime, dry_run: bool = False, on_event: Callable[[Event], None] | None = None
+) -> Decision:
+    """Run one tick of monitoring.
+
+    Args:
+        project: The project.
+        now: Time of the tick.
+        dry_run: Decide only.
+        on_event: Called with every event of a retraining run.
+
+    Returns:
+        The decision.
+    """
+    here = settings()
+    return tick(
+        project,
+        registry=open_registry(project.name, here),
+        predictions=PredictionStore(here.predictions_uri),
+        store=open_store(here.store_uri, here),
+        clock=lambda: now,
+        submit=LocalSubmitter(project, here, on_event),
+        dry_run=dry_run,
+    )

@@ -1,0 +1,237 @@
+"""The ``ciclo`` command. Heavy imports wait until a command needs them."""
+
+import signal
+import sys
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ciclo.components.core.errors import CicloError, NotFoundError, ProjectError, SettingsError
+from ciclo.pipelines.command import keys, models
+
+if TYPE_CHECKING:
+    from ciclo.components.core.project import Project
+    from ciclo.components.core.project_file import read_project
+
+app = typer.Typer(
+    name="ciclo",
+    help="The whole life of a tabular model as a cycle: train, gate, serve, watch, retrain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ProjectFile = Annotated[Path, typer.Argument(help="The project file.", metavar="PROJECT")]
+Image = Annotated[str, typer.Option(help="Image of the components, with a tag that never moves.", envvar="CICLO_IMAGE")]
+Start = Annotated[str, typer.Option(help="Read rows from this ISO time on.")]
+End = Annotated[str, typer.Option(help="Read rows before this ISO time.")]
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an unexpected error.")] = False) -> None:
+    """The whole life of a tabular model as a cycle: train, gate, serve, watch, retrain."""
+
+
+@app.command()
+def init(
+    data: Annotated[str, typer.Argument(help="A CSV or Parquet file, or any source a project may name.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Project file to write.")] = Path("project.yaml"),
+    name: Annotated[str, typer.Option(help="Name of the project; by default that of the data file.")] = "",
+    force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+) -> None:
+    """Look at a data file and write a first project file for it."""
+    from ciclo.components.drafting.inference import propose
+
+    if output.exists() and not force:
+        raise ProjectError(f"{output} exists already", hint="Give another --output, or --force to replace it.")
+    inside = output.parent.resolve() == Path.cwd()  # a relative source is looked up beside the project file
+    text = propose(data if inside or "://" in data else Path(data).resolve(), target, name or None)
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(f"{output} cannot be written", seen=error.strerror) from error
+    typer.echo(f"{output} written. Read it, it is yours now; then: ciclo run {output}")
+
+
+@app.command()
+def run(project: ProjectFile, window_start: Start = "", window_end: End = "", trigger: str = "manual") -> None:
+    """Run the training pipeline on this machine."""
+    from ciclo.pipelines.backends.local import run_pipeline
+    from ciclo.pipelines.command.console import progress, show_result
+
+    console, errors = _console(), _console(stderr=True)
+    parsed = _read(project)
+    try:
+        with progress(console) as on_event:
+            result = run_pipeline(
+                parsed, window_start=window_start, window_end=window_end, trigger=trigger, on_event=on_event
+            )
+    except KeyboardInterrupt:
+        _say("error", "interrupted; every task of the run was stopped", "red")
+        raise typer.Exit(130) from None
+    show_result(result, console, errors)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def compile(
+    project: ProjectFile,
+    image: Image,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("pipeline.yaml"),
+) -> None:
+    """Compile the training pipeline of a project for a cluster."""
+    from ciclo.pipelines.compile import compile_pipeline
+
+    parsed = _read(project)
+    _warn_of_cluster(parsed)
+    compile_pipeline(parsed, image, output)
+    typer.echo(f"{output} written for {image}")
+
+
+@app.command()
+def submit(
+    project: ProjectFile,
+    image: Image,
+    host: Annotated[str, typer.Option(help="Address of the KFP API.", envvar="KF_PIPELINES_ENDPOINT")],
+    namespace: Annotated[str, typer.Option(help="Profile namespace of a multi-user installation.")] = "",
+    experiment: Annotated[str, typer.Option(help="Experiment; by default the name of the project.")] = "",
+    window_start: Start = "",
+    window_end: End = "",
+    trigger: str = "manual",
+) -> None:
+    """Compile the training pipeline and run it on a cluster."""
+    from ciclo.pipelines.backends import kfp
+
+    parsed = _read(project)
+    _warn_of_cluster(parsed)
+    created = kfp.submit(
+        parsed,
+        image,
+        host,
+        namespace=namespace,
+        experiment=experiment,
+        trigger=trigger,
+        window_start=window_start,
+        window_end=window_end,
+    )
+    typer.echo(f"run {created.run_id}\n{created.url}")
+
+
+@app.command()
+def monitor(
+    project: ProjectFile,
+    now: Annotated[datetime | None, typer.Option(help="Time of the tick in UTC; the clock by default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but write, tell and run nothing.")] = False,
+) -> None:
+    """Look at the served predictions once, and retrain on this machine if that is the decision."""
+    from ciclo.pipelines.backends.watch import watch
+    from ciclo.pipelines.command.console import progress
+
+    parsed = _read(project)
+    with progress(_console()) as on_event:
+        decision = watch(parsed, now=(now or datetime.now(UTC)).replace(tzinfo=UTC), dry_run=dry_run, on_event=on_event)
+    typer.echo(f"{decision.action}: {decision.reason}")
+
+
+@app.command()
+def status(project: ProjectFile) -> None:
+    """Show the champion and where it is served on this machine."""
+    from ciclo.components.core.settings import settings
+    from ciclo.components.deployment.deployer import endpoint
+    from ciclo.components.releases.registry import open_registry
+
+    parsed, here = _read(project), settings()
+    registry = open_registry(parsed.name, here)
+    champion = registry.alias("champion")
+    if champion is None:
+        typer.echo(f"{parsed.name}: no version has been published in {here.store_uri}")
+        return
+    typer.echo(f"champion   version {champion.version} of {len(registry.versions())}, since {champion.moved_at}")
+    typer.echo(f"why        {champion.why} ({champion.by})")
+    typer.echo(f"registry   {here.store_uri}")
+    served = endpoint(parsed.name, here)
+    typer.echo(f"endpoint   {served.url} (version {served.version})" if served else "endpoint   none on this machine")
+
+
+@app.command()
+def deploy(project: ProjectFile) -> None:
+    """Serve the champion: bring it up where CICLO_DEPLOYER says, check it live, and switch to it."""
+    from ciclo.components.core.settings import settings
+    from ciclo.components.deployment import deployer
+    from ciclo.components.releases.registry import open_registry
+
+    parsed, here = _read(project), settings()
+    registry = open_registry(parsed.name, here)
+    champion = registry.alias("champion")
+    if champion is None:
+        raise NotFoundError(f"{parsed.name} has no champion", hint="Run the pipeline first: ciclo run PROJECT")
+    served = deployer.deploy(parsed, champion.version, registry.record(champion.version).verdict, here)
+    typer.echo(f"version {served.version} {f'answers at {served.url}' if served.url else 'is not served'}")
+
+
+@app.command()
+def stop(project: ProjectFile) -> None:
+    """Stop the model server of a project on this machine."""
+    from ciclo.components.core.settings import settings
+    from ciclo.components.deployment import deployer
+
+    parsed, here = _read(project), settings()
+    served = deployer.endpoint(parsed.name, here)
+    deployer.stop(parsed.name, here)
+    typer.echo(f"{parsed.name}: {f'{served.url} is stopped' if served else 'nothing was running'}")
+
+
+def _read(path: Path) -> "Project":
+
+    return read_project(path)
+
+
+def _warn_of_cluster(project: "Project") -> None:
+    from ciclo.pipelines.compile import cluster_warnings
+
+    for warning in cluster_warnings(project):
+        _say("warning", warning, "yellow")
+
+
+def _console(*, stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def _say(kind: str, text: str, colour: str) -> None:
+    typer.secho(f"{kind}: ", fg=colour, bold=True, nl=False, err=True)
+    typer.echo(text, err=True)
+
+
+def main() -> None:
+    """Run the command; an expected error is one sentence, an unexpected one says where its traceback is."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a run is ended, not orphaned
+    try:
+        app()
+    except CicloError as error:
+        _say("error", str(error), "red")
+        sys.exit(2 if isinstance(error, ProjectError | SettingsError) else 1)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        problem = f"this is a bug in ciclo: {type(error).__name__}: {error}"
+        _say("error", f"{problem}. Please report it with {_keep_traceback()}", "red")
+        sys.exit(3)
+
+
+def _keep_traceback() -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="ciclo-", suffix=".log", delete=False) as log:
+        log.write(traceback.format_exc())
+    return log.name
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""How ``ciclo models`` shows versions in a terminal."""
+
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ciclo.components.releases.retention import Pruned
+from ciclo.components.releases.story import Sections
+
+_PLAIN_WIDTH = 160
+
+
+def show_list(project: str, store: str, versions: Sequence[Mapping[str, Any]], total: int) -> None:
+    """Show versions as a table, a line each.
+
+    Args:
+        project: Name of the project.
+        store: Where they are.
+        versions: Their stories, or why one cannot be told.
+        total: How many there are.
+    """
+    if not versions:
+        typer.echo(f"{project}: no such version in {store}")
+        return
+    table = _table("version", "names", "published", "candidate", "score", "rows", "parent", "trigger", "run")
+    for version in versions:
+        names = ", ".join(version["names"])
+        if problem := version.get("problem"):
+            table.add_row(str(version["version"]), escape(names), f"[red]{escape(problem)}[/]")
+            continue
+        lineage, facts = version["lineage"], version["verdict"]["facts"]
+        table.add_row(
+            str(version["version"]),
+            f"[bold]{escape(names)}[/]",
+            escape(str(lineage.get("published_at", ""))[:16].replace("T", " ")),
+            escape(str(facts.get("candidate", ""))),
+            escape(_score(facts)),
+            escape(_text(_part(lineage, "data").get("rows"))),
+            str(version["parent"] or ""),
+            escape(str(lineage.get("trigger", ""))),
+            escape(str(lineage.get("run", ""))[:13]),
+        )
+    console = _console()
+    console.print(table)
+    if len(versions) < total:
+        console.print(f"[dim]{len(versions)} of {total:,}; --last shows more[/]")
+
+
+def show_one(story: Mapping[str, Any], topics: Sections) -> None:
+    """Show all that is known of one version."""
+    console = _console()
+    names = f" ({', '.join(story['names'])})" if story["names"] else ""
+    console.print(f"[bold]{escape(story['project'])}, version {story['version']}[/]{escape(names)}")
+    table = _table("", "", show_header=False)
+    for topic, facts in topics.items():
+        told = {name: text for name, value in facts.items() if (text := _text(value))}
+        for label, (name, text) in zip(_once(topic, told), told.items(), strict=True):
+            table.add_row(f"[bold]{escape(label)}[/]", escape(name), escape(text))
+    console.print(table)
+    if story["moves"]:
+        console.print(_moves(story["moves"]))
+
+
+def show_differences(project: str, a: int, b: int, found: Mapping[str, Mapping[str, tuple[Any, Any]]]) -> None:
+    """Show two versions side by side; what differs is marked."""
+    table = _table("", "", "", f"version {a}", f"version {b}", title=f"{project}: version {a} and version {b}")
+    for topic, facts in found.items():
+        for label, (name, (left, right)) in zip(_once(topic, facts), facts.items(), strict=True):
+            differs = left != right
+            table.add_row(
+                f"[bold]{escape(label)}[/]",
+                Text(name, style="bold" if differs else ""),
+                Text("*" if differs else "", style="yellow"),
+                Text(_text(left)),
+                Text(_text(right), style="bold" if differs else "dim"),
+            )
+    _console().print(table)
+
+
+def show_pruned(pruned: Pruned, *, dry_run: bool) -> None:
+    """Show what a prune did, or would do."""
+    would = "would be " if dry_run else ""
+    lines = {
+        "kept whole": pruned.kept,
+        f"{would}cut down to lineage and verdict": pruned.told,
+        f"{would}deleted": pruned.deleted,
+        f"{would}deleted, never finished": pruned.unfinished,
+    }
+    for what, versions in lines.items():
+        typer.echo(f"{len(versions):>6,} {what}{': ' + _ranges(versions) if versions else ''}")
+
+
+def _once(topic: str, rows: Sized) -> list[str]:
+    """A topic beside the first of its rows."""
+    return [topic, *[""] * (len(rows) - 1)] if len(rows) else []
+
+
+def _moves(moves: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("moved at", "name", "how", "by", "why", "override", title="Moves to this version")
+    for move in moves:
+        cells = (move["moved_at"][:19].replace("T", " "), move["alias"], move["action"], move["by"], move["why"])
+        table.add_row(*map(escape, cells), Text(move["override"], style="red"))
+    return table
+
+
+def _table(*columns: str, title: str = "", show_header: bool = True) -> Table:
+    table = Table(title=title or None, title_justify="left", show_header=show_header, box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, header_style="bold", overflow="fold")
+    return table
+
+
+def _console() -> Console:
+    """A terminal is as wide as it is; a file is wide enough for a table."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+def _score(facts: Mapping[str, Any]) -> str:
+    if "test_score" not in facts:
+        return ""
+    low, high = _text(facts.get("test_score_low")), _text(facts.get("test_score_high"))
+    return f"{facts.get('metric', '')} {_text(facts['test_score'])} [{low}, {high}]"
+
+
+def _part(lineage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = lineage.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)
+
+
+def _ranges(versions: Sequence[int]) -> str:
+    """Ascending numbers with runs drawn together: 1-4, 7."""
+    runs: list[list[int]] = []
+    for version in versions:
+        if runs and runs[-1][-1] == version - 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
