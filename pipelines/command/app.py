@@ -15,7 +15,6 @@ from ciclo.pipelines.command import keys, models
 
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
-    from ciclo.components.core.project_file import read_project
 
 app = typer.Typer(
     name="ciclo",
@@ -189,6 +188,8 @@ def stop(project: ProjectFile) -> None:
 
 
 def _read(path: Path) -> "Project":
+
+    from ciclo.components.core.project_file import read_project
 
     return read_project(path)
 
