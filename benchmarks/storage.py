@@ -27,10 +27,10 @@ from rich.table import Table
 from sklearn.ensemble import RandomForestRegressor
 
 from ciclo.components.core.settings import Settings
-from ciclo.components.releases.registry import open_registry, signer_from
+from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.s3 import s3_client
-from ciclo.components.storage.signing import make_keys
+from ciclo.components.storage.signing import make_keys, signer_from
 from ciclo.components.storage.store import open_store
 from tests.versions import files
 

@@ -78,6 +78,10 @@ class Column(Section):
     nullable: bool = True
     why: str = ""
 
+    def reading(self) -> dict[str, object]:
+        """What decides how a value is read: two columns that agree in this read every value alike."""
+        return self.model_dump(mode="json", exclude={"role", "why", "minimum", "maximum", "nullable"})
+
     @field_validator("categories", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:

@@ -62,6 +62,11 @@ class Verdict(BaseModel):
         return self.decision == PASSING.get(self.gate) and not self.failures
 
     @property
+    def offered(self) -> bool:
+        """Whether the decision is left to a person, and no error-level check failed."""
+        return self.decision == OFFERING.get(self.gate) and not self.failures
+
+    @property
     def failures(self) -> tuple[Check, ...]:
         """The error-level checks that failed."""
         return tuple(c for c in self.checks if c.level == "error" and not c.passed)
@@ -90,8 +95,9 @@ class Verdict(BaseModel):
             ) from error
 
 
-# The one word with which each gate lets something through.
+# The one word with which each gate lets something through, and the one that leaves it to a person.
 PASSING = {"validation": "pass", "feasibility": "ml", "evaluation": "promote"}
+OFFERING = {"evaluation": "candidate"}
 
 
 def at_least(name: str, value: float, limit: float, message: str, **extra: Literal["error", "warning"]) -> Check:
@@ -106,11 +112,12 @@ def at_least(name: str, value: float, limit: float, message: str, **extra: Liter
     )
 
 
-def more_than(name: str, value: float, limit: float, message: str) -> Check:
+def more_than(
+    name: str, value: float, limit: float, message: str, *, level: Literal["error", "warning"] = "error"
+) -> Check:
     """A check that a finite value is above its limit: an equal model is not worth a change; NaN fails."""
-    return Check(
-        name=name, passed=math.isfinite(value) and value > limit, value=_finite(value), limit=limit, message=message
-    )
+    passed = math.isfinite(value) and value > limit
+    return Check(name=name, passed=passed, level=level, value=_finite(value), limit=limit, message=message)
 
 
 def at_most(name: str, value: float, limit: float, message: str, **extra: Literal["error", "warning"]) -> Check:
@@ -129,13 +136,14 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def require(verdict: Verdict | None, *, gate: str, subject: str) -> Verdict:
+def require(verdict: Verdict | None, *, gate: str, subject: str, offered: bool = False) -> Verdict:
     """Let only a passing verdict of the right gate about the right thing through.
 
     Args:
         verdict: The verdict, or None if there is none.
         gate: The gate it must come from.
         subject: The sha256 it must be about.
+        offered: Let one through as well that leaves the decision to a person.
 
     Returns:
         The verdict.
@@ -153,6 +161,6 @@ def require(verdict: Verdict | None, *, gate: str, subject: str) -> Verdict:
             seen=f"verdict on {verdict.subject[:12] or 'nothing'}, asked for {subject[:12] or 'nothing'}",
             hint="Run evaluation again on the model that is to be published.",
         )
-    if not verdict.passed:
+    if not (verdict.passed or (offered and verdict.offered)):
         raise VerdictError(f"the verdict of {gate} is '{verdict.decision}'", seen=verdict.reason)
     return verdict

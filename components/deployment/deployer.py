@@ -1,4 +1,7 @@
-"""Deployment: a version with a passing verdict goes live, and until it has answered the old one serves."""
+"""Deployment: the champion goes live, and until it has answered the old version serves.
+
+Deployment alone moves the name ``serving``, and only after the live check.
+"""
 
 import fcntl
 import tempfile
@@ -7,46 +10,110 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ciclo.components.core.errors import DeploymentError
+import structlog
+
+from ciclo.components.core.errors import DeploymentError, IntegrityError, NotFoundError, VerdictError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
-from ciclo.components.core.verdict import Verdict, require
 from ciclo.components.deployment import live_check, process
 from ciclo.components.deployment.endpoint import Endpoint
 from ciclo.components.deployment.rollout import Cluster, rollout
 from ciclo.components.deployment.seldon import seldon_deployment, service_url
-from ciclo.components.releases.registry import open_registry
-from ciclo.components.storage.bundle import MODEL, Bundle
+from ciclo.components.releases.names import CHAMPION, SERVING, Alias, Move
+from ciclo.components.releases.promotion import unfit
+from ciclo.components.releases.registry import Registry, open_registry
+from ciclo.components.storage.bundle import Bundle
+from ciclo.components.storage.signing import signer_from
 
 DRAIN_SECONDS = 2
 
 
-def deploy(project: Project, version: int, verdict: Verdict | None, settings: Settings) -> Endpoint:
-    """Bring a version up, check it live, and switch to it.
+def serve(project: Project, settings: Settings) -> Endpoint | None:
+    """See to it that what serves is the champion: deploy it, unless it is what answers already.
+
+    Returns:
+        Where it is served, without an address if it is not; None if there is no champion yet.
+
+    Raises:
+        VerdictError: As ``deploy``.
+        DeploymentError: As ``deploy``.
+    """
+    registry = open_registry(project.name, settings)
+    champion = registry.alias(CHAMPION)
+    if champion is None:
+        return None
+    answering = endpoint(project.name, settings) if settings.deployer == "process" else None
+    if answering is not None and answering.version == champion.version:
+        _name(registry, champion, settings)
+        return answering
+    try:
+        return deploy(project, champion.version, settings)
+    except (IntegrityError, NotFoundError) as error:  # no other try would mend that; what serves stays
+        log = structlog.get_logger()
+        log.error("the champion cannot be read, so it cannot be deployed", version=champion.version, why=str(error))
+        return Endpoint("", champion.version)
+
+
+def deploy(project: Project, version: int, settings: Settings) -> Endpoint:
+    """Bring the champion up, check it live, switch to it, and only then name it as what serves.
+
+    If that fails, at whatever point, the old version keeps serving and keeps the name ``serving``, while the champion
+    stays the champion: the next ``serve`` makes up for it.
 
     Args:
         project: The project.
-        version: A published version.
-        verdict: What evaluation decided on its model.
+        version: The version that the caller means; it has to be the champion.
         settings: How it is deployed.
 
     Returns:
         Where it is served.
 
     Raises:
-        VerdictError: If the verdict does not let this model through.
-        DeploymentError: If the server does not come up or answers differently; the old one keeps serving.
+        VerdictError: If it is not the champion, or became it against the rules without anybody's override.
+        DeploymentError: If the server does not come up or answers differently.
     """
+    registry = open_registry(project.name, settings)
+    champion = champion_to_serve(registry, version)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = open_registry(project.name, settings).fetch(version, Path(folder))
-        require(verdict, gate="evaluation", subject=bundle.files[MODEL])
+        bundle = registry.fetch(version, Path(folder))
+        if bundle.digest != champion.digest:
+            raise IntegrityError(f"version {version} of {project.name} is not the one that was made the champion")
         match settings.deployer:
             case "none":
                 return Endpoint("", version)
             case "process":
-                return _replace_process(bundle, settings)
+                return _replace_process(bundle, champion, registry, settings)
             case "seldon":
-                return _replace_seldon(project, bundle, settings)
+                return _replace_seldon(project, bundle, champion, registry, settings)
+
+
+def champion_to_serve(registry: Registry, version: int) -> Alias:
+    """Let only the champion through, and only if the rules or a person's signed reason made it that.
+
+    Raises:
+        VerdictError: In every other case.
+    """
+    champion = registry.alias(CHAMPION)
+    if champion is None or champion.version != version:
+        today = f"version {champion.version}" if champion else "none"
+        raise VerdictError(
+            f"version {version} of {registry.project} is not the champion, and only the champion is served",
+            seen=f"champion: {today}",
+            hint=f"Make it the champion first: ciclo models promote {registry.project} {version}",
+        )
+    objection = unfit(registry.record(version), registry.history())
+    if objection and not champion.override:
+        raise VerdictError(f"version {version} of {registry.project} is not fit to be served", seen=objection)
+    return champion
+
+
+def _name(registry: Registry, champion: Alias, settings: Settings) -> None:
+    """Say that the champion is what serves; its own words if that is said already."""
+    serving = registry.alias(SERVING)
+    if serving is not None and serving.digest == champion.digest:
+        return
+    move = Move(by=settings.deployer, why="it answers the live check", action="deploy")
+    registry.move(SERVING, champion.version, move, expected=serving, signer=signer_from(settings))
 
 
 def endpoint(project: str, settings: Settings) -> Endpoint | None:
@@ -64,7 +131,7 @@ def stop(project: str, settings: Settings) -> None:
             process.stop(old)
 
 
-def _replace_process(bundle: Bundle, settings: Settings) -> Endpoint:
+def _replace_process(bundle: Bundle, champion: Alias, registry: Registry, settings: Settings) -> Endpoint:
     with _alone(bundle.project, settings):
         old = endpoint(bundle.project, settings)
         log = settings.home / "serving" / bundle.project / f"{bundle.version}-{time.time_ns()}.log"
@@ -72,7 +139,9 @@ def _replace_process(bundle: Bundle, settings: Settings) -> Endpoint:
         try:
             live_check.check(new.url, new.version, bundle.golden)
             new.write(_file(bundle.project, settings))
+            _name(registry, champion, settings)
         except BaseException:
+            _point_back(old, bundle.project, settings)
             process.stop(new)
             raise
         if old is not None:
@@ -81,10 +150,20 @@ def _replace_process(bundle: Bundle, settings: Settings) -> Endpoint:
     return new
 
 
-def _replace_seldon(project: Project, bundle: Bundle, settings: Settings) -> Endpoint:
+def _point_back(old: Endpoint | None, project: str, settings: Settings) -> None:
+    if old is not None:
+        old.write(_file(project, settings))
+    else:
+        _file(project, settings).unlink(missing_ok=True)
+
+
+def _replace_seldon(
+    project: Project, bundle: Bundle, champion: Alias, registry: Registry, settings: Settings
+) -> Endpoint:
     url = service_url(project.name, settings.namespace)
     with rollout(seldon_deployment(project, bundle.version, settings), Cluster()):
         live_check.check(url, bundle.version, bundle.golden)
+        _name(registry, champion, settings)
     return Endpoint(url, bundle.version)
 
 

@@ -25,6 +25,13 @@ class Endpoint:
     started: str = ""
     metrics: str = ""
 
+    @property
+    def summary(self) -> str:
+        """One sentence for the log."""
+        if not self.version:
+            return "there is no champion to serve"
+        return f"version {self.version} {f'answers at {self.url}' if self.url else 'is not served'}"
+
     def write(self, path: Path) -> None:
         """Replace the file; a reader sees the old endpoint or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from ciclo.components.core.intervals import Interval, gain_interval, score_inter
 from ciclo.components.core.metrics import METRICS, Array, predictions
 from ciclo.components.core.profile import ColumnProfile
 from ciclo.components.core.project import Project
-from ciclo.components.storage.bundle import Bundle
+from ciclo.components.evaluation.champion import Champion, ask
 from ciclo.components.storage.rehearsal import load_models
 from ciclo.components.tables.datasets import Dataset, file_digest
 
@@ -56,8 +56,9 @@ class Comparison:
         failed: Why the others were not, by name.
         baselines: Gain over each simple answer.
         champion: Gain over the champion on the same rows, or None.
-        champion_version: The champion that was compared with.
-        champion_problem: Why the champion could not be scored fairly; empty if it could, or there is none.
+        champion_version: The champion that was, or was to be, compared with; None if there is none.
+        champion_problem: Why the champion cannot be compared with; empty if it can, or there is none.
+        champion_rows: Test rows that it has not seen, on which both were scored.
         rows: Test rows.
         slices: Score by slice: (column, value, rows, score).
         size_mb: Size of the winner's file.
@@ -75,6 +76,7 @@ class Comparison:
     champion: Interval | None
     champion_version: int | None
     champion_problem: str
+    champion_rows: int
     rows: int
     slices: tuple[tuple[str, str, int, float], ...]
     size_mb: float
@@ -113,41 +115,13 @@ def read_answers(path: str | Path, test: Dataset) -> dict[str, Array]:
     return {name: np.array(frame[name].tolist()) for name in frame.columns if name != "row_id"}
 
 
-def champion_answers(champion: Bundle, project: Project, test: Dataset) -> tuple[Array | None, Array | slice, str]:
-    """Score the champion on rows it has not seen.
-
-    A row is unseen if it lies after the champion's training rows (time split), or if the split is the same stable hash.
-
-    Returns:
-        Predictions as the metric needs them or None, the test rows they are about, and what stood in the way.
-    """
-    contract = champion.contract
-    absent = [name for name in contract.names if name not in test.rows.columns]
-    if absent:
-        return None, slice(None), f"it needs columns that are gone: {', '.join(absent)}"
-    if contract.classes != test.contract.classes or contract.target != test.contract.target:
-        return None, slice(None), "it predicts something else"
-    lineage = champion.lineage
-    if lineage.get("split") != project.split_method:
-        return None, slice(None), f"it was split by {lineage.get('split')}, so it may have seen these rows"
-    unseen: Array | slice = slice(None)
-    end = lineage.get("train_end")
-    if project.split_method == "time" and end:
-        times = test.rows[project.data.time_column]
-        unseen = (times > pd.Timestamp(str(end))).to_numpy()
-        if int(np.sum(unseen)) < project.evaluation.minimum_rows:
-            return None, slice(None), f"fewer than {project.evaluation.minimum_rows} test rows lie after its training"
-    X = contract.frame(test.rows)  # noqa: N806
-    return predictions(project.metric.needs, champion.model(), X, contract.codes), unseen, ""
-
-
 def compare(
     project: Project,
     test: Dataset,
     models: list[Contender],
     failed: dict[str, str],
     answers: dict[str, Array],
-    champion: Bundle | None,
+    champion: Champion | None,
 ) -> Comparison:
     """Measure everything the decision needs.
 
@@ -157,7 +131,7 @@ def compare(
         models: Candidates that were fitted.
         failed: Why the others were not.
         answers: What the simple answers say of the test rows.
-        champion: The version in service, or None.
+        champion: The champion of today, or None if there is none yet.
     """
     metric, codes = project.metric, test.contract.codes
     winner = best_of(project, models)
@@ -167,10 +141,11 @@ def compare(
         "resamples": project.evaluation.resamples,
         "seed": project.training.seed,
     }
-    theirs, rows, problem = champion_answers(champion, project, test) if champion else (None, slice(None), "")
-    gain = None
-    if theirs is not None:
-        gain = gain_interval(metric, test.y[rows], said[rows], theirs[rows], codes, **options)
+    theirs = ask(champion, project, test) if champion else None
+    gain, rows = None, 0
+    if theirs is not None and theirs.said is not None:
+        unseen, rows = theirs.unseen, int(theirs.unseen.sum())
+        gain = gain_interval(metric, test.y[unseen], said[unseen], theirs.said[unseen], codes, **options)
     return Comparison(
         winner=winner,
         score=score_interval(metric, test.y, said, codes, **options),
@@ -180,7 +155,8 @@ def compare(
         baselines={n: gain_interval(metric, test.y, said, a, codes, **options) for n, a in answers.items()},
         champion=gain,
         champion_version=champion.version if champion else None,
-        champion_problem=problem,
+        champion_problem=theirs.problem if theirs else "",
+        champion_rows=rows,
         rows=len(test),
         slices=tuple(by_slice(project, test, said)),
         size_mb=winner.path.stat().st_size / 1e6,

@@ -1,9 +1,11 @@
-"""The gate: may the best candidate be published?
+"""The gate: may the best candidate replace the champion?
 
-Pure and closed by default: every path that is not clearly a pass keeps the champion.
+Pure and closed by default: every path that is not clearly a pass keeps the champion. A candidate that beats the simple
+answers and of which nobody can tell whether it beats the champion is left to a person.
 """
 
 import math
+from typing import Literal
 
 from ciclo.components.core.metrics import Metric
 from ciclo.components.core.project import Evaluation
@@ -20,7 +22,8 @@ def decide(comparison: Comparison, policy: Evaluation, metric: Metric) -> Verdic
         metric: The metric that decides.
 
     Returns:
-        A verdict whose decision is ``promote`` or ``keep``; its subject is the candidate's model file.
+        A verdict whose decision is ``promote``; ``candidate`` where only the comparison with the champion is in doubt,
+        so that a person has to decide; or ``keep``. Its subject is the candidate's model file.
     """
     checks = [
         at_least("enough_rows", comparison.rows, policy.minimum_rows, "test rows"),
@@ -36,10 +39,12 @@ def decide(comparison: Comparison, policy: Evaluation, metric: Metric) -> Verdic
         ),
         _against_champion(comparison, policy),
     ]
-    passed = bool(comparison.baselines) and all(c.passed for c in checks)
+    decision = "keep"
+    if comparison.baselines and not any(c.level == "error" and not c.passed for c in checks):
+        decision = "promote" if checks[-1].passed else "candidate"
     return Verdict(
         gate="evaluation",
-        decision="promote" if passed else "keep",
+        decision=decision,
         reason=_reason(comparison, metric, checks),
         subject=comparison.digest,
         checks=tuple(checks),
@@ -48,22 +53,25 @@ def decide(comparison: Comparison, policy: Evaluation, metric: Metric) -> Verdic
 
 
 def _against_champion(comparison: Comparison, policy: Evaluation) -> Check:
-    name = "beats_champion"
+    """The comparison with the champion; where it is in doubt, a failure of level ``warning``."""
+    name, gain = "beats_champion", comparison.champion
     if comparison.champion_version is None:
         return Check(name=name, passed=True, message="there is no champion yet")
     who = f"the champion, version {comparison.champion_version},"
-    if comparison.champion is None:
-        problem = comparison.champion_problem or "it was not scored"
-        return Check(name=name, passed=False, message=f"{who} cannot be compared with: {problem}")
-    gain = comparison.champion
+    if gain is None or not math.isfinite(gain.low + gain.point + gain.high):
+        problem = comparison.champion_problem or f"the gain over it is {gain}"
+        return Check(
+            name=name, passed=False, level="warning", message=f"{who} cannot be compared with the candidate: {problem}"
+        )
+    level: Literal["error", "warning"] = "error"
+    finding = f"the candidate is better than {who}"
     if gain.high < 0:
-        finding = "the candidate is worse than"
+        finding = f"the candidate is worse than {who}"
     elif not gain.low > policy.minimum_gain:
-        finding = "the candidate is not clearly better than"
-    else:
-        finding = "the candidate is better than"
-    message = f"{finding} {who} by {gain}"
-    return more_than(name, gain.low, policy.minimum_gain, message)
+        finding = f"the candidate is not clearly better than {who}"
+        level = "warning" if gain.point > policy.minimum_gain else "error"
+    message = f"{finding} by {gain} on {comparison.champion_rows:,} rows"
+    return more_than(name, gain.low, policy.minimum_gain, message, level=level)
 
 
 def _reason(comparison: Comparison, metric: Metric, checks: list[Check]) -> str:
@@ -86,9 +94,11 @@ def _facts(comparison: Comparison, metric: Metric) -> dict[str, str | float | in
         "test_score_high": comparison.score.high,
         "validation_score": comparison.winner.score,
     }
+    if comparison.champion_version is not None:
+        facts["champion"] = comparison.champion_version
     if comparison.champion is not None:
         facts |= {
-            "champion": comparison.champion_version or 0,
+            "champion_rows": comparison.champion_rows,
             "gain": comparison.champion.point,
             "gain_low": comparison.champion.low,
             "gain_high": comparison.champion.high,

@@ -15,10 +15,10 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.card import model_card
+from ciclo.components.evaluation.champion import read_champion
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
 from ciclo.components.evaluation.decision import decide
 from ciclo.components.releases.registry import open_registry
-from ciclo.components.storage.bundle import Bundle
 from ciclo.components.tables.datasets import Dataset
 
 GOLDEN_ROWS = 100
@@ -69,7 +69,7 @@ def evaluate(
             fitted,
             failed,
             read_answers(baselines, test),
-            champion_of(project, settings, Path(folder)),
+            read_champion(open_registry(project.name, settings), Path(folder)),
         )
     verdict = decide(comparison, project.evaluation, project.metric)
     shutil.copyfile(comparison.winner.path, outputs.best)
@@ -80,13 +80,6 @@ def evaluate(
     Path(outputs.golden).write_text(json.dumps(golden_requests(comparison.winner.model, test)))
     model_card(project, comparison, verdict).write(outputs.card)
     return verdict, comparison
-
-
-def champion_of(project: Project, settings: Settings, folder: Path) -> Bundle | None:
-    """The version in service, verified, or None if there is none yet."""
-    registry = open_registry(project.name, settings)
-    alias = registry.alias("champion")
-    return None if alias is None else registry.fetch(alias.version, folder)
 
 
 def golden_requests(model: Any, test: Dataset) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from ciclo.components.core.project import Project
 from ciclo.components.monitoring.log import HOLD, DecisionLog, claim_key
 from ciclo.components.monitoring.records import Claim, Decision, History, Outcome, Result
 from ciclo.components.monitoring.submission import State, Submitter
-from ciclo.components.releases.registry import Alias, Registry
+from ciclo.components.releases.names import CANDIDATE, CHAMPION, Alias
+from ciclo.components.releases.registry import Registry
 
-CHAMPION = "champion"
 RUN_LIMIT = timedelta(days=2)
 
 
@@ -60,34 +60,39 @@ def close_claims(log: DecisionLog, history: History, registry: Registry, submit:
         run_id = claim.run_id or submit.find(claim.run_name)
         # The state is asked for before the champion: a run that ended promoted has moved the champion by then.
         state = submit.state(run_id) if run_id else "unknown"
-        outcome = ended(claim, run_id, state, registry.alias(CHAMPION), now)
+        outcome = ended(claim, run_id, state, registry.alias(CHAMPION), registry.alias(CANDIDATE), now)
         if outcome is not None:
             log.settle(outcome)
         elif claim.run_id is None and (held := log.take_over(claim, now)):
             start_run(log, held, submit, now)
 
 
-def ended(claim: Claim, run_id: str | None, state: State, champion: Alias | None, now: datetime) -> Outcome | None:
+def ended(
+    claim: Claim, run_id: str | None, state: State, champion: Alias | None, candidate: Alias | None, now: datetime
+) -> Outcome | None:
     """How a claimed run ended, or None while that is open.
 
     Args:
         claim: The claim.
         run_id: Its run, if there is one.
         state: How the run stands.
-        champion: The version in service, read after the state.
+        champion: The champion, read after the state.
+        candidate: The newest candidate, read after the state.
         now: The time of the tick.
     """
     late = now - claim.time > RUN_LIMIT
     replaced = champion is not None and champion.version > claim.champion
 
+    offered = candidate is not None and candidate.version > claim.champion
+
     def outcome(result: Result) -> Outcome:
-        moved = datetime.fromisoformat(champion.moved_at) if champion and result == "promoted" else now
+        made = {"promoted": champion, "waiting": candidate}.get(result)
         return Outcome(
             claim=claim.key,
             run_id=run_id or "",
             result=result,
-            version=champion.version if champion and result == "promoted" else None,
-            time=min(moved, now),
+            version=made.version if made else None,
+            time=min(datetime.fromisoformat(made.moved_at), now) if made else now,
         )
 
     if run_id is None:
@@ -97,5 +102,5 @@ def ended(claim: Claim, run_id: str | None, state: State, champion: Alias | None
     if replaced:
         return outcome("promoted")
     if state == "succeeded":
-        return outcome("refused")
+        return outcome("waiting" if offered else "refused")
     return outcome("failed") if state == "failed" or late else None

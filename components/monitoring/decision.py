@@ -20,8 +20,8 @@ class Evidence:
     """What one window shows.
 
     Attributes:
-        champion: The version in service.
-        serving_since: When it became champion.
+        version: The version that serves.
+        serving_since: Since when.
         start: Start of the window.
         end: Its end, exclusive.
         rows: Predictions in it.
@@ -32,7 +32,7 @@ class Evidence:
         performance: By the labels; None where there are too few rows.
     """
 
-    champion: int
+    version: int
     serving_since: datetime
     start: datetime
     end: datetime
@@ -62,7 +62,7 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
             cause=cause,
             alarm=alarm,
             evidence=facts,
-            champion=evidence.champion,
+            version=evidence.version,
             window_start=evidence.start,
             window_end=evidence.end,
             retrain_end=evidence.trainable_until if action in ("retrain", "recommend") else None,
@@ -82,17 +82,17 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
     causes, finding = findings(evidence, policy)
     if not causes:
         return decided("ok", finding, alarm=False)
-    seen = alarms(history, evidence.champion, evidence.start, evidence.end, policy)
+    seen = alarms(history, evidence.version, evidence.start, evidence.end, policy)
     needed = min(policy.persistence.alarms, policy.persistence.windows)
     if seen < needed:
         return decided("watch", f"{finding}; alarm {seen} of the {needed} that confirm it.", causes, True)
-    ruling = govern(Situation(history, evidence.champion, evidence.start, now, policy))
+    ruling = govern(Situation(history, evidence.version, evidence.start, now, policy))
     times = f"in {seen} of the last {policy.persistence.windows} windows"
     return decided(ruling.action, f"{finding}, {times}; {ruling.reason}.", causes, True)
 
 
 def stale(evidence: Evidence, now: datetime, policy: Monitoring) -> bool:
-    """Whether nothing has been predicted for two windows, all of which this champion has served."""
+    """Whether nothing has been predicted for two windows, all of which this version has served."""
     newest = max(evidence.last_row or evidence.serving_since, evidence.serving_since)
     return evidence.rows == 0 and now - newest >= timedelta(days=STALE_WINDOWS * policy.window_days)
 
@@ -158,7 +158,7 @@ def replay(windows: Iterable[Evidence], policy: Monitoring) -> list[Decision]:
                 key=key,
                 run_name="replayed",
                 holder="",
-                champion=window.champion,
+                champion=window.version,
                 time=window.end,
                 held_until=window.end,
                 retrain_end=window.trainable_until,

@@ -34,14 +34,14 @@ class Situation:
 
     Attributes:
         history: Everything written down.
-        champion: The version in service.
+        version: The version that serves.
         start: Start of the current window.
         now: The time of the tick.
         policy: The limits.
     """
 
     history: History
-    champion: int
+    version: int
     start: datetime
     now: datetime
     policy: Monitoring
@@ -62,10 +62,10 @@ def disjoint(decisions: list[Decision], start: datetime, policy: Monitoring) -> 
     return picked
 
 
-def alarms(history: History, champion: int, start: datetime, end: datetime, policy: Monitoring) -> int:
-    """Count the alarms about this champion among the last N windows, the current alarm included."""
+def alarms(history: History, version: int, start: datetime, end: datetime, policy: Monitoring) -> int:
+    """Count the alarms about this version among the last N windows, the current alarm included."""
     oldest = end - timedelta(days=policy.window_days * policy.persistence.windows)
-    recent = [d for d in history.decisions if d.champion == champion and d.window_end > oldest]
+    recent = [d for d in history.decisions if d.version == version and d.window_end > oldest]
     return 1 + sum(bool(d.alarm) for d in disjoint(recent, start, policy)[: policy.persistence.windows - 1])
 
 
@@ -107,7 +107,7 @@ def _refused(s: Situation) -> Ruling | None:
 
 
 def _unhelped(s: Situation) -> Ruling | None:
-    promoted = [o for o in _told(s) if o.result == "promoted" and o.version == s.champion]
+    promoted = [o for o in _told(s) if o.result == "promoted" and o.version == s.version]
     if not promoted:
         return None
     last, needed = promoted[-1], s.policy.persistence.windows
@@ -159,7 +159,7 @@ def _escalation(s: Situation, reason: str) -> Ruling:
     """Call development; call design where development was called before and nothing has been quiet since."""
     earlier = [d for d in s.history.decisions if d.escalates]
     helped = earlier and any(
-        d.alarm is False and d.champion > earlier[-1].champion and d.window_start >= earlier[-1].time
+        d.alarm is False and d.version > earlier[-1].version and d.window_start >= earlier[-1].time
         for d in s.history.decisions
     )
     if earlier and not helped:

@@ -14,7 +14,7 @@ from ciclo.components.monitoring.decision import Evidence
 from ciclo.components.monitoring.drift import bin_window, judge, prediction_values
 from ciclo.components.monitoring.health import faults
 from ciclo.components.monitoring.performance import Performance, realised
-from ciclo.components.releases.registry import Alias
+from ciclo.components.releases.names import Alias
 from ciclo.components.storage.predictions import FEATURE, PredictionStore
 
 CURRENT = timedelta(hours=1)
@@ -32,7 +32,7 @@ class Observer:
 
     Attributes:
         project: Name of the project.
-        champion: The version.
+        serving: The version that serves.
         profile: What it was trained on.
         contract: Its features and classes.
         verdict: Gives its published score.
@@ -42,7 +42,7 @@ class Observer:
     """
 
     project: str
-    champion: Alias
+    serving: Alias
     profile: Profile
     contract: Contract
     verdict: Verdict
@@ -60,9 +60,9 @@ class Observer:
         """
         rows = self._rows(start, end, any_version)
         newest = rows if len(rows) else self._rows(start - (end - start), start, any_version)
-        since = datetime.fromisoformat(self.champion.moved_at)
+        since = datetime.fromisoformat(self.serving.moved_at)
         evidence = Evidence(
-            champion=self.champion.version,
+            version=self.serving.version,
             serving_since=since if since < end + CURRENT else start - (end - start),  # a past window is a replay
             start=start,
             end=end,
@@ -94,7 +94,7 @@ class Observer:
 
     def _rows(self, start: datetime, end: datetime, any_version: bool) -> pd.DataFrame:
         rows = self.predictions.window(self.project, start, end)
-        return rows if any_version else rows[rows["version"] == self.champion.version].reset_index(drop=True)
+        return rows if any_version else rows[rows["version"] == self.serving.version].reset_index(drop=True)
 
 
 def canonical(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:

@@ -26,9 +26,7 @@ def tick_report(project: str, decision: Decision, evidence: Evidence, profile: P
         profile: The reference.
     """
     window = f"{decision.window_start:%Y-%m-%d %H:%M} to {decision.window_end:%Y-%m-%d %H:%M}"
-    page = Report(
-        f"{project}: {decision.action.replace('_', ' ')}", f"Version {decision.champion}, window {window} UTC"
-    )
+    page = Report(f"{project}: {decision.action.replace('_', ' ')}", f"Version {decision.version}, window {window} UTC")
     page.text(decision.reason, _TONES.get(decision.action, "bad"))
     page.section("Evidence").table(["fact", "value"], sorted(decision.evidence.items()))
     if evidence.drift is None:

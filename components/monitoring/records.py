@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Action = Literal["ok", "watch", "page", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"]
-Result = Literal["promoted", "refused", "failed", "stopped"]
+Result = Literal["promoted", "waiting", "refused", "failed", "stopped"]
 
 
 class Record(BaseModel):
@@ -26,7 +26,7 @@ class Decision(Record):
         cause: What raised the alarm, in a few words that stay the same while the cause does.
         alarm: Whether the window drifted or the model got worse; None where that could not be judged.
         evidence: Flat numbers and strings behind it.
-        champion: The version in service; 0 if there is none.
+        version: The version that serves; 0 if there is none.
         window_start: Start of the window.
         window_end: Its end, exclusive.
         retrain_end: End of the rows a retraining run should read.
@@ -38,7 +38,7 @@ class Decision(Record):
     cause: str = ""
     alarm: bool | None = None
     evidence: dict[str, str | float | int] = {}
-    champion: int
+    version: int
     window_start: AwareDatetime
     window_end: AwareDatetime
     retrain_end: AwareDatetime | None = None
@@ -87,9 +87,9 @@ class Outcome(Record):
     Attributes:
         claim: Key of the claim.
         run_id: The run; empty if none was ever submitted.
-        result: ``promoted``; ``refused`` (no better than the champion, or stopped by a gate); ``failed``; ``stopped``
-            by a person, which tells nothing about the model.
-        version: The version that was promoted.
+        result: ``promoted``; ``waiting`` (published for a person to decide on); ``refused`` (no better than the
+            champion, or stopped by a gate); ``failed``; ``stopped`` by a person, which tells nothing about the model.
+        version: The version that was promoted or waits.
         time: When.
     """
 

@@ -54,6 +54,16 @@ class Submitter(Protocol):
     def state(self, run_id: str) -> State:
         """How a run stands."""
 
+    def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
+        """See to it that the champion serves, at once or by a run of that name.
+
+        Returns:
+            What was done, as a clause, and whether it came to nothing.
+
+        Raises:
+            CicloError: If it cannot be done.
+        """
+
 
 class KfpSubmitter:
     """Runs on a KFP backend.
@@ -129,6 +139,17 @@ class KfpSubmitter:
         except SubmissionError:
             return "unknown"
         return _STATES.get(str(run.state), "unknown")
+
+    def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
+        """See ``Submitter``; every run deploys the champion at its end, one that keeps it too."""
+        found = self.find(name)
+        if found is None:
+            self.submit(name, window_end, "the champion does not serve")
+            return f"the run '{name}' was submitted to deploy it", False
+        state = self.state(found)
+        if state == "running":
+            return f"the run '{name}' is about to deploy it", False
+        return f"the run '{name}' was to deploy it and ended {state}", True
 
     def _look_again(self, name: str) -> str | None:
         """Look for a run whose creation is in doubt; it may appear late."""

@@ -11,22 +11,26 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from ciclo.components.core.alerts import send_alert
-from ciclo.components.core.errors import NotFoundError
+from ciclo.components.core.errors import CicloError, IntegrityError, NotFoundError
 from ciclo.components.core.project import Monitoring, Project
+from ciclo.components.core.report import Report
 from ciclo.components.core.settings import settings
-from ciclo.components.monitoring.claims import CHAMPION, claim_run, close_claims, start_run
+from ciclo.components.monitoring.claims import claim_run, close_claims, start_run
 from ciclo.components.monitoring.decision import decide
 from ciclo.components.monitoring.decision import replay as replay_evidence
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observation import Observer, window_of
 from ciclo.components.monitoring.pages import tick_report
-from ciclo.components.monitoring.records import Decision
+from ciclo.components.monitoring.records import Decision, History
 from ciclo.components.monitoring.submission import Submitter
-from ciclo.components.releases.registry import Alias, Registry
+from ciclo.components.monitoring.unserved import Unserved, mend, unserved
+from ciclo.components.releases.names import SERVING, Alias
+from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.predictions import PredictionStore
 
@@ -46,8 +50,8 @@ def tick(
     """Run one tick.
 
     Args:
-        project: The project; its policy holds, not the one the champion was trained under.
-        registry: Knows the champion.
+        project: The project; its policy holds, not the one that what serves was trained under.
+        registry: Knows what serves.
         predictions: What it answered.
         store: Where decisions and claims are kept.
         clock: The time, with its zone.
@@ -62,24 +66,23 @@ def tick(
     """
     now, log, policy = clock(), DecisionLog(store, project.name), project.monitoring
     history = log.history(now, policy)
-    if submit is not None and not dry_run:
+    acts = submit is not None and not dry_run
+    if submit is not None and acts:
         close_claims(log, history, registry, submit, now)
         history = log.history(now, policy)
-    champion = registry.alias(CHAMPION)
-    if champion is None:
-        decision, page = _without_champion(now, policy), None
-    else:
-        with _observed(project, champion, registry, predictions) as observer:
-            evidence = observer.evidence(*window_of(now, policy))
-        decision = decide(evidence, history, now, policy)
-        page = partial(tick_report, project.name, evidence=evidence, profile=observer.profile)
-    if decision.action == "retrain" and (submit is None or dry_run):
+    gap = unserved(registry, now)
+    if gap is not None and submit is not None and acts:
+        gap = mend(gap, registry, submit, now - timedelta(days=project.design.label_delay_days), now)
+    serving = registry.alias(SERVING)
+    decision, page = _judge(project, serving, registry, predictions, history, now)
+    decision = _with_gap(decision, gap)
+    if decision.action == "retrain" and not acts:
         decision = decision.model_copy(update={"action": "recommend"})
     if dry_run:
         return decision
     claim = None
-    if decision.action == "retrain" and champion is not None:
-        claim = claim_run(log, project, champion, decision, history)
+    if decision.action == "retrain" and serving is not None:
+        claim = claim_run(log, project, serving, decision, history)
         if claim is None:
             reason = f"{decision.reason.rstrip('.')}, but another tick was first to claim the run."
             decision = decision.model_copy(update={"action": "blocked", "reason": reason, "retrain_end": None})
@@ -91,6 +94,57 @@ def tick(
     return decision
 
 
+def _judge(
+    project: Project,
+    serving: Alias | None,
+    registry: Registry,
+    predictions: PredictionStore,
+    history: History,
+    now: datetime,
+) -> tuple[Decision, Callable[..., Report] | None]:
+    """Judge what serves; the decision, and how to show it if there is anything to show."""
+    policy = project.monitoring
+    start, end = window_of(now, policy)
+    if serving is None:
+        reason = "Nothing serves yet, so there is nothing to watch."
+        return Decision(action="ok", reason=reason, version=0, window_start=start, window_end=end, time=now), None
+    try:
+        with _observed(project, serving, registry, predictions) as observer:
+            evidence = observer.evidence(start, end)
+    except (IntegrityError, NotFoundError) as error:
+        return _unreadable(serving, error, start, end, now), None
+    decision = decide(evidence, history, now, policy)
+    return decision, partial(tick_report, project.name, evidence=evidence, profile=observer.profile)
+
+
+def _unreadable(serving: Alias, error: CicloError, start: datetime, end: datetime, now: datetime) -> Decision:
+    reason = (
+        f"Version {serving.version} serves, and what it was trained on cannot be read, so its predictions cannot be "
+        f"judged: {error} A run of the pipeline can replace it."
+    )
+    return Decision(
+        action="page",
+        reason=reason,
+        cause="unreadable version",
+        version=serving.version,
+        window_start=start,
+        window_end=end,
+        time=now,
+    )
+
+
+def _with_gap(decision: Decision, gap: Unserved | None) -> Decision:
+    """A decision in view of a champion that does not serve: nothing is retrained before it does."""
+    if gap is None:
+        return decision
+    changes: dict[str, Any] = {"reason": f"{gap.reason} {decision.reason}"}
+    if decision.action == "retrain":
+        changes |= {"action": "blocked", "retrain_end": None}
+    elif gap.failed and decision.action in ("ok", "watch"):
+        changes |= {"action": "page", "cause": "the champion does not serve"}
+    return decision.model_copy(update=changes)
+
+
 def replay(
     project: Project,
     *,
@@ -100,40 +154,38 @@ def replay(
     end: datetime,
     policy: Monitoring | None = None,
 ) -> list[Decision]:
-    """Say what a policy would have decided about past windows, judged against today's champion.
+    """Say what a policy would have decided about past windows, judged against what serves today.
 
     Args:
         project: The project.
-        registry: Knows the champion.
+        registry: Knows what serves.
         predictions: What was answered, by any version.
         start: Start of the first window.
         end: End of the last window, at most.
         policy: The policy to try; that of the project by default.
 
     Raises:
-        NotFoundError: If there is no champion.
+        NotFoundError: If nothing serves.
     """
     policy = policy or project.monitoring
-    champion = registry.alias(CHAMPION)
-    if champion is None:
-        raise NotFoundError(f"{project.name} has no champion to replay", hint="Train and publish a version first.")
+    serving = registry.alias(SERVING)
+    if serving is None:
+        raise NotFoundError(f"{project.name} serves nothing to replay", hint="Train and deploy a version first.")
     length = timedelta(days=policy.window_days)
     tried = project.model_copy(update={"monitoring": policy})
-    with _observed(tried, champion, registry, predictions) as observer:
+    with _observed(tried, serving, registry, predictions) as observer:
         count = max(0, (end - start) // length)
         windows = [(start + length * i, start + length * (i + 1)) for i in range(count)]
         return replay_evidence([observer.evidence(a, b, any_version=True) for a, b in windows], policy)
 
 
 @contextmanager
-def _observed(
-    project: Project, champion: Alias, registry: Registry, predictions: PredictionStore
-) -> Iterator[Observer]:
+def _observed(project: Project, serving: Alias, registry: Registry, predictions: PredictionStore) -> Iterator[Observer]:
     with tempfile.TemporaryDirectory() as folder:
-        bundle = registry.fetch(champion.version, Path(folder))
+        bundle = registry.fetch(serving.version, Path(folder))
         observer = Observer(
             project=project.name,
-            champion=champion,
+            serving=serving,
             profile=bundle.profile,
             contract=bundle.contract,
             verdict=bundle.verdict,
@@ -142,12 +194,6 @@ def _observed(
             label_delay=timedelta(days=project.design.label_delay_days),
         )
         yield observer
-
-
-def _without_champion(now: datetime, policy: Monitoring) -> Decision:
-    start, end = window_of(now, policy)
-    reason = "There is no champion yet, so there is nothing to watch."
-    return Decision(action="ok", reason=reason, champion=0, window_start=start, window_end=end, time=now)
 
 
 def _tell(project: Project, decision: Decision, changed: bool) -> None:

@@ -17,7 +17,7 @@ def publishing(
     run_id: str,
     trigger: str,
 ) -> str:
-    """Write an immutable, signed version and move the champion pointer to it.
+    """Write an immutable, signed version; a passing verdict makes it the champion, else a person is told.
 
     Args:
         project: The project as JSON.
@@ -36,12 +36,16 @@ def publishing(
     from ciclo.components.core.logs import stage
 
     with stage("publishing") as log:
+        from ciclo.components.core.alerts import send_alert
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.settings import settings
         from ciclo.components.publishing.publish import Parts, Run, publish
 
         parts = Parts(model.path, profile.path, verdict.path, golden.path, card.path, dataset.path)
         run = Run(run_id, trigger, data=dataset.metadata, model=model.metadata)
-        version = publish(project_from_json(project), settings(), parts, run)
-        log.done(f"version {version} is the champion")
-    return str(version)
+        parsed = project_from_json(project)
+        published = publish(parsed, settings(), parts, run)
+        if published.waits_for:
+            send_alert(f"{parsed.name}: version {published.version} waits", published.waits_for, settings(), parsed)
+        log.done(published.summary)
+    return str(published.version)

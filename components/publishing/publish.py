@@ -1,4 +1,4 @@
-"""Publishing: a passing verdict turns a model into an immutable, signed version and moves the champion pointer."""
+"""Publishing: a verdict turns a model into an immutable, signed version, and a passing one promotes it."""
 
 import json
 import os
@@ -17,10 +17,15 @@ from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_yaml
 from ciclo.components.core.settings import Settings
+from ciclo.components.core.splits import fingerprint
 from ciclo.components.core.verdict import Verdict, require
-from ciclo.components.releases.promotion import nominate, unfit
-from ciclo.components.releases.registry import CHAMPION, Move, Record, Registry, open_registry, signer_from
+from ciclo.components.releases.history import rolled_back
+from ciclo.components.releases.names import CHAMPION
+from ciclo.components.releases.promotion import nominate, promote
+from ciclo.components.releases.registry import Registry, open_registry
+from ciclo.components.storage.bundle import Record
 from ciclo.components.storage.rehearsal import rehearse
+from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import file_digest, read_contract
 
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
@@ -55,25 +60,45 @@ class Run:
     model: Mapping[str, Any]
 
 
-def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> int:
-    """Publish a version and make it the champion.
+@dataclass(frozen=True)
+class Published:
+    """What became of a model.
 
-    Publishing the same model of the same run again returns the version that exists.
+    Attributes:
+        version: Its number.
+        is_champion: Whether it is the champion; otherwise it waits for a person.
+        waits_for: What a person has to decide on and how, as a sentence; empty for a champion.
+    """
+
+    version: int
+    is_champion: bool
+    waits_for: str = ""
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the log."""
+        return f"version {self.version} is the champion" if self.is_champion else self.waits_for
+
+
+def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> Published:
+    """Publish a version as the candidate and, if its verdict allows it and nobody is to approve it, promote it.
+
+    Publishing the same model of the same run again gives the version that exists.
 
     Raises:
         VerdictError: If the verdict does not let this model through, the champion changed since it was given, or the
             version that exists was rolled back.
         IntegrityError: If the model file harms the process that loads it first.
     """
-    verdict = require(Verdict.read(parts.verdict), gate="evaluation", subject=file_digest(parts.model))
+    verdict = require(Verdict.read(parts.verdict), gate="evaluation", subject=file_digest(parts.model), offered=True)
     registry = open_registry(project.name, settings)
     signer, by = signer_from(settings), f"run {run.id}"
     champion, found = registry.alias(CHAMPION), published_by(registry, run, verdict.subject)
     today = champion.version if champion else None
     if found is not None:
         if found.version == today:
-            return found.version
-        if objection := unfit(found, registry.history()):
+            return Published(found.version, True)
+        if objection := rolled_back(found.version, registry.history()):
             raise VerdictError(f"version {found.version} is not fit to be the champion any more", seen=objection)
     parent = verdict.facts.get("champion")
     if today != (None if parent is None else int(parent)):
@@ -86,12 +111,26 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> int
         version = found.version
     else:
         (rehearsed,) = rehearse(Path(parts.model))
-        require(verdict, gate="evaluation", subject=rehearsed)
+        require(verdict, gate="evaluation", subject=rehearsed, offered=True)
         files = bundle_files(project, settings, parts, run, today)
         version = registry.publish(files, signer=signer, parent=today)
     nominate(registry, version, by=by, why=verdict.reason, signer=signer)
-    registry.move(CHAMPION, version, Move(by, verdict.reason), expected=champion, signer=signer)
-    return version
+    if waits_for := _waits_for(project, version, verdict):
+        return Published(version, False, waits_for)
+    promote(registry, version, by=by, why=verdict.reason, signer=signer)
+    return Published(version, True)
+
+
+def _waits_for(project: Project, version: int, verdict: Verdict) -> str:
+    """What a person has to decide before a version may be the champion; nothing if it may be at once."""
+    command = f"ciclo models {{}} {project.name} {version}"
+    if not verdict.passed:
+        promoting = f'{command.format("promote")} --override "reason"'
+        return f"version {version} waits for a decision: {verdict.reason}. To make it the champion: {promoting}"
+    if project.deployment.approval:
+        approving = f"{command.format('approve')} --by WHO"
+        return f"version {version} waits for approval: {verdict.reason}. To approve it: {approving}"
+    return ""
 
 
 def bundle_files(
@@ -128,7 +167,8 @@ def lineage(project: Project, settings: Settings, parts: Parts, run: Run, parent
         "parent": parent,
         "data": {"source": project.data.source, "dataset_digest": file_digest(parts.dataset), **_facts(run.data)},
         "model": _facts(run.model),
-        "split": project.split_method,
+        "split": fingerprint(project),
+        "approval": project.deployment.approval,
         "train_end": Profile.model_validate_json(Path(parts.profile).read_text()).end,
         "seed": project.training.seed,
         "commit": commit(),

@@ -1,4 +1,7 @@
-"""Names that point at versions: champion, previous, candidate.
+"""Names that point at versions: candidate, approved, champion, previous, serving.
+
+Publishing moves ``candidate``, a person moves ``approved``, promotion moves ``champion``, and deployment alone moves
+``serving``, after the version has answered. So the champion is what ought to serve, and ``serving`` is what does.
 
 ``aliases/<name>.json`` is a signed pointer: version, digest, sequence, nonce, when, by whom and why. It is moved only
 by swapping exactly the document that was read. The champion's document holds the previous champion, so ``champion``
@@ -23,9 +26,9 @@ from ciclo.components.core.errors import ConflictError, IntegrityError, NotFound
 from ciclo.components.storage.objects import ObjectStore, Stored
 from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust
 
-CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
+CANDIDATE, APPROVED, CHAMPION, PREVIOUS, SERVING = "candidate", "approved", "champion", "previous", "serving"
 PREDICATE = "urn:ciclo:alias"
-Action = Literal["publish", "promote", "rollback"]
+Action = Literal["publish", "approve", "promote", "rollback", "deploy"]
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,17 @@
 """Promotion: which version a name may be moved to, and the move.
 
 The rules are those of the pipeline: a version needs a passing verdict about its own model, given against the champion
-of today, and it is not one that somebody has rolled back. Whoever knows better says so with a reason, which is signed
-and kept in the history for good.
+of today; where the project asks for it, somebody has to have approved it; and it is not one that somebody has rolled
+back. Whoever knows better says so with a reason, which is signed and kept in the history for good.
 """
-
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
 
 from ciclo.components.core.errors import ConflictError, VerdictError
 from ciclo.components.core.verdict import require
-from ciclo.components.releases.registry import CANDIDATE, CHAMPION, Alias, Move, Record, Registry
-from ciclo.components.storage.bundle import MODEL
+from ciclo.components.releases.history import History, approval_of, champions, rolled_back
+from ciclo.components.releases.names import APPROVED, CANDIDATE, CHAMPION, Alias, Move
+from ciclo.components.releases.registry import Registry
+from ciclo.components.storage.bundle import MODEL, Record
 from ciclo.components.storage.signing import Signer
-
-History = Sequence[dict[str, Any]]
 
 
 def nominate(registry: Registry, version: int, *, by: str, why: str, signer: Signer | None) -> None:
@@ -29,6 +25,30 @@ def nominate(registry: Registry, version: int, *, by: str, why: str, signer: Sig
         except ConflictError:
             continue
         return
+
+
+def approve(registry: Registry, version: int, *, by: str, why: str = "", signer: Signer | None) -> Alias:
+    """Approve a version, and make it the champion if nothing else speaks against it.
+
+    Args:
+        registry: The versions of a project.
+        version: The version.
+        by: Who approves.
+        why: Why.
+        signer: Who signs the moves.
+
+    Raises:
+        VerdictError: If something else than the missing approval speaks against the version; nothing is moved then.
+        ConflictError: If somebody else moved a name meanwhile.
+    """
+    champion, record, history = registry.alias(CHAMPION), registry.record(version), registry.history()
+    _refuse_champion(record, champion)
+    if objection := unfit(record, history) or _overtaken(record, champion):
+        raise _unfit(record, objection)
+    if not approval_of(version, history):
+        move = Move(by, why or record.verdict.reason, "approve")
+        registry.move(APPROVED, version, move, expected=registry.alias(APPROVED), signer=signer)
+    return promote(registry, version, by=by, why=why, signer=signer)
 
 
 def promote(
@@ -50,9 +70,8 @@ def promote(
     """
     champion, record = registry.alias(CHAMPION), registry.record(version)
     objection = against(record, champion, registry.history())
-    return _move(
-        registry, record, champion, objection, Move(by, why or record.verdict.reason, "promote", override), signer
-    )
+    move = Move(by, why or record.verdict.reason, "promote", override)
+    return _move(registry, record, champion, objection, move, signer)
 
 
 def rollback(
@@ -73,7 +92,7 @@ def rollback(
         ConflictError: If somebody else moved the champion meanwhile.
     """
     champion, history = registry.alias(CHAMPION), registry.history()
-    earlier = [move["version"] for move in history if move["alias"] == CHAMPION]
+    earlier = champions(history)
     if to is None and champion is not None:
         sound = (v for v in reversed(earlier) if v != champion.version and not rolled_back(v, history))
         to = next(sound, None)
@@ -90,11 +109,11 @@ def rollback(
 
 def against(record: Record, champion: Alias | None, history: History) -> str:
     """What speaks against making a version the champion, or nothing."""
-    today, then = champion.version if champion else None, record.parent
-    if objection := unfit(record, history):
+    if objection := unfit(record, history) or _overtaken(record, champion):
         return objection
-    if then != today and record.version != today:
-        return f"it was compared with {_named(then)}, and the champion is {_named(today)}"
+    if record.lineage.get("approval") and not approval_of(record.version, history):
+        approving = f"`ciclo models approve {record.project} {record.version} --by WHO`"
+        return f"the project asks for an approval, and nobody has given one ({approving})"
     return ""
 
 
@@ -112,31 +131,38 @@ def unfit(record: Record, history: History) -> str:
     return rolled_back(record.version, history)
 
 
-def rolled_back(version: int, history: History) -> str:
-    """Who rolled a version back when it was the champion last, when and why; nothing if nobody did."""
-    moves = [move for move in history if move["alias"] == CHAMPION]
-    left = [after for before, after in pairwise(moves) if before["version"] == version != after["version"]]
-    if left and left[-1]["action"] == "rollback":
-        return f"{left[-1]['by']} rolled it back on {left[-1]['moved_at'][:10]}: {left[-1]['why']}"
+def _overtaken(record: Record, champion: Alias | None) -> str:
+    today, then = champion.version if champion else None, record.parent
+    if then != today and record.version != today:
+        return f"it was compared with {_named(then)}, and the champion is {_named(today)}"
     return ""
 
 
 def _move(
     registry: Registry, record: Record, champion: Alias | None, objection: str, move: Move, signer: Signer | None
 ) -> Alias:
-    if champion is not None and champion.version == record.version:
-        raise VerdictError(f"version {record.version} is the champion already", seen=f"since {champion.moved_at}")
+    _refuse_champion(record, champion)
     if objection and not move.override.strip():
-        raise VerdictError(
-            f"version {record.version} of {registry.project} is not fit to be the champion",
-            seen=objection,
-            hint='Give --override "reason" if you know better; it is kept in the history.',
-        )
+        raise _unfit(record, objection)
     if objection:
         move = Move(move.by, f"{move.why} (against: {objection})", move.action, move.override.strip())
     else:
         move = Move(move.by, move.why, move.action)
     return registry.move(CHAMPION, record.version, move, expected=champion, signer=signer)
+
+
+def _refuse_champion(record: Record, champion: Alias | None) -> None:
+    if champion is not None and champion.version == record.version:
+        raise VerdictError(f"version {record.version} is the champion already", seen=f"since {champion.moved_at}")
+
+
+def _unfit(record: Record, objection: str) -> VerdictError:
+    promoting = f"`ciclo models promote {record.project} {record.version}"
+    return VerdictError(
+        f"version {record.version} of {record.project} is not fit to be the champion",
+        seen=objection,
+        hint=f'If you know better: {promoting} --override "reason"`; the reason is kept in the history.',
+    )
 
 
 def _named(version: int | None) -> str:

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from ciclo.components.core.errors import IntegrityError, NotFoundError, StorageError
 from ciclo.components.core.settings import Settings
-from ciclo.components.releases.names import CANDIDATE, CHAMPION, PREVIOUS, Action, Alias, Aliases, Move
+from ciclo.components.releases.names import Alias, Aliases, Move
 from ciclo.components.storage.bundle import (
     FILES,
     MANIFEST,
@@ -38,13 +38,8 @@ from ciclo.components.storage.bundle import (
     seal,
 )
 from ciclo.components.storage.objects import ObjectStore
-from ciclo.components.storage.signing import Signer, Trust, signer_from, trust_from
+from ciclo.components.storage.signing import Signer, Trust, trust_from
 from ciclo.components.storage.store import open_store
-
-__all__ = [
-    "CANDIDATE", "CHAMPION", "PREVIOUS", "Action", "Alias", "Move", "Record", "Registry", "open_registry",
-    "signer_from", "trust_from",
-]  # fmt: skip
 
 Origin = Literal["run", "data"]
 

@@ -1,8 +1,8 @@
 """Retention: old versions give their space back, what they were is kept where something still rests on it.
 
-Kept whole are the versions that a name points at and the newest few. Of the ancestors of those, the champions they were
-compared with, the lineage, the verdict and the signature are kept. Everything else goes, and so does what publishers
-that died have left.
+Kept whole are the versions that a name points at, the one that serves among them, and the newest few. Of the ancestors
+of those, the champions they were compared with, the lineage, the verdict and the signature are kept. Everything else
+goes, and so does what publishers that died have left.
 
 A publisher or a mover may be at work meanwhile. The mark is written first and looked at last: a version is deleted only
 if, after it was marked, no name points at it; and what was unfinished only if it still is. They look for the mark after
@@ -97,7 +97,7 @@ def _ancestors(registry: Registry, versions: set[int]) -> set[int]:
         version = todo.pop()
         try:
             parent = registry.record(version).parent
-        except NotFoundError:
+        except (NotFoundError, IntegrityError):
             continue
         if parent is not None and parent not in seen:
             seen.add(parent)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ciclo.components.core.report import read_tables
-from ciclo.components.releases.registry import Record
+from ciclo.components.storage.bundle import Record
 
 Sections = dict[str, dict[str, Any]]
 

@@ -6,9 +6,9 @@ a bundle that was signed once is refused under another number or another project
 
 Reading goes from the outside in, and nothing is parsed before the layer around it has vouched for it: the signature,
 the format, the manifest against the signed digests, project and version, the set of files, the digest of each, that
-none is a pickle, the libraries. Only then may ``model`` load. A ``Bundle`` checks the digest of the very bytes it
-parses, so a file that changes after verification is refused as well. A ``Record`` is what can be told of a version
-without its model.
+none is a pickle. Only then may ``model`` load, and only under the libraries that wrote it; the rest of a bundle can be
+read under any. A ``Bundle`` checks the digest of the very bytes it parses, so a file that changes after verification is
+refused as well. A ``Record`` is what can be told of a version without its model.
 """
 
 import hashlib
@@ -105,6 +105,7 @@ class Bundle:
         digest: sha256 of the manifest, hex.
         folder: Where its files are.
         files: sha256 of every file, hex.
+        libraries: Versions of the libraries that wrote the model file.
     """
 
     project: str
@@ -112,6 +113,7 @@ class Bundle:
     digest: str
     folder: Path
     files: Mapping[str, str] = field(repr=False)
+    libraries: Mapping[str, str] = field(repr=False)
 
     @cached_property
     def contract(self) -> "Contract":
@@ -153,8 +155,10 @@ class Bundle:
         """Load the fitted pipeline.
 
         Raises:
-            IntegrityError: If its file is not the one that was published, or holds anything else.
+            IntegrityError: If its file is not the one that was published, holds anything else, or was written with
+                other libraries than those here.
         """
+        _same_libraries(self.libraries)
         return parse_model(self.read(MODEL))
 
     def read(self, name: str) -> bytes:
@@ -225,13 +229,12 @@ def open_bundle(folder: Path, *, project: str, version: int, trust: Trust) -> Bu
     """
     manifest, digest = _vouched(folder, project, version, trust)
     same_names((path.name for path in folder.iterdir()), FILES | {MANIFEST, SIGNATURE}, optional=trust.unsigned)
-    bundle = Bundle(project, version, digest, folder, manifest.files)
+    bundle = Bundle(project, version, digest, folder, manifest.files, manifest.libraries)
     for name in sorted(FILES):
         data = bundle.read(name)
         no_pickle(name, data)
         if name in DOCUMENTS:
             _mapping(data, name)
-    _same_libraries(manifest)
     return bundle
 
 
@@ -248,7 +251,7 @@ def open_record(folder: Path, *, project: str, version: int, trust: Trust) -> Re
         IntegrityError: If anything is not as it was signed.
     """
     manifest, digest = _vouched(folder, project, version, trust)
-    bundle = Bundle(project, version, digest, folder, manifest.files)
+    bundle = Bundle(project, version, digest, folder, manifest.files, manifest.libraries)
     return Record(
         project=project,
         version=version,
@@ -332,9 +335,9 @@ def _manifest(raw: bytes) -> Manifest:
         raise IntegrityError("the manifest cannot be read", seen=str(error)[:300]) from error
 
 
-def _same_libraries(manifest: Manifest) -> None:
+def _same_libraries(libraries: Mapping[str, str]) -> None:
     for name in LIBRARIES:
-        wanted, here = manifest.libraries.get(name), installed(name)
+        wanted, here = libraries.get(name), installed(name)
         if wanted != here:
             raise IntegrityError(
                 f"the model was written with another {name}",

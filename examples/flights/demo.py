@@ -94,6 +94,10 @@ class Year:
         """How a run ended."""
         return LocalSubmitter(self.project, self._settings).state(run_id)
 
+    def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
+        """Deploy the champion, here and now."""
+        return LocalSubmitter(self.project, self._settings).serve(name, window_end)
+
     # --- the year ---
 
     def live(self, traffic: Traffic) -> None:
@@ -179,7 +183,7 @@ class Year:
         if self.first_drift is None:
             return []
         with tempfile.TemporaryDirectory() as folder:
-            bundle = self._registry.fetch(self.first_drift.champion, Path(folder))
+            bundle = self._registry.fetch(self.first_drift.version, Path(folder))
             window = self._predictions.window(
                 self.project.name, self.first_drift.window_start, self.first_drift.window_end
             )

@@ -19,13 +19,14 @@ from typing import Literal
 
 from ciclo.components.core.errors import SettingsError, VerdictError
 from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_json
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.pipelines.compile import arguments
 
 Status = Literal["started", "done", "failed", "crashed"]
-Outcome = Literal["promoted", "kept", "stopped", "failed", "crashed"]
+Outcome = Literal["promoted", "waiting", "kept", "stopped", "failed", "crashed"]
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 10
@@ -64,8 +65,8 @@ class RunResult:
     """How a run ended, also written to ``summary.json`` in its folder.
 
     Attributes:
-        outcome: ``promoted`` and served; ``kept`` the champion; ``stopped`` by an earlier gate; ``failed`` with a named
-            error; ``crashed`` without one.
+        outcome: ``promoted`` and served; ``waiting``: published for a person to decide on; ``kept`` the champion;
+            ``stopped`` by an earlier gate; ``failed`` with a named error; ``crashed`` without one.
         stage: Where it was decided.
         reason: Why, as a sentence.
         version: The published version.
@@ -234,7 +235,7 @@ def _result(folder: Path, events: list[Event], returncode: int, registry: str) -
         stage=stage,
         reason=reason,
         version=int(version) if version else None,
-        endpoint=_output(folder, "deployment"),
+        endpoint=_output(folder, "deployment*"),
         stages=tuple(e for e in events if e.status != "started"),
         folder=folder,
         pages=_pages(folder),
@@ -251,16 +252,25 @@ def _outcome(events: list[Event], returncode: int, folder: Path) -> tuple[Outcom
     if returncode != 0 or not events:
         ended = {e.title for e in events if e.status != "started"}
         silent = [e.title for e in events if e.title not in ended]
-        said = "ended without a word; it may have run out of memory" if silent else f"exit code {returncode}"
+        said = "exited without output; it may have run out of memory" if silent else f"exit code {returncode}"
         return "crashed", silent[0] if silent else "the runner", said
     for event in events:
         if event.stage == "stop" and event.status == "done":
             gate = _GATES.get(event.label, "a gate")
             return ("kept" if event.label == "keep" else "stopped"), gate, _reason(folder, gate) or event.summary
-    served = next((e for e in events if e.stage == "deployment" and e.status == "done"), None)
-    if served is None:
+    done = {e.stage: e for e in events if e.status == "done"}
+    if not {"publishing", "deployment"} <= set(done):
         return "crashed", "the runner", "the run ended without a decision"
-    return "promoted", served.stage, _reason(folder, "evaluation") or served.summary
+    if _waits(folder):
+        return "waiting", "publishing", done["publishing"].summary
+    return "promoted", "deployment", _reason(folder, "evaluation") or done["deployment"].summary
+
+
+def _waits(folder: Path) -> bool:
+    """Whether what was published is left to a person."""
+    project = project_from_json(json.loads((folder / "arguments.json").read_text())["project"])
+    verdict = _artifact(folder, "evaluation", "verdict")
+    return project.deployment.approval or verdict is None or not Verdict.read(verdict).passed
 
 
 def _reason(folder: Path, gate: str) -> str:

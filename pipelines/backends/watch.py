@@ -9,6 +9,7 @@ from pathlib import Path
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings, settings
+from ciclo.components.deployment import deployer
 from ciclo.components.monitoring.records import Decision
 from ciclo.components.monitoring.submission import State
 from ciclo.components.monitoring.tick import tick
@@ -19,6 +20,7 @@ from ciclo.pipelines.backends.local import Event, run_pipeline
 
 _STATES: dict[str, State] = {
     "promoted": "succeeded",
+    "waiting": "succeeded",
     "kept": "succeeded",
     "stopped": "succeeded",
     "failed": "failed",
@@ -68,6 +70,11 @@ class LocalSubmitter:
             summary = json.loads((self._runs / run_id / "summary.json").read_text())
             return _STATES.get(summary["outcome"], "unknown")
         return "unknown"
+
+    def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
+        """Deploy the champion here and now."""
+        served = deployer.serve(self._project, self._where)
+        return (served.summary, not served.url) if served else ("there is no champion to serve", True)
 
     @property
     def _runs(self) -> Path:

@@ -141,22 +141,33 @@ def monitor(
 
 @app.command()
 def status(project: ProjectFile) -> None:
-    """Show the champion and where it is served on this machine."""
+    """Show which version is the champion, which one serves, which one waits for a person, and where it is served."""
     from ciclo.components.core.settings import settings
     from ciclo.components.deployment.deployer import endpoint
+    from ciclo.components.releases.history import waiting
+    from ciclo.components.releases.names import CHAMPION, SERVING
     from ciclo.components.releases.registry import open_registry
 
     parsed, here = _read(project), settings()
     registry = open_registry(parsed.name, here)
-    champion = registry.alias("champion")
-    if champion is None:
+    champion, serving = registry.alias(CHAMPION), registry.alias(SERVING)
+    waits = waiting(registry.history())
+    if champion is None and waits is None:
         typer.echo(f"{parsed.name}: no version has been published in {here.store_uri}")
         return
-    typer.echo(f"champion   version {champion.version} of {len(registry.versions())}, since {champion.moved_at}")
-    typer.echo(f"why        {champion.why} ({champion.by})")
-    typer.echo(f"registry   {here.store_uri}")
+    for name, alias in ((CHAMPION, champion), (SERVING, serving)):
+        if alias is not None:
+            typer.echo(f"{name:<10} version {alias.version}, since {alias.moved_at[:19]}: {alias.why} ({alias.by})")
+        else:
+            typer.echo(f"{name:<10} none yet")
+    if champion is not None and (serving is None or serving.digest != champion.digest):
+        typer.echo(f"{'':<10} the champion does not serve yet: ciclo deploy {project}")
+    if waits is not None:
+        typer.echo(f"{'waiting':<10} version {waits}: ciclo models show {parsed.name} {waits}")
+    typer.echo(f"{'registry':<10} {here.store_uri} ({len(registry.versions())} versions)")
     served = endpoint(parsed.name, here)
-    typer.echo(f"endpoint   {served.url} (version {served.version})" if served else "endpoint   none on this machine")
+    where = f"{served.url} (version {served.version})" if served else "none on this machine"
+    typer.echo(f"{'endpoint':<10} {where}")
 
 
 @app.command()
@@ -164,15 +175,14 @@ def deploy(project: ProjectFile) -> None:
     """Serve the champion: bring it up where CICLO_DEPLOYER says, check it live, and switch to it."""
     from ciclo.components.core.settings import settings
     from ciclo.components.deployment import deployer
+    from ciclo.components.releases.names import CHAMPION
     from ciclo.components.releases.registry import open_registry
 
     parsed, here = _read(project), settings()
-    registry = open_registry(parsed.name, here)
-    champion = registry.alias("champion")
+    champion = open_registry(parsed.name, here).alias(CHAMPION)
     if champion is None:
         raise NotFoundError(f"{parsed.name} has no champion", hint="Run the pipeline first: ciclo run PROJECT")
-    served = deployer.deploy(parsed, champion.version, registry.record(champion.version).verdict, here)
-    typer.echo(f"version {served.version} {f'answers at {served.url}' if served.url else 'is not served'}")
+    typer.echo(deployer.deploy(parsed, champion.version, here).summary)
 
 
 @app.command()

@@ -13,6 +13,7 @@ _STYLES = {"done": "green", "failed": "red", "crashed": "red"}
 _MARKS = {"done": ("✓", "ok"), "failed": ("✗", "!!"), "crashed": ("✗", "!!")}
 _VERDICTS = {
     "promoted": "[bold green]promoted[/]: version {version} is the champion",
+    "waiting": "[bold yellow]published[/]: version {version} waits for a person",
     "kept": "[bold yellow]kept[/]: nothing was published",
     "stopped": "[bold yellow]stopped[/] by {stage}: nothing was published",
 }

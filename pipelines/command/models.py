@@ -13,12 +13,16 @@ from ciclo.components.core.errors import CicloError, NotFoundError
 
 if TYPE_CHECKING:
     from ciclo.components.core.settings import Settings
-    from ciclo.components.releases.registry import Alias, Origin, Record, Registry
+    from ciclo.components.releases.names import Alias
+    from ciclo.components.releases.registry import Origin, Registry
+    from ciclo.components.storage.bundle import Record
 
 app = typer.Typer(help="The versions of a project's model.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The project file, or the name of the project.", metavar="PROJECT")]
-Version = Annotated[str, typer.Argument(help="A number, or a name: champion, previous, candidate.", metavar="VERSION")]
+Version = Annotated[
+    str, typer.Argument(help="A number, or a name: candidate, champion, previous, serving.", metavar="VERSION")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept in the history.")]
 Override = Annotated[
@@ -95,12 +99,30 @@ def diff(
 
 
 @app.command()
+def approve(
+    project: Name,
+    version: Version,
+    by: Annotated[str, typer.Option(help="Who approves.")],
+    why: Why = "",
+    as_json: Json = False,
+) -> None:
+    """Approve a version that waits for it, which makes it the champion; `ciclo deploy` or the next run serves it."""
+    from ciclo.components.releases import promotion
+    from ciclo.components.storage.signing import signer_from
+
+    registry, here = open_named(project)
+    number = _number(registry, version)
+    moved = promotion.approve(registry, number, by=by, why=why, signer=signer_from(here))
+    _say_moved(registry, moved, as_json)
+
+
+@app.command()
 def promote(
     project: Name, version: Version, why: Why = "", override: Override = "", by: By = "", as_json: Json = False
 ) -> None:
     """Make a version the champion, if its verdict allows it today."""
     from ciclo.components.releases import promotion
-    from ciclo.components.releases.registry import signer_from
+    from ciclo.components.storage.signing import signer_from
 
     registry, here = open_named(project)
     number = _number(registry, version)
@@ -119,7 +141,7 @@ def rollback(
 ) -> None:
     """Make an earlier champion the champion again; what was rolled back is not promoted again."""
     from ciclo.components.releases import promotion
-    from ciclo.components.releases.registry import signer_from
+    from ciclo.components.storage.signing import signer_from
 
     registry, here = open_named(project)
     moved = promotion.rollback(

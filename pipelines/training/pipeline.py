@@ -25,6 +25,14 @@ def _stop(project: str, gate: dsl.PipelineTask, title: str) -> None:
     configure(stop(project=project, reason=gate.outputs["Output"]), title, memory="1Gi", minutes=5, cache=False)
 
 
+def _serve(project: str, title: str) -> dsl.PipelineTask:
+    """See to it that what serves is the champion, whatever became of this run or an earlier one."""
+    served = deployment(project=project)
+    configure(served, title, minutes=30, cache=False, secrets=STORE_KEYS)
+    mount_keys(served, signs=True)
+    return served
+
+
 @dsl.pipeline(name=NAME, description="From a project file to a served, gated model.")
 def training_pipeline(
     project: str,
@@ -73,7 +81,10 @@ def training_pipeline(
                 configure(judged, "Evaluation", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
                 mount_keys(judged)
 
-                with dsl.If(judged.outputs["Output"] == "promote", "promoted"):
+                with dsl.If(judged.outputs["Output"] == "keep", "kept"):
+                    _stop(project, judged, "Stop: not better")
+                    _serve(project, "Deployment: the champion as it is")
+                with dsl.Else("offered"):
                     published = publishing(
                         project=project,
                         model=judged.outputs["best"],
@@ -85,16 +96,10 @@ def training_pipeline(
                         run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
                         trigger=trigger,
                     )
-                    configure(published, "Publishing", minutes=15, cache=False, secrets=STORE_KEYS)
+                    secrets = (*STORE_KEYS, *ALERT_KEYS)
+                    configure(published, "Publishing", minutes=15, cache=False, secrets=secrets)
                     mount_keys(published, signs=True)
-
-                    served = deployment(
-                        project=project, version=published.outputs["Output"], verdict=judged.outputs["verdict"]
-                    )
-                    configure(served, "Deployment", minutes=30, cache=False, secrets=STORE_KEYS)
-                    mount_keys(served)
-                with dsl.Else("kept"):
-                    _stop(project, judged, "Stop: not better")
+                    _serve(project, "Deployment").after(published)
             with dsl.Else("not-worthwhile"):
                 _stop(project, worth, "Stop: no ML needed")
         with dsl.Else("unusable"):

@@ -8,7 +8,9 @@ import pytest
 
 from ciclo.components.core.report import Report
 from ciclo.components.core.settings import Settings
-from ciclo.components.releases.registry import Move, open_registry, signer_from
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.signing import signer_from
 from tests.kubeflow import Contents, serving
 from tests.local.command import Ran, ciclo
 from tests.versions import files

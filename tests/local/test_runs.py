@@ -97,7 +97,7 @@ def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None
         read_project(project), on_event=kill_cleaning, settings=Settings(home=tmp_path / "home", deployer="none")
     )
     assert (result.outcome, result.stage, result.exit_code) == ("crashed", "cleaning", 3)
-    assert "without a word" in result.reason
+    assert "without output" in result.reason
     assert result.log.stat().st_size > 0
 
 

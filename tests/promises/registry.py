@@ -12,7 +12,8 @@ import pytest
 
 from ciclo.components.core.errors import ConflictError, IntegrityError, NotFoundError
 from ciclo.components.core.settings import Settings
-from ciclo.components.releases.registry import Alias, Move, Registry, open_registry
+from ciclo.components.releases.names import Alias, Move
+from ciclo.components.releases.registry import Registry, open_registry
 from ciclo.components.storage.objects import ObjectStore, Stored
 from ciclo.components.storage.store import open_store
 from tests.keys import SIGNER, TRUST

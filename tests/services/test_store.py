@@ -7,7 +7,8 @@ from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
 
 from ciclo.components.core.settings import Settings
-from ciclo.components.releases.registry import Move, open_registry
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import open_registry
 from ciclo.components.releases.retention import prune
 from ciclo.components.storage.s3 import s3_client
 from ciclo.components.storage.store import open_store

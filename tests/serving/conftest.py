@@ -22,9 +22,11 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.deployment import process
 from ciclo.components.deployment.endpoint import Endpoint
-from ciclo.components.releases.registry import open_registry, signer_from
+from ciclo.components.releases.names import CHAMPION, Move
+from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.predictions import PredictionStore
+from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import file_digest
 from ciclo.components.training.candidates import build
 from tests.tables import project, table
@@ -82,6 +84,13 @@ def publish(home: Path, task: str = "binary", estimator: str = "gradient_boostin
     }
     version = open_registry(charter.name, settings).publish(files, signer=signer_from(settings), parent=None)
     return Published(settings, version, engine, verdict)
+
+
+def crown(published: Published) -> None:
+    """Make a version the champion."""
+    registry, signer = open_registry("unit", published.settings), signer_from(published.settings)
+    move = Move("test", "test", "promote", "a reason")
+    registry.move(CHAMPION, published.version, move, expected=registry.alias(CHAMPION), signer=signer)
 
 
 def strict(contract: Contract) -> Contract:

@@ -9,7 +9,8 @@ import pytest
 from ciclo.components.core.errors import DeploymentError, IntegrityError
 from ciclo.components.deployment import deployer, process
 from ciclo.components.deployment.endpoint import Endpoint
-from tests.serving.conftest import post, predictions, publish
+from ciclo.components.releases.registry import open_registry
+from tests.serving.conftest import crown, post, predictions, publish
 from tests.tables import project
 
 
@@ -51,23 +52,37 @@ def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
     second = publish(tmp_path, estimator="gradient_boosting")
     third = publish(tmp_path, estimator="logistic_regression", spoil="golden")
     fourth = publish(tmp_path, estimator="logistic_regression")
+    registry = open_registry("unit", first.settings)
+
+    def names():
+        return [registry.alias(name) and registry.alias(name).version for name in ("champion", "serving")]
+
     try:
-        one = deployer.deploy(charter, 1, first.verdict, first.settings)
+        crown(first)
+        one = deployer.deploy(charter, 1, first.settings)
         assert deployer.endpoint("unit", first.settings) == one == read(tmp_path)
+        assert names() == [1, 1]
         traffic = Traffic(first)
         traffic.start()
 
-        two = deployer.deploy(charter, 2, second.verdict, second.settings)
+        crown(second)
+        two = deployer.deploy(charter, 2, second.settings)
         assert deployer.endpoint("unit", first.settings) == two
         assert not process.alive(one)
+        assert names() == [2, 2]
 
+        crown(third)
         with pytest.raises(DeploymentError, match=r"version 3, ended while it started[\s\S]*does not answer here"):
-            deployer.deploy(charter, 3, third.verdict, third.settings)
+            deployer.deploy(charter, 3, third.settings)
+        assert names() == [3, 2]
+        crown(fourth)
         (model,) = tmp_path.glob("store/projects/unit/versions/4/model.skops")
         model.chmod(0o600)
         model.write_bytes(model.read_bytes()[:-1])
         with pytest.raises(IntegrityError):
-            deployer.deploy(charter, 4, fourth.verdict, fourth.settings)
+            deployer.deploy(charter, 4, fourth.settings)
+        assert deployer.serve(charter, fourth.settings) == Endpoint("", 4)
+        assert names() == [4, 2]
         assert deployer.endpoint("unit", first.settings) == two
 
         after = len(traffic.versions)

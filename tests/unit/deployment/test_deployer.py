@@ -1,38 +1,60 @@
+import dataclasses
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 
-from ciclo.components.core.errors import DeploymentError, VerdictError
+from ciclo.components.core.errors import DeploymentError, IntegrityError, StorageError, VerdictError
 from ciclo.components.core.settings import Settings
-from ciclo.components.core.verdict import Check
+from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.deployment import deployer, live_check, process
 from ciclo.components.deployment.endpoint import Endpoint
-from tests.serving.conftest import publish
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.releases.retention import prune
+from ciclo.components.storage.signing import signer_from
 from tests.tables import project
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return publish(tmp_path_factory.mktemp("registry"), estimator="logistic_regression")
-
+from tests.versions import files
 
 FAILED = Check(name="gain", passed=False)
 MISSED = Check(name="size", passed=False, level="warning")
 
 
+@pytest.fixture
+def releases(tmp_path):
+    """Versions of a small model in a registry, and who may move their names."""
+    settings = Settings(home=tmp_path / "home", deployer="none", _env_file=None)
+    registry, signer = open_registry("unit", settings), signer_from(settings)
+
+    def publish_version(**change):
+        subject = hashlib.sha256(files()["model.skops"]).hexdigest()
+        whole = {"gate": "evaluation", "decision": "promote", "reason": "better", "subject": subject, **change}
+        verdict = Verdict.model_validate(whole).model_dump_json().encode()
+        return registry.publish({**files(), "verdict.json": verdict}, signer=signer, parent=None)
+
+    def point(name, version, override=""):
+        move = Move("test", "test", "promote", override)
+        registry.move(name, version, move, expected=registry.alias(name), signer=signer)
+
+    return SimpleNamespace(settings=settings, registry=registry, publish=publish_version, point=point)
+
+
+@pytest.mark.parametrize("override", ["", "a person knows better"], ids=["no override", "override"])
 @pytest.mark.parametrize(
     ("change", "passes"),
     [
         pytest.param({}, True, id="promote"),
         pytest.param({"checks": (MISSED,)}, True, id="with-a-warning"),
-        pytest.param(None, False, id="missing"),
         pytest.param({"decision": "keep"}, False, id="negative"),
+        pytest.param({"decision": "candidate"}, False, id="left-to-a-person"),
         pytest.param({"decision": "pass"}, False, id="the-word-of-another-gate"),
         pytest.param({"gate": "validation", "decision": "pass"}, False, id="another-gate"),
         pytest.param({"gate": "validation"}, False, id="another-gate-with-our-word"),
@@ -41,26 +63,160 @@ MISSED = Check(name="size", passed=False, level="warning")
         pytest.param({"checks": (FAILED,)}, False, id="a-failed-check"),
     ],
 )
-def test_only_a_passing_verdict_on_this_model_deploys(published, change, passes):
-    settings = published.settings.model_copy(update={"deployer": "none"})
-    verdict = None if change is None else published.verdict.model_copy(update=change)
-    if passes:
-        assert deployer.deploy(project(), 1, verdict, settings) == Endpoint("", 1)
+def test_only_a_passing_verdict_or_a_signed_reason_deploys(releases, change, passes, override):
+    releases.point("champion", releases.publish(**change), override)
+    if passes or override:
+        assert deployer.deploy(project(), 1, releases.settings) == Endpoint("", 1)
     else:
-        with pytest.raises(VerdictError):
-            deployer.deploy(project(), 1, verdict, settings)
+        with pytest.raises(VerdictError, match="not fit to be served"):
+            deployer.deploy(project(), 1, releases.settings)
 
 
-def test_without_a_serving_environment_it_says_what_to_do(published, tmp_path):
-    settings = published.settings.model_copy(update={"serving_python": tmp_path / "python"})
+def test_only_the_champion_is_deployed(releases):
+    for _ in range(2):
+        releases.publish()
+    with pytest.raises(VerdictError, match=r"version 1 of unit is not the champion.*none"):
+        deployer.deploy(project(), 1, releases.settings)
+    assert deployer.serve(project(), releases.settings) is None
+    for version in (1, 2, 1):  # the last is a rollback
+        releases.point("champion", version)
+    with pytest.raises(VerdictError, match=r"version 2 of unit is not the champion.*version 1.*promote unit 2"):
+        deployer.deploy(project(), 2, releases.settings)
+    assert deployer.deploy(project(), 1, releases.settings) == Endpoint("", 1)
+
+
+def test_what_nobody_serves_is_not_named_as_serving(releases):
+    releases.point("champion", releases.publish())
+    deployer.deploy(project(), 1, releases.settings)
+    assert releases.registry.alias("serving") is None
+
+
+def test_a_champion_that_was_swapped_for_other_bytes_is_not_deployed(releases, monkeypatch):
+    releases.point("champion", releases.publish())
+    digest = "0" * 64
+    champion = dataclasses.replace(releases.registry.alias("champion"), digest=digest)
+    monkeypatch.setattr(deployer, "champion_to_serve", lambda *_: champion)
+    with pytest.raises(IntegrityError, match="not the one that was made the champion"):
+        deployer.deploy(project(), 1, releases.settings)
+
+
+class Started:
+    """What the deployer has to do with a server, without one: which were started and which are alive."""
+
+    def __init__(self, monkeypatch, check=lambda *_: None):
+        self.alive = []
+        monkeypatch.setattr(deployer.process, "start", self.start)
+        monkeypatch.setattr(deployer.process, "stop", lambda endpoint: self.alive.remove(endpoint.version))
+        monkeypatch.setattr(deployer.process, "alive", lambda endpoint: endpoint.version in self.alive)
+        monkeypatch.setattr(deployer.live_check, "check", check)
+        monkeypatch.setattr(deployer, "DRAIN_SECONDS", 0)
+
+    def start(self, project, version, settings, log):
+        self.alive.append(version)
+        return Endpoint("http://127.0.0.1:1", version, 1, "1")
+
+
+def names(releases):
+    found = [releases.registry.alias(name) for name in ("champion", "serving")]
+    return [alias and alias.version for alias in found]
+
+
+def refuse(url, version, golden):
+    raise DeploymentError("it answers differently")
+
+
+def test_a_failed_deployment_leaves_both_names_true_and_the_next_one_mends_it(releases, monkeypatch):
+    settings = releases.settings.model_copy(update={"deployer": "process"})
+    for _ in range(2):
+        releases.publish()
+    servers = Started(monkeypatch)
+    releases.point("champion", 1)
+    deployer.deploy(project(), 1, settings)
+    releases.point("champion", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(deployer.live_check, "check", refuse)
+        with pytest.raises(DeploymentError, match="differently"):
+            deployer.deploy(project(), 2, settings)
+    assert (names(releases), servers.alive) == ([2, 1], [1])
+    assert deployer.endpoint("unit", settings).version == 1
+    assert prune(releases.registry, keep=1, by="me").deleted == ()
+    assert deployer.serve(project(), settings).version == 2
+    assert (names(releases), servers.alive) == ([2, 2], [2])
+    moves = len(releases.registry.history())
+    assert deployer.serve(project(), settings).version == 2
+    assert servers.alive == [2]
+    assert len(releases.registry.history()) == moves, "what serves already is left alone"
+
+
+def test_a_name_that_cannot_be_moved_takes_the_deployment_back(releases, monkeypatch):
+    settings = releases.settings.model_copy(update={"deployer": "process"})
+    servers = Started(monkeypatch)
+    for version in (1, 2):
+        releases.point("champion", releases.publish())
+        if version == 1:
+            deployer.deploy(project(), 1, settings)
+    monkeypatch.setattr(deployer, "signer_from", lambda _: (_ for _ in ()).throw(StorageError("the store is full")))
+    with pytest.raises(StorageError, match="full"):
+        deployer.deploy(project(), 2, settings)
+    assert (names(releases), servers.alive) == ([2, 1], [1])
+    assert deployer.endpoint("unit", settings).version == 1
+
+
+def test_a_deployment_that_died_before_it_named_what_serves_is_named_later(releases, monkeypatch):
+    settings = releases.settings.model_copy(update={"deployer": "process"})
+    servers = Started(monkeypatch)
+    releases.point("champion", releases.publish())
+    servers.alive.append(1)
+    Endpoint("http://127.0.0.1:1", 1, 1, "1").write(deployer._file("unit", settings))
+    assert names(releases) == [1, None]
+    assert deployer.serve(project(), settings).version == 1
+    assert (names(releases), servers.alive) == ([1, 1], [1])
+
+
+def test_on_a_cluster_what_serves_is_named_after_the_live_check_and_within_the_rollout(releases, monkeypatch):
+    told = []
+
+    @contextmanager
+    def rollout(wanted, cluster):
+        try:
+            yield
+        except BaseException:
+            told.append("put back")
+            raise
+
+    def check(url, version, golden):
+        told.append(f"checked with {names(releases)}")
+        if version == 2:
+            raise DeploymentError("it answers differently")
+
+    settings = releases.settings.model_copy(update={"deployer": "seldon", "serving_image": "image:1"})
+    for name, value in {"rollout": rollout, "Cluster": lambda: None}.items():
+        monkeypatch.setattr(deployer, name, value)
+    monkeypatch.setattr(deployer.live_check, "check", check)
+    for _ in range(2):
+        releases.publish()
+    releases.point("champion", 1)
+    deployer.serve(project(), settings)
+    releases.point("champion", 2)
+    with pytest.raises(DeploymentError, match="differently"):
+        deployer.serve(project(), settings)
+    assert told == ["checked with [1, None]", "checked with [2, 1]", "put back"]
+    assert names(releases) == [2, 1]
+
+
+def test_without_a_serving_environment_it_says_what_to_do(releases, tmp_path):
+    settings = releases.settings.model_copy(update={"deployer": "process", "serving_python": tmp_path / "python"})
+    releases.point("champion", releases.publish())
     with pytest.raises(DeploymentError, match="make env"):
-        deployer.deploy(project(), 1, published.verdict, settings)
+        deployer.deploy(project(), 1, settings)
     assert deployer.endpoint("unit", settings) is None
 
 
-def test_two_deployments_do_not_run_at_once(published):
-    with deployer._alone("unit", published.settings), pytest.raises(DeploymentError, match="another deployment"):
-        deployer.deploy(project(), 1, published.verdict, published.settings)
+def test_two_deployments_do_not_run_at_once(releases):
+    settings = releases.settings.model_copy(update={"deployer": "process"})
+    releases.point("champion", releases.publish())
+    with deployer._alone("unit", settings), pytest.raises(DeploymentError, match="another deployment"):
+        deployer.deploy(project(), 1, settings)
 
 
 def test_an_endpoint_survives_its_file(tmp_path):

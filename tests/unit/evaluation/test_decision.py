@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ GOOD = Comparison(
     champion=BETTER,
     champion_version=3,
     champion_problem="",
+    champion_rows=900,
     rows=1000,
     slices=(),
     size_mb=1.0,
@@ -42,10 +44,17 @@ FIRST = {"champion": None, "champion_version": None}
         (FIRST, "promote", "no champion yet"),
         ({"champion": EQUAL}, "keep", "not clearly better"),
         ({"champion": Interval(0.0, 0.0, 0.0)}, "keep", "not clearly better"),
+        ({"champion": Interval(-0.03, -0.01, 0.01)}, "keep", "not clearly better"),
+        ({"champion": Interval(-0.01, 0.01, 0.03)}, "candidate", "not clearly better"),
         ({"champion": WORSE}, "keep", "worse than the champion"),
-        ({"champion": NAN}, "keep", "not clearly better"),
-        ({"champion": None, "champion_problem": "gone"}, "keep", "cannot be compared with: gone"),
-        ({"champion": None}, "keep", "it was not scored"),
+        ({"champion": NAN}, "candidate", "cannot be compared with the candidate: the gain over it is nan"),
+        ({"champion": Interval(math.nan, 0.02, math.nan)}, "candidate", "cannot be compared"),
+        ({"champion": None, "champion_problem": "gone"}, "candidate", "cannot be compared with the candidate: gone"),
+        ({"champion": None}, "candidate", "cannot be compared"),
+        ({"champion": None, "champion_problem": "gone", "baselines": {"rule": EQUAL}}, "keep", "rule answer"),
+        ({"champion": None, "champion_problem": "gone", "baselines": {}}, "keep", "no simple answer|gone"),
+        ({"champion": None, "champion_problem": "gone", "size_mb": 1e6}, "keep", "size"),
+        ({"champion": NAN, "score": NAN}, "keep", "score_defined"),
         ({**FIRST, "baselines": {"trivial": BETTER, "rule": EQUAL}}, "keep", "rule answer"),
         ({**FIRST, "baselines": {"trivial": NAN}}, "keep", "trivial answer"),
         ({**FIRST, "baselines": {}}, "keep", "no simple answer"),
@@ -60,12 +69,18 @@ def test_truth_table(change, decision, says, metric):
     verdict = decide(dataclasses.replace(GOOD, **change), Evaluation(), METRICS[metric])
     assert verdict.decision == decision
     assert verdict.passed is (decision == "promote")
-    assert says in verdict.reason
+    assert verdict.offered is (decision == "candidate")
+    assert re.search(says, verdict.reason)
+    assert (
+        verdict.facts.get("champion")
+        == (change if "champion_version" in change else {"champion_version": 3})["champion_version"]
+    )
 
 
 def test_the_least_gain_has_to_be_exceeded():
     at_the_limit = dataclasses.replace(GOOD, champion=Interval(0.01, 0.02, 0.03))
-    assert decide(at_the_limit, Evaluation(minimum_gain=0.01), METRICS["roc_auc_score"]).decision == "keep"
+    assert decide(at_the_limit, Evaluation(minimum_gain=0.01), METRICS["roc_auc_score"]).decision == "candidate"
+    assert decide(at_the_limit, Evaluation(minimum_gain=0.02), METRICS["roc_auc_score"]).decision == "keep"
     assert decide(at_the_limit, Evaluation(minimum_gain=0.009), METRICS["roc_auc_score"]).decision == "promote"
 
 

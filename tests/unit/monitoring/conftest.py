@@ -22,9 +22,11 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.tick import tick
-from ciclo.components.releases.registry import Move, open_registry, signer_from
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
+from ciclo.components.storage.signing import signer_from
 from ciclo.components.storage.store import open_store
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -66,7 +68,12 @@ class Backend:
         self.runs = {}
         self.states = {}
         self.fault = None
+        self.served = []
         self._lock = threading.Lock()
+
+    def serve(self, name, window_end):
+        self.served.append(name)
+        return "a run is to serve it", False
 
     def find(self, name):
         with self._lock:
@@ -107,8 +114,8 @@ class World:
         self.predictions = PredictionStore(self.settings.predictions_uri)
         self.log = DecisionLog(self.store, self.project.name)
 
-    def publish(self, folder, score=0.9):
-        """Publish the model as the next version and make it champion."""
+    def publish(self, folder, score=0.9, deployed=True):
+        """Publish the model as the next version, make it the champion, and name it as what serves."""
         dump_model(self.model, folder / "model.skops")
         verdict = Verdict(
             gate="evaluation", decision="promote", reason="", subject="x",
@@ -129,9 +136,14 @@ class World:
             signer=signer_from(self.settings),
             parent=champion.version if champion else None,
         )
-        signer = signer_from(self.settings)
-        self.registry.move("champion", version, Move("test", "test"), expected=champion, signer=signer)
+        for name in ("champion", "serving")[: 2 if deployed else 1]:
+            self.point(name, version)
         return version
+
+    def point(self, name, version):
+        """Move a name."""
+        before, signer = self.registry.alias(name), signer_from(self.settings)
+        self.registry.move(name, version, Move("test", "test"), expected=before, signer=signer)
 
     def serve(self, end, rows=400, shift=0.0, days=7, version=1, labels=False, spoil=None):
         """Answer rows spread over the days before a time, and store them."""

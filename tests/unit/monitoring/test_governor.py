@@ -36,9 +36,9 @@ def outcome(days, result, version=None):
     return Outcome(claim=f"k{days}", run_id="r", result=result, version=version, time=ago(days))
 
 
-def decision(days, action="watch", alarm=True, champion=1):
+def decision(days, action="watch", alarm=True, version=1):
     return Decision(
-        action=action, reason="", alarm=alarm, champion=champion, window_start=ago(days + 7), window_end=ago(days),
+        action=action, reason="", alarm=alarm, version=version, window_start=ago(days + 7), window_end=ago(days),
         time=ago(days),
     )  # fmt: skip
 
@@ -47,8 +47,8 @@ def acknowledged(days):
     return Acknowledgement(by="ada", time=ago(days))
 
 
-def ruled(history, champion=1):
-    return govern(Situation(history=history, champion=champion, start=NOW - WEEK, now=NOW, policy=POLICY))
+def ruled(history, version=1):
+    return govern(Situation(history=history, version=version, start=NOW - WEEK, now=NOW, policy=POLICY))
 
 
 def ended(*results, first=90, step=20):
@@ -101,7 +101,7 @@ CASES = {
     "refused again, but a newer model was quiet in between": (
         History(
             **ended("refused", "refused", "refused", "refused", first=100),
-            decisions=(decision(75, "escalate_development"), decision(60, "ok", False, champion=2)),
+            decisions=(decision(75, "escalate_development"), decision(60, "ok", False, version=2)),
             acknowledgements=(acknowledged(70),),
         ),
         "escalate_development",
@@ -138,29 +138,29 @@ def promoted(days, *decisions, version=2):
 HELP = {
     "no window fully after the promotion": (promoted(5), "blocked"),
     "one window, alarmed": (promoted(10), "blocked"),
-    "two windows, alarmed": (promoted(15, decision(7, champion=2)), "blocked"),
+    "two windows, alarmed": (promoted(15, decision(7, version=2)), "blocked"),
     "all three windows, alarmed": (
-        promoted(22, decision(14, champion=2), decision(7, champion=2)),
+        promoted(22, decision(14, version=2), decision(7, version=2)),
         "escalate_development",
     ),
     "daily ticks on the same rows are one window": (
-        promoted(15, *(decision(d, champion=2) for d in (8, 7, 6, 5, 4, 3, 2, 1))),
+        promoted(15, *(decision(d, version=2) for d in (8, 7, 6, 5, 4, 3, 2, 1))),
         "blocked",
     ),
     "a quiet window in between: this is a new drift": (
-        promoted(22, decision(14, "ok", False, champion=2), decision(7, champion=2)),
+        promoted(22, decision(14, "ok", False, version=2), decision(7, version=2)),
         "retrain",
     ),
     "a quiet window before the promotion says nothing": (
-        promoted(22, decision(21, "ok", False), decision(14, champion=2), decision(7, champion=2)),
+        promoted(22, decision(21, "ok", False), decision(14, version=2), decision(7, version=2)),
         "escalate_development",
     ),
     "windows that could not be judged do not count": (
-        promoted(22, decision(14, "page", None, champion=2), decision(7, champion=2)),
+        promoted(22, decision(14, "page", None, version=2), decision(7, version=2)),
         "blocked",
     ),
     "another version has been put in service since": (
-        promoted(22, decision(14, champion=3), decision(7, champion=3), version=3),
+        promoted(22, decision(14, version=3), decision(7, version=3), version=3),
         "retrain",
     ),
 }  # fmt: skip
@@ -168,7 +168,7 @@ HELP = {
 
 @pytest.mark.parametrize(("history", "expected"), HELP.values(), ids=HELP.keys())
 def test_whether_the_last_retraining_helped(history, expected):
-    assert ruled(history, champion=2).action == expected
+    assert ruled(history, version=2).action == expected
 
 
 ALARMS = {
@@ -180,7 +180,7 @@ ALARMS = {
     "alarmed two windows ago": ((decision(14), decision(7, "ok", False)), 2),
     "alarmed longer ago than the last N": ((decision(21), decision(14, "ok", False)), 1),
     "all three": ((decision(14), decision(7)), 3),
-    "about another champion": ((decision(7, champion=7),), 1),
+    "about another champion": ((decision(7, version=7),), 1),
     "the same window twice": ((decision(0), decision(0), decision(0)), 1),
 }
 
@@ -194,7 +194,7 @@ def test_a_governor_never_runs_more_often_than_its_budget_and_cool_down_allow():
     history, runs = History(), []
     for hour in range(0, 24 * 200, 6):
         now = NOW + timedelta(hours=hour)
-        ruling = govern(Situation(history=history, champion=1, start=now - WEEK, now=now, policy=POLICY))
+        ruling = govern(Situation(history=history, version=1, start=now - WEEK, now=now, policy=POLICY))
         if ruling.action == "retrain":
             runs.append(now)
             made = claim(0, key=f"{hour}-").model_copy(update={"time": now})

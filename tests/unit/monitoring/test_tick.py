@@ -2,7 +2,8 @@
 
 import math
 import threading
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,7 @@ from ciclo.components.monitoring.log import HOLD
 from ciclo.components.monitoring.observation import window_of
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Outcome
 from ciclo.components.monitoring.tick import replay
-from ciclo.components.releases.registry import Alias
+from ciclo.components.releases.names import Alias
 from tests.unit.monitoring.conftest import NOW
 
 WEEK = timedelta(days=7)
@@ -30,7 +31,7 @@ def test_a_clean_window_is_ok_and_written_down(make_world):
     world = make_world()
     world.serve(NOW, labels=True)
     decision = world.tick()
-    assert (decision.action, decision.alarm, decision.champion) == ("ok", False, 1)
+    assert (decision.action, decision.alarm, decision.version) == ("ok", False, 1)
     assert decision.evidence["rows"] == 400
     assert "roc_auc_score" in decision.reason
     assert world.history().decisions == (decision,)
@@ -130,6 +131,79 @@ def test_the_same_tick_decides_the_same(eager):
     assert first == second
 
 
+# What serves is watched, whatever the champion is.
+
+
+def test_what_serves_is_watched_and_not_a_champion_whose_deployment_failed(eager, tmp_path):
+    eager.publish(tmp_path, deployed=False)
+    eager.serve(NOW, version=1)
+    decision = eager.tick()
+    assert (decision.action, decision.version, decision.evidence["rows"]) == ("ok", 1, 400)
+
+
+@pytest.fixture
+def unserved(eager, tmp_path):
+    """A world in which version 2 has been the champion for two hours and version 1 serves; and the time of its tick."""
+    eager.publish(tmp_path, deployed=False)
+    return eager, datetime.now(UTC) + timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("shift", "failed", "action"),
+    [(0, False, "ok"), (0, True, "page"), (1, False, "blocked"), (1, True, "blocked")],
+    ids=["quiet and being mended", "quiet and not to be mended", "drift and being mended", "drift and neither"],
+)
+def test_a_champion_that_does_not_serve_is_deployed_before_anything_is_retrained(unserved, shift, failed, action):
+    world, now = unserved
+    world.serve(now, shift=shift)
+    if failed:
+        world.backend.serve = lambda name, window_end: ("the run that was to serve it ended failed", True)
+    decision = world.tick(now)
+    assert (decision.action, decision.version) == (action, 1)
+    assert "Version 2 has been the champion since" in decision.reason
+    assert "version 1 serves" in decision.reason
+    assert ("ended failed" if failed else "a run is to serve it") in decision.reason
+    assert world.backend.count == 0
+    if not failed:
+        (name,) = set(world.backend.served)
+        assert name.startswith("loans-serve-")
+
+
+def test_a_champion_that_the_tick_could_deploy_is_watched_at_once(unserved):
+    world, now = unserved
+    world.serve(now, version=2)
+
+    def serve(name, window_end):
+        world.point("serving", 2)
+        return "version 2 answers", False
+
+    world.backend.serve = serve
+    decision = world.tick(now)
+    assert (decision.action, decision.version) == ("ok", 2)
+    assert "champion since" not in decision.reason
+
+
+def test_a_deployment_that_may_still_be_going_on_is_left_alone(unserved):
+    world, now = unserved
+    world.serve(now)
+    soon = datetime.now(UTC) + timedelta(minutes=30)
+    assert world.tick(soon, dry_run=False).action == "ok"
+    assert world.backend.served == []
+    world.tick(now, dry_run=True)
+    assert world.backend.served == []
+
+
+def test_a_version_that_serves_and_cannot_be_read_pages_and_stops_nothing(eager):
+    eager.serve(NOW)
+    (profile,) = eager.settings.home.glob("store/projects/loans/versions/1/profile.json")
+    profile.write_text(profile.read_text() + " ")
+    decision = eager.tick()
+    assert (decision.action, decision.cause, decision.alarm) == ("page", "unreadable version", None)
+    assert "Version 1 serves" in decision.reason
+    assert "'profile.json' is not the one that was published" in decision.reason
+    assert eager.history().decisions == (decision,)
+
+
 # What a run led to, seen by later ticks.
 
 
@@ -139,6 +213,8 @@ LATE = RUN_LIMIT + timedelta(hours=1)
 @pytest.mark.parametrize(
     ("run", "state", "replaced", "later", "expected"),
     [
+        ("r", "succeeded", "offered", WEEK / 50, "waiting"),
+        ("r", "failed", "offered", WEEK / 50, "failed"),
         ("r", "running", False, WEEK / 50, None),
         ("r", "running", True, WEEK / 50, None),
         ("r", "running", False, LATE, "failed"),
@@ -159,10 +235,11 @@ def test_how_a_run_ended(run, state, replaced, later, expected):
         key="k", run_name="n", champion=1, time=NOW, holder="h", held_until=NOW, retrain_end=NOW, trigger="t",
         run_id=run,
     )  # fmt: skip
-    champion = Alias(1 + replaced, "d", 1, "n", (NOW + timedelta(hours=1)).isoformat(), "by", "why")
-    outcome = ended(claim, run, state, champion, NOW + later)
+    newest = Alias(2 if replaced else 1, "d", 1, "n", (NOW + timedelta(hours=1)).isoformat(), "by", "why")
+    champion = replace(newest, version=1) if replaced == "offered" else newest
+    outcome = ended(claim, run, state, champion, newest, NOW + later)
     assert (outcome and outcome.result) == expected
-    if expected == "promoted":
+    if expected in ("promoted", "waiting"):
         assert (outcome.version, outcome.time) == (2, NOW + timedelta(hours=1))
 
 

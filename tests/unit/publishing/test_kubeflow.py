@@ -22,7 +22,7 @@ from model_registry import ModelRegistry
 from ciclo.components.core.errors import ConflictError, SettingsError, StorageError
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.publishing.kubeflow import Exported, export, properties
-from ciclo.components.releases.registry import Record
+from ciclo.components.storage.bundle import Record
 from tests.kubeflow import Contents, serving
 
 URI = "s3://models/ciclo/projects/{}/versions/3/model.skops"

@@ -11,9 +11,12 @@ from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.gate import Outputs, evaluate
 from ciclo.components.feasibility.baselines import assess
 from ciclo.components.publishing import publish as publishing
-from ciclo.components.publishing.publish import Parts, Run, lineage, publish
-from ciclo.components.releases.promotion import rollback
-from ciclo.components.releases.registry import open_registry, signer_from
+from ciclo.components.publishing.publish import Parts, Published, Run, lineage, publish
+from ciclo.components.releases.history import life_of, waiting
+from ciclo.components.releases.promotion import approve, promote, rollback
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.releases.retention import prune
+from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import Dataset, file_digest
 from ciclo.components.training.search import fit
 from ciclo.components.validation.checks import reference_profile
@@ -63,7 +66,7 @@ def settings(tmp_path):
 def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, settings, task):
     verdict, parts = evaluated(tmp_path / "one", settings, task)
     assert verdict.decision == "promote", verdict.reason
-    assert publish(project(task), settings, parts, RUN) == 1
+    assert publish(project(task), settings, parts, RUN) == Published(1, True)
     registry = open_registry("unit", settings)
     assert registry.alias("champion").version == 1
     bundle = registry.fetch(1, tmp_path / "fetched")
@@ -80,6 +83,45 @@ def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, setting
     assert len(json.loads(Path(parts.golden).read_text())["rows"]) == 100
 
 
+def test_what_a_person_has_to_decide_on_is_published_and_waits(tmp_path, settings):
+    """The champion cannot be read any more: a good candidate is kept, and nothing is moved but the name candidate."""
+    _, parts = evaluated(tmp_path / "one", settings)
+    publish(project(), settings, parts, RUN)
+    (path,) = settings.home.glob("store/projects/unit/versions/1/contract.json")
+    path.write_bytes(path.read_bytes() + b" ")
+    verdict, parts = evaluated(tmp_path / "two", settings)
+    assert verdict.decision == "candidate", verdict.reason
+    assert "cannot be read" in verdict.reason
+    published = publish(project(), settings, parts, replace(RUN, id="run-2"))
+    assert (published.version, published.is_champion) == (2, False)
+    assert 'ciclo models promote unit 2 --override "reason"' in published.waits_for
+    registry, signer = open_registry("unit", settings), signer_from(settings)
+    assert (registry.alias("champion").version, registry.alias("candidate").version) == (1, 2)
+    assert waiting(registry.history()) == 2
+    assert publish(project(), settings, parts, replace(RUN, id="run-2")) == published
+    with pytest.raises(VerdictError, match="'candidate'"):
+        promote(registry, 2, by="ann", signer=signer)
+    promote(registry, 2, by="ann", override="looked at it", signer=signer)
+    assert waiting(registry.history()) is None
+    assert prune(registry, keep=1, by="ann").kept == (1, 2)  # 1 is the previous champion
+
+
+def test_a_project_that_asks_for_approval_gets_a_version_that_waits_for_it(tmp_path, settings):
+    asking = project(deployment={"approval": True})
+    verdict, parts = evaluated(tmp_path / "one", settings)
+    assert verdict.decision == "promote"
+    published = publish(asking, settings, parts, RUN)
+    assert not published.is_champion
+    assert "ciclo models approve unit 1 --by WHO" in published.waits_for
+    registry, signer = open_registry("unit", settings), signer_from(settings)
+    assert registry.alias("champion") is None
+    with pytest.raises(VerdictError, match=r"asks for an approval.*ciclo models approve unit 1"):
+        promote(registry, 1, by="ann", signer=signer)
+    assert approve(registry, 1, by="ann", signer=signer).version == 1
+    assert life_of(1, registry.history()) == ["candidate", "approved", "champion"]
+    assert publish(asking, settings, parts, RUN) == Published(1, True)
+
+
 def test_the_lineage_names_the_images_of_the_run_if_there_are_any(tmp_path, settings, monkeypatch):
     _, parts = evaluated(tmp_path / "one", settings)
     assert lineage(project(), settings, parts, RUN, None)["images"] == {"pipeline": "", "serving": ""}
@@ -91,7 +133,7 @@ def test_the_lineage_names_the_images_of_the_run_if_there_are_any(tmp_path, sett
 
 def test_publishing_twice_gives_the_same_version(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
-    assert [publish(project(), settings, parts, RUN) for _ in range(2)] == [1, 1]
+    assert [publish(project(), settings, parts, RUN) for _ in range(2)] == [Published(1, True)] * 2
     assert open_registry("unit", settings).versions() == [1]
 
 
@@ -101,7 +143,7 @@ def test_a_version_that_was_rolled_back_is_not_promoted_by_the_run_that_made_it(
     registry, signer = open_registry("unit", settings), signer_from(settings)
     verdict = Verdict.read(parts.verdict)
     verdict.model_copy(update={"facts": {**verdict.facts, "champion": 1}}).write(parts.verdict)
-    assert publish(project(), settings, parts, RUN) == 2
+    assert publish(project(), settings, parts, RUN) == Published(2, True)
     rollback(registry, by="ann", why="complaints", signer=signer)
     with pytest.raises(VerdictError, match="ann rolled it back"):
         publish(project(), settings, parts, RUN)

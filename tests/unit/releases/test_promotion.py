@@ -10,8 +10,10 @@ import pytest
 
 from ciclo.components.core.errors import ConflictError, NotFoundError, VerdictError
 from ciclo.components.core.verdict import Check, Verdict
-from ciclo.components.releases.promotion import nominate, promote, rollback
-from ciclo.components.releases.registry import Alias, Move, Registry
+from ciclo.components.releases import promotion
+from ciclo.components.releases.names import Alias, Move
+from ciclo.components.releases.promotion import approve, nominate, promote, rollback
+from ciclo.components.releases.registry import Registry
 from ciclo.components.releases.retention import prune
 from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.signing import Signer, Trust, make_keys
@@ -86,6 +88,51 @@ def test_the_rules_of_promotion(
     assert (told["version"], told["by"], told["action"]) == (2, "me", "promote")
     assert told["override"] == ("we know better" if objection else "")
     assert objection in told["why"]
+
+
+APPROVALS: dict[str, tuple[dict[str, object], int | None, str]] = {
+    "passing, against the champion of today": ({"parent": 1}, 1, ""),
+    "compared with another": ({"parent": 1}, 3, "compared with version 1, and the champion is version 3"),
+    "left to a person by evaluation": ({"parent": 1, "decision": "candidate"}, 1, "'candidate'"),
+}
+
+
+@pytest.mark.parametrize(("version", "champion", "objection"), APPROVALS.values(), ids=APPROVALS)
+def test_the_rules_of_approval(
+    registry: Registry, signer: Signer, version: dict[str, object], champion: int | None, objection: str
+) -> None:
+    _publish(registry, signer)
+    _publish(registry, signer, **version)  # type: ignore[arg-type]
+    _publish(registry, signer, parent=1)
+    _champion(registry, signer, champion or 1)
+    before = registry.history()
+    if objection:
+        with pytest.raises(VerdictError, match="not fit to be the champion") as caught:
+            approve(registry, 2, by="ann", signer=signer)
+        assert objection in str(caught.value)
+        assert registry.history() == before
+        return
+    assert approve(registry, 2, by="ann", signer=signer).version == 2
+    told = registry.history()[len(before) :]
+    assert [(m["alias"], m["version"], m["by"], m["action"]) for m in told] == [
+        ("approved", 2, "ann", "approve"),
+        ("champion", 2, "ann", "promote"),
+    ]
+    with pytest.raises(VerdictError, match="champion already"):
+        approve(registry, 2, by="ann", signer=signer)
+
+
+def test_an_approval_that_died_before_the_promotion_is_taken_up_again(
+    registry: Registry, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _publish(registry, signer)
+    with monkeypatch.context() as patch:
+        patch.setattr(promotion, "promote", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            approve(registry, 1, by="ann", signer=signer)
+    assert registry.alias("champion") is None
+    approve(registry, 1, by="ann", signer=signer)
+    assert [m["alias"] for m in registry.history()] == ["approved", "champion"]
 
 
 def test_what_is_the_champion_already_is_not_promoted_again(registry: Registry, signer: Signer) -> None:

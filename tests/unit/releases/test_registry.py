@@ -10,7 +10,8 @@ import pytest
 from ciclo.components.core.errors import ConflictError, IntegrityError, NotFoundError, StorageError
 from ciclo.components.core.settings import Settings
 from ciclo.components.releases import names as aliases
-from ciclo.components.releases.registry import Move, Registry, open_registry
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import Registry, open_registry
 from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.signing import Signer, Trust, make_keys
 from ciclo.components.storage.store import open_store

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ciclo.components.core.errors import IntegrityError, SettingsError
-from ciclo.components.releases.registry import Move, Registry
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import Registry
 from ciclo.components.releases.retention import prune
 from ciclo.components.releases.rotation import sign_again
 from ciclo.components.storage.signing import Signer, Trust, make_keys, signed_by

@@ -1,0 +1,62 @@
+"""Which rows a model has seen: the fingerprint of a split, and what may judge a model that was split another way.
+
+A row is on the same side in two runs only if everything that decides its side is the same: the method, the shares, what
+is hashed, and how the hashed columns are read. A champion whose fingerprint is another one may have been trained on the
+test rows of today.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ciclo.components.core.project import Project
+
+HASH = "md5 of the identity, first 12 hex digits"
+
+
+def fingerprint(project: Project) -> dict[str, Any]:
+    """What decides the side of a row, as flat JSON values.
+
+    Returns:
+        ``method``, the shares, ``time_column``, and for a split by hash ``hash`` and ``identity``: a digest of the
+        columns that name a row and of how they are read. ``digest`` is over all of it.
+    """
+    split, method = project.cleaning.split, project.split_method
+    parts: dict[str, Any] = {
+        "method": method,
+        "validation": split.validation,
+        "test": split.test,
+        "time_column": project.data.time_column or "",
+    }
+    if method == "hash":
+        named = project.data.id_columns or tuple(project.data.columns)
+        read = {name: project.data.columns[name].reading() for name in sorted(named)}
+        parts |= {"hash": HASH, "identity_columns": ", ".join(sorted(named)), "identity": _digest(read)}
+    return {**parts, "digest": _digest(parts)}
+
+
+def same_split(ours: Mapping[str, Any], theirs: object) -> bool:
+    """Whether two models were tested on the same side: both by the same hash, with nothing changed.
+
+    Args:
+        ours: Fingerprint of today.
+        theirs: What the lineage of the other model holds.
+    """
+    return isinstance(theirs, Mapping) and ours["method"] == "hash" and theirs.get("digest") == ours["digest"]
+
+
+def end_of_training(ours: Mapping[str, Any], lineage: Mapping[str, Any]) -> str:
+    """The time after which a model has surely seen no row, ISO; empty if it is not known in the time of today.
+
+    Args:
+        ours: Fingerprint of today.
+        lineage: Lineage of the model.
+    """
+    theirs = lineage.get("split")
+    same_clock = isinstance(theirs, Mapping) and theirs.get("time_column") == ours["time_column"] != ""
+    return str(lineage.get("train_end") or "") if same_clock else ""
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

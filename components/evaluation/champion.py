@@ -1,0 +1,141 @@
+"""The champion of today as a rival: read if it can be, and asked about rows it has surely not seen.
+
+Whatever keeps the two from being compared is a reason in words and no error: the candidate is then published for a
+person to decide on.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import CicloError
+from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.project import Project
+from ciclo.components.core.splits import end_of_training, fingerprint, same_split
+from ciclo.components.releases.names import CHAMPION
+from ciclo.components.releases.registry import Registry
+from ciclo.components.storage.bundle import Bundle
+from ciclo.components.tables.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version that is the champion.
+
+    Attributes:
+        version: Its number.
+        bundle: The version, verified; None if it cannot be read.
+        problem: Why it cannot be read.
+    """
+
+    version: int
+    bundle: Bundle | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the champion says of the test rows it has not seen.
+
+    Attributes:
+        said: Predictions on all test rows as the metric needs them, or None.
+        unseen: Which test rows it has surely not seen, shape ``(rows,)``.
+        problem: Why there are none; empty if there are.
+    """
+
+    said: Array | None
+    unseen: Array
+    problem: str = ""
+
+
+def read_champion(registry: Registry, folder: Path) -> Champion | None:
+    """The champion, verified, or None if there is none yet.
+
+    Args:
+        registry: The versions of a project.
+        folder: Where its files are put.
+    """
+    alias = registry.alias(CHAMPION)
+    if alias is None:
+        return None
+    try:
+        return Champion(alias.version, registry.fetch(alias.version, folder))
+    except CicloError as error:
+        return Champion(alias.version, None, f"it cannot be read: {error}")
+
+
+def ask(champion: Champion, project: Project, test: Dataset) -> Answers:
+    """Let the champion answer the test rows, and say which of them it has not seen.
+
+    It has seen none of the test rows where the split is the very same stable hash. Otherwise only rows later than its
+    training are sure to be new to it.
+
+    Args:
+        champion: The champion.
+        project: The project of today.
+        test: The test rows of today.
+    """
+    unseen = _unseen(champion, project, test)
+    rows = int(unseen.sum())
+    problem = champion.problem or _differs(champion, project, test)
+    if not problem and rows < project.evaluation.minimum_rows:
+        problem = (
+            f"it was trained under another split, and {rows} test rows are surely later than its training, fewer than "
+            f"evaluation.minimum_rows ({project.evaluation.minimum_rows})"
+        )
+    if problem or champion.bundle is None:
+        return Answers(None, unseen, problem)
+    contract = champion.bundle.contract
+    try:
+        said = predictions(project.metric.needs, champion.bundle.model(), contract.frame(test.rows), contract.codes)
+    except CicloError as error:
+        return Answers(None, unseen, f"it cannot be loaded: {error}")
+    except Exception as error:  # a model of other times may fail in any way
+        return Answers(None, unseen, f"it cannot answer these rows: {type(error).__name__}: {str(error)[:200]}")
+    return Answers(said, unseen)
+
+
+def _differs(champion: Champion, project: Project, test: Dataset) -> str:
+    """In what the champion is about something else, or nothing."""
+    if champion.bundle is None:
+        return "it cannot be read"
+    try:
+        theirs: Contract = champion.bundle.contract
+    except CicloError as error:
+        return f"it cannot be read: {error}"
+    ours = test.contract
+    for what, then, today in (
+        ("predicts", theirs.target, ours.target),
+        ("has the task", theirs.task, ours.task),
+        ("knows the classes", ", ".join(theirs.classes), ", ".join(ours.classes)),
+    ):
+        if then != today:
+            return f"it {what} {then or 'none'}, and today that is {today or 'none'}"
+    gone = [name for name in theirs.names if name not in test.rows.columns]
+    if gone:
+        return f"it needs columns that are gone: {', '.join(gone[:10])}"
+    columns = project.data.columns
+    for column in theirs.columns:
+        if column.name in columns and columns[column.name].type != column.type:
+            return f"it reads column '{column.name}' as {column.type}, and today that is {columns[column.name].type}"
+    return ""
+
+
+def _unseen(champion: Champion, project: Project, test: Dataset) -> Array:
+    """Which test rows the champion was surely not trained on."""
+    nothing = pd.Series(False, index=test.rows.index)
+    if champion.bundle is None:
+        return nothing.to_numpy()
+    try:
+        lineage = champion.bundle.lineage
+    except CicloError:
+        return nothing.to_numpy()
+    today = fingerprint(project)
+    if same_split(today, lineage.get("split")):
+        return ~nothing.to_numpy()
+    end = end_of_training(today, lineage)
+    if not end or project.data.time_column is None:
+        return nothing.to_numpy()
+    return (test.rows[project.data.time_column] > pd.Timestamp(end)).to_numpy(dtype=bool)
