@@ -163,7 +163,11 @@ def test_status_shows_the_champion_and_where_it_is_served(first_run: Ran) -> Non
     project = first_run.home.parent / "project.yaml"
     shown = ciclo(first_run.home, "status", project)
     assert shown.code == 0, shown.err
-    assert "version 1 of 1" in shown.out
+    lines = {line.split()[0]: line for line in shown.out.splitlines()}
+    assert "version 1" in lines["champion"]
+    assert "version 1" in lines["serving"]
+    assert "answers the live check" in lines["serving"]
+    assert "waiting" not in lines
     assert first_run.summary["endpoint"] in shown.out
 
 
