@@ -37,15 +37,15 @@ class Champion:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the champion says of the test rows it has not seen.
+    """What the champion predicts for the test rows it has not seen.
 
     Attributes:
-        said: Predictions on all test rows as the metric needs them, or None.
+        predicted: Predictions on all test rows as the metric needs them, or None.
         unseen: Which test rows it has surely not seen, shape ``(rows,)``.
         problem: Why there are none; empty if there are.
     """
 
-    said: Array | None
+    predicted: Array | None
     unseen: Array
     problem: str = ""
 
@@ -89,12 +89,14 @@ def ask(champion: Champion, project: Project, test: Dataset) -> Answers:
         return Answers(None, unseen, problem)
     contract = champion.bundle.contract
     try:
-        said = predictions(project.metric.needs, champion.bundle.model(), contract.frame(test.rows), contract.codes)
+        predicted = predictions(
+            project.metric.needs, champion.bundle.model(), contract.frame(test.rows), contract.codes
+        )
     except CicloError as error:
         return Answers(None, unseen, f"it cannot be loaded: {error}")
     except Exception as error:  # a model of other times may fail in any way
         return Answers(None, unseen, f"it cannot answer these rows: {type(error).__name__}: {str(error)[:200]}")
-    return Answers(said, unseen)
+    return Answers(predicted, unseen)
 
 
 def _differs(champion: Champion, project: Project, test: Dataset) -> str:

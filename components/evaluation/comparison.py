@@ -29,7 +29,7 @@ class Contender:
     Attributes:
         name: Its name in the project.
         path: Its skops file.
-        facts: What training said of it: candidate, score on the validation rows, parameters, rows.
+        facts: What training reports of it: candidate, score on the validation rows, parameters, rows.
         model: The estimator.
     """
 
@@ -135,7 +135,7 @@ def compare(
     """
     metric, codes = project.metric, test.contract.codes
     winner = best_of(project, models)
-    said = predictions(metric.needs, winner.model, test.X, codes)
+    predicted = predictions(metric.needs, winner.model, test.X, codes)
     options: dict[str, Any] = {
         "confidence": project.evaluation.confidence,
         "resamples": project.evaluation.resamples,
@@ -143,22 +143,22 @@ def compare(
     }
     theirs = ask(champion, project, test) if champion else None
     gain, rows = None, 0
-    if theirs is not None and theirs.said is not None:
+    if theirs is not None and theirs.predicted is not None:
         unseen, rows = theirs.unseen, int(theirs.unseen.sum())
-        gain = gain_interval(metric, test.y[unseen], said[unseen], theirs.said[unseen], codes, **options)
+        gain = gain_interval(metric, test.y[unseen], predicted[unseen], theirs.predicted[unseen], codes, **options)
     return Comparison(
         winner=winner,
-        score=score_interval(metric, test.y, said, codes, **options),
+        score=score_interval(metric, test.y, predicted, codes, **options),
         scores=every_metric(project, winner.model, test),
         validation={m.name: m.score for m in models},
         failed=failed,
-        baselines={n: gain_interval(metric, test.y, said, a, codes, **options) for n, a in answers.items()},
+        baselines={n: gain_interval(metric, test.y, predicted, a, codes, **options) for n, a in answers.items()},
         champion=gain,
         champion_version=champion.version if champion else None,
         champion_problem=theirs.problem if theirs else "",
         champion_rows=rows,
         rows=len(test),
-        slices=tuple(by_slice(project, test, said)),
+        slices=tuple(by_slice(project, test, predicted)),
         size_mb=winner.path.stat().st_size / 1e6,
         digest=file_digest(winner.path),
         importance=importance(project, winner.model, test),
@@ -174,8 +174,8 @@ def best_of(project: Project, models: list[Contender]) -> Contender:
 def every_metric(project: Project, model: Any, test: Dataset) -> dict[str, float]:
     """Every metric of the task on the test rows; those that are not defined are left out."""
     codes = test.contract.codes
-    said = {needs: predictions(needs, model, test.X, codes) for needs in {m.needs for m in _metrics(project)}}
-    scores = {m.name: m.score(test.y, said[m.needs], codes) for m in _metrics(project)}
+    predicted = {needs: predictions(needs, model, test.X, codes) for needs in {m.needs for m in _metrics(project)}}
+    scores = {m.name: m.score(test.y, predicted[m.needs], codes) for m in _metrics(project)}
     return {name: score for name, score in scores.items() if np.isfinite(score)}
 
 
@@ -183,7 +183,7 @@ def _metrics(project: Project) -> list[Any]:
     return [m for m in METRICS.values() if project.task in m.tasks]
 
 
-def by_slice(project: Project, test: Dataset, said: Array) -> list[tuple[str, str, int, float]]:
+def by_slice(project: Project, test: Dataset, predicted: Array) -> list[tuple[str, str, int, float]]:
     """The metric in each slice that has enough rows."""
     found = []
     for column in project.evaluation.slices:
@@ -191,7 +191,7 @@ def by_slice(project: Project, test: Dataset, said: Array) -> list[tuple[str, st
         for value, rows in values.groupby(values).groups.items():
             inside = test.rows.index.get_indexer(rows)
             if len(inside) >= project.evaluation.minimum_rows:
-                score = project.metric.score(test.y[inside], said[inside], test.contract.codes)
+                score = project.metric.score(test.y[inside], predicted[inside], test.contract.codes)
                 found.append((column, str(value), len(inside), score))
     return found
 
@@ -215,7 +215,7 @@ def prediction_profile(model: Any, test: Dataset) -> ColumnProfile:
     """Profile of what the model answers: probability of the positive class, label, or value."""
     if test.contract.task == "binary":
         return ColumnProfile.of(pd.Series(predictions("probability", model, test.X, [0, 1])[:, 1]))
-    said = predictions("label", model, test.X, test.contract.codes)
+    predicted = predictions("label", model, test.X, test.contract.codes)
     if test.contract.task == "regression":
-        return ColumnProfile.of(pd.Series(said, dtype="float64"))
-    return ColumnProfile.of(pd.Series([test.contract.classes[int(code)] for code in said], dtype=object))
+        return ColumnProfile.of(pd.Series(predicted, dtype="float64"))
+    return ColumnProfile.of(pd.Series([test.contract.classes[int(code)] for code in predicted], dtype=object))

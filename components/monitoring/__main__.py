@@ -32,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     configure()
     try:
-        project, here = read_project(options.project), settings()
+        project, current = read_project(options.project), settings()
         decision = tick(
             project,
-            registry=open_registry(project.name, here),
-            predictions=PredictionStore(here.predictions_uri),
-            store=open_store(here.store_uri, here),
+            registry=open_registry(project.name, current),
+            predictions=PredictionStore(current.predictions_uri),
+            store=open_store(current.store_uri, current),
             clock=lambda: options.now or datetime.now(UTC),
             submit=KfpSubmitter.from_environment(project),
             dry_run=options.dry_run,

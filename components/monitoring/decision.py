@@ -72,13 +72,13 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
     if stale(evidence, now, policy):
         since = evidence.last_row or evidence.serving_since
         return decided(
-            "page", f"No prediction has been stored since {since:%Y-%m-%d %H:%M}: the feed is empty.", "empty"
+            "alert", f"No prediction has been stored since {since:%Y-%m-%d %H:%M}: the feed is empty.", "empty"
         )
     if evidence.rows < policy.minimum_rows:
         return decided("ok", f"Too little data: {evidence.rows} rows, {policy.minimum_rows} are needed to judge.")
     if evidence.faults:
         finding = f"The data is broken: {_some(evidence.faults.values())}"
-        return decided("page", f"{finding}. Nothing is retrained on it.", f"broken data: {', '.join(evidence.faults)}")
+        return decided("alert", f"{finding}. Nothing is retrained on it.", f"broken data: {', '.join(evidence.faults)}")
     causes, finding = findings(evidence, policy)
     if not causes:
         return decided("ok", finding, alarm=False)
@@ -103,20 +103,20 @@ def findings(evidence: Evidence, policy: Monitoring) -> tuple[str, str]:
     Returns:
         The causes of an alarm in a few words (empty for none), and the finding.
     """
-    causes, said = [], []
+    causes, sentences = [], []
     drift, performance = evidence.drift, evidence.performance
     if performance is not None and performance.degraded:
         causes.append("performance")
-        said.append(f"the model got worse: {performance.reason}")
+        sentences.append(f"the model got worse: {performance.reason}")
     if drift is not None and drift.inputs:
         causes.append("input drift")
         worst = [f"'{c.name}' by {c.effect:.2f}" for c in drift.columns if c.drifted]
-        said.append(f"columns with {drift.importance:.0%} of the importance have drifted ({_some(worst)})")
+        sentences.append(f"columns with {drift.importance:.0%} of the importance have drifted ({_some(worst)})")
     if drift is not None and drift.prediction is not None and drift.predictions:
         causes.append("prediction drift")
-        said.append(f"the predictions have drifted by {drift.prediction.effect:.2f}")
+        sentences.append(f"the predictions have drifted by {drift.prediction.effect:.2f}")
     if causes:
-        return " and ".join(causes), _sentence("; ".join(said))
+        return " and ".join(causes), _sentence("; ".join(sentences))
     moved = drift.names if drift is not None else []
     much = f"drifted columns ({_some(moved)}) hold less than {policy.drifted_importance:.0%} of the importance"
     labels = performance.reason if performance is not None else "there are no labels"

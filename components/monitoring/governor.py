@@ -97,7 +97,7 @@ def _in_flight(s: Situation) -> Ruling | None:
 
 def _refused(s: Situation) -> Ruling | None:
     in_a_row = 0
-    for outcome in reversed(_told(s)):
+    for outcome in reversed(_informative(s)):
         if outcome.result == "promoted":
             break
         in_a_row += 1
@@ -107,7 +107,7 @@ def _refused(s: Situation) -> Ruling | None:
 
 
 def _unhelped(s: Situation) -> Ruling | None:
-    promoted = [o for o in _told(s) if o.result == "promoted" and o.version == s.version]
+    promoted = [o for o in _informative(s) if o.result == "promoted" and o.version == s.version]
     if not promoted:
         return None
     last, needed = promoted[-1], s.policy.persistence.windows
@@ -149,7 +149,7 @@ RULES: tuple[Callable[[Situation], Ruling | None], ...] = (
 )
 
 
-def _told(s: Situation) -> list[Outcome]:
+def _informative(s: Situation) -> list[Outcome]:
     """Outcomes since the last acknowledgement that tell something about the model."""
     since = s.history.acknowledgements[-1].time if s.history.acknowledgements else _LONG_AGO
     return [o for o in s.history.outcomes if o.time > since and o.result != "stopped"]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-Action = Literal["ok", "watch", "page", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"]
+Action = Literal["ok", "watch", "alert", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"]
 Result = Literal["promoted", "waiting", "refused", "failed", "stopped"]
 
 
@@ -19,8 +19,9 @@ class Decision(Record):
     """What one tick decided.
 
     Attributes:
-        action: ``ok``; ``watch`` (an alarm that is not confirmed); ``page`` (the data is broken); ``retrain``;
-            ``recommend`` (retrain, but there is nothing to submit to); ``blocked`` (the governor refuses);
+        action: ``ok``; ``watch`` (an alarm that is not confirmed); ``alert`` (the data is broken, or what serves cannot
+            be judged); ``retrain``; ``recommend`` (the same, but there is nothing to submit to); ``blocked`` (the
+            governor refuses);
             ``escalate_*`` (retraining does not help: a person of development, or of design, has to look).
         reason: What, how much and what next, as a sentence.
         cause: What raised the alarm, in a few words that stay the same while the cause does.

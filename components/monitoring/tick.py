@@ -25,8 +25,8 @@ from ciclo.components.monitoring.decision import decide
 from ciclo.components.monitoring.decision import replay as replay_evidence
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observation import Observer, window_of
-from ciclo.components.monitoring.pages import tick_report
 from ciclo.components.monitoring.records import Decision, History
+from ciclo.components.monitoring.report import tick_report
 from ciclo.components.monitoring.submission import Submitter
 from ciclo.components.monitoring.unserved import Unserved, mend, unserved
 from ciclo.components.releases.names import SERVING, Alias
@@ -34,7 +34,7 @@ from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.predictions import PredictionStore
 
-TOLD = frozenset({"page", "recommend", "blocked", "escalate_development", "escalate_design"})
+ALERTED = frozenset({"alert", "recommend", "blocked", "escalate_development", "escalate_design"})
 
 
 def tick(
@@ -74,7 +74,7 @@ def tick(
     if gap is not None and submit is not None and acts:
         gap = mend(gap, registry, submit, now - timedelta(days=project.design.label_delay_days), now)
     serving = registry.alias(SERVING)
-    decision, page = _judge(project, serving, registry, predictions, history, now)
+    decision, report = _assess(project, serving, registry, predictions, history, now)
     decision = _with_gap(decision, gap)
     if decision.action == "retrain" and not acts:
         decision = decision.model_copy(update={"action": "recommend"})
@@ -87,14 +87,14 @@ def tick(
             reason = f"{decision.reason.rstrip('.')}, but another tick was first to claim the run."
             decision = decision.model_copy(update={"action": "blocked", "reason": reason, "retrain_end": None})
     changed = not history.decisions or history.decisions[-1].state != decision.state
-    _tell(project, decision, changed)
-    log.append(decision, page(decision=decision).html() if page and changed and decision.action != "ok" else "")
+    _alert(project, decision, changed)
+    log.append(decision, report(decision=decision).html() if report and changed and decision.action != "ok" else "")
     if claim is not None and submit is not None:
         start_run(log, claim, submit, now)
     return decision
 
 
-def _judge(
+def _assess(
     project: Project,
     serving: Alias | None,
     registry: Registry,
@@ -123,7 +123,7 @@ def _unreadable(serving: Alias, error: CicloError, start: datetime, end: datetim
         f"judged: {error} A run of the pipeline can replace it."
     )
     return Decision(
-        action="page",
+        action="alert",
         reason=reason,
         cause="unreadable version",
         version=serving.version,
@@ -141,7 +141,7 @@ def _with_gap(decision: Decision, gap: Unserved | None) -> Decision:
     if decision.action == "retrain":
         changes |= {"action": "blocked", "retrain_end": None}
     elif gap.failed and decision.action in ("ok", "watch"):
-        changes |= {"action": "page", "cause": "the champion does not serve"}
+        changes |= {"action": "alert", "cause": "the champion does not serve"}
     return decision.model_copy(update=changes)
 
 
@@ -196,9 +196,9 @@ def _observed(project: Project, serving: Alias, registry: Registry, predictions:
         yield observer
 
 
-def _tell(project: Project, decision: Decision, changed: bool) -> None:
+def _alert(project: Project, decision: Decision, changed: bool) -> None:
     structlog.get_logger().info("decision", project=project.name, action=decision.action, reason=decision.reason)
-    if changed and decision.action in TOLD:
+    if changed and decision.action in ALERTED:
         title = f"{project.name}: {decision.action.replace('_', ' ')}"
         send_alert(title, _body(project, decision), settings(), project)
 

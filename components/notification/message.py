@@ -39,8 +39,8 @@ def end_of_run(project: str, state: str, trigger: str, run: str = "", error: str
         run: Name of the run, if known.
         error: What KFP says went wrong; a cluster never says.
     """
-    where = f"Run: {run}" if run else "Look it up among the runs of the training pipeline."
-    facts = "\n".join(line for line in (f"Trigger: {trigger}", where, f"Error: {error}" if error else "") if line)
+    place = f"Run: {run}" if run else "Look it up among the runs of the training pipeline."
+    facts = "\n".join(line for line in (f"Trigger: {trigger}", place, f"Error: {error}" if error else "") if line)
     if state in GOOD:
         return Message(
             f"{project}: the training run is complete",

@@ -197,10 +197,10 @@ def commit() -> str:
     """The commit of this code: ``CICLO_COMMIT``, which the image sets, or that of the checkout; empty if unknown."""
     if "CICLO_COMMIT" in os.environ:
         return os.environ["CICLO_COMMIT"]
-    here = Path(__file__).resolve().parents[2]
-    if not (here / ".git").exists():
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
         return ""
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()  # noqa: S603
     except (OSError, subprocess.SubprocessError):

@@ -25,13 +25,13 @@ class Pruned:
 
     Attributes:
         kept: Kept whole.
-        told: Of which only the story is kept.
+        reduced: Of which only the story is kept.
         deleted: Of which nothing is kept.
         unfinished: Left by publishers that died.
     """
 
     kept: tuple[int, ...]
-    told: tuple[int, ...]
+    reduced: tuple[int, ...]
     deleted: tuple[int, ...]
     unfinished: tuple[int, ...]
 
@@ -68,7 +68,7 @@ def prune(registry: Registry, *, keep: int, by: str, dry_run: bool = False) -> P
         done.add(number)
     return Pruned(
         kept=tuple(sorted(set(versions) - done)),
-        told=tuple(sorted(done & ancestors)),
+        reduced=tuple(sorted(done & ancestors)),
         deleted=tuple(sorted(done - ancestors - unfinished)),
         unfinished=tuple(sorted(done & unfinished)),
     )

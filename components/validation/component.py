@@ -33,7 +33,7 @@ def validation(
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.tables.datasets import Dataset, file_digest
         from ciclo.components.validation.checks import validate
-        from ciclo.components.validation.pages import validation_report
+        from ciclo.components.validation.report import validation_report
 
         parsed = project_from_json(project)
         findings = validate(parsed, Dataset.open(dataset.path), file_digest(dataset.path))

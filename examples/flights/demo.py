@@ -29,8 +29,8 @@ from ciclo.components.deployment import deployer
 from ciclo.components.monitoring.drift import bin_window, judge
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observation import canonical
-from ciclo.components.monitoring.pages import drift_figure
 from ciclo.components.monitoring.records import Acknowledgement, Decision
+from ciclo.components.monitoring.report import drift_figure
 from ciclo.components.monitoring.submission import State
 from ciclo.components.monitoring.tick import tick
 from ciclo.components.releases.registry import open_registry
@@ -39,15 +39,15 @@ from ciclo.components.storage.predictions import PredictionStore
 from ciclo.components.storage.store import open_store
 from ciclo.pipelines.backends.watch import LocalSubmitter
 from ciclo.pipelines.command.console import progress
-from examples.flights.pages import write_page
 from examples.flights.prepare import prepare
+from examples.flights.report import write_report
 from examples.flights.traffic import Traffic
 
 BUILD = Path("build/demo")
 START, END, WEEK = datetime(2013, 5, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC), timedelta(days=7)
 ONE_IN = 10
 ANSWERED_AFTER = timedelta(days=14)
-GRAVEST = ("ok", "watch", "blocked", "page", "recommend", "escalate_development", "escalate_design", "retrain")
+GRAVEST = ("ok", "watch", "blocked", "alert", "recommend", "escalate_development", "escalate_design", "retrain")
 
 
 class Year:
@@ -85,8 +85,8 @@ class Year:
         run = json.loads((self._settings.home / "runs" / run_id / "summary.json").read_text())
         if run["outcome"] in ("failed", "crashed"):
             raise SubmissionError(f"the run broke in {run['stage']}", seen=run["reason"])
-        told = {key: run[key] for key in ("outcome", "version", "reason")}
-        self.runs.append({"time": f"{window_end:%Y-%m-%d}", "trigger": trigger, **told})
+        outcome = {key: run[key] for key in ("outcome", "version", "reason")}
+        self.runs.append({"time": f"{window_end:%Y-%m-%d}", "trigger": trigger, **outcome})
         self.console.print(f"[bold]{run['outcome']}[/]: {run['reason']}\n", highlight=False, soft_wrap=True)
         return run_id
 
@@ -284,7 +284,7 @@ def finish(year: Year, first: Bundle, console: Console, started: float) -> None:
     }
     summary["seconds"]["total"] = round(time.monotonic() - started, 1)
     (BUILD / "summary.json").write_text(json.dumps(summary, indent=2))
-    write_page(BUILD / "report.html", summary, weeks, summary["metric"], year.drift_pictures())
+    write_report(BUILD / "report.html", summary, weeks, summary["metric"], year.drift_pictures())
     console.print()
     show(summary, console)
     seconds = ", ".join(f"{what} {value:.0f} s" for what, value in summary["seconds"].items())

@@ -117,7 +117,7 @@ def _named_errors(address: str) -> Iterator[None]:
             yield
     except ApiException as error:
         raise SubmissionError(
-            f"the KFP API at {address} refused the run", seen=_told(error), hint=_ADVICE.get(error.status, "")
+            f"the KFP API at {address} refused the run", seen=_explained(error), hint=_ADVICE.get(error.status, "")
         ) from error
     except (urllib3.exceptions.HTTPError, TimeoutError) as error:
         raise _unreachable(address, error) from error
@@ -130,7 +130,7 @@ _ADVICE = {
 }
 
 
-def _told(error: Any) -> str:
+def _explained(error: Any) -> str:
     with suppress(TypeError, JSONDecodeError, AttributeError):
         return f"{error.status}: {loads(error.body).get('error') or error.reason}"
     return f"{error.status}: {error.reason}"

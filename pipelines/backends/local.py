@@ -31,12 +31,12 @@ Outcome = Literal["promoted", "waiting", "kept", "stopped", "failed", "crashed"]
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 10
 _GATES = {"unusable": "validation", "no_ml": "feasibility", "keep": "evaluation"}
-_PAGES = {"cleaning": "report", "validation": "report", "evaluation": "card"}
+_REPORTS = {"cleaning": "report", "validation": "report", "evaluation": "card"}
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a stage said of itself.
+    """What a stage reports of itself.
 
     Attributes:
         stage: Folder name of the stage.
@@ -73,7 +73,7 @@ class RunResult:
         endpoint: Where it is served.
         stages: The stages that ended, in that order.
         folder: Everything the run wrote.
-        pages: HTML reports by stage.
+        reports: HTML reports by stage.
         quarantine: Parquet file of the rows that were set aside.
         registry: Address of the store.
     """
@@ -85,13 +85,13 @@ class RunResult:
     endpoint: str
     stages: tuple[Event, ...]
     folder: Path
-    pages: dict[str, Path]
+    reports: dict[str, Path]
     quarantine: Path | None
     registry: str
 
     @property
     def log(self) -> Path:
-        """Everything the run said."""
+        """Everything the run printed."""
         return self.folder / "run.log"
 
     @property
@@ -127,8 +127,8 @@ def run_pipeline(
     Raises:
         SettingsError: If the home folder cannot be written.
     """
-    where = settings or current_settings()
-    folder = _new_folder(where.home / "runs", name or project.name)
+    used = settings or current_settings()
+    folder = _new_folder(used.home / "runs", name or project.name)
     window = {"window_start": window_start, "window_end": window_end, "trigger": trigger}
     (folder / "arguments.json").write_text(json.dumps({**arguments(project), **window}))
     events: list[Event] = []
@@ -138,7 +138,7 @@ def run_pipeline(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **where.environment(), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
+            env={**os.environ, **used.environment(), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
             start_new_session=True,
         )
     try:
@@ -148,7 +148,7 @@ def run_pipeline(
                 on_event(event)
     finally:
         _end(child)
-    result = _result(folder, events, child.returncode, where.store_uri)
+    result = _result(folder, events, child.returncode, used.store_uri)
     (folder / "summary.json").write_text(json.dumps(asdict(result), indent=2, default=str))
     return result
 
@@ -191,17 +191,17 @@ def _event(line: str) -> Event | None:
     if not text.startswith("{"):
         return None
     try:
-        said = json.loads(text)
-        if said.get("event") != "stage":
+        announced = json.loads(text)
+        if announced.get("event") != "stage":
             return None
-        event = Event(said["stage"], said["label"], said["status"])
+        event = Event(announced["stage"], announced["label"], announced["status"])
     except (ValueError, KeyError, AttributeError):
         return None
     return replace(
         event,
-        summary=said.get("summary", ""),
-        detail=tuple(said.get("detail", ())),
-        seconds=said.get("seconds", 0.0),
+        summary=announced.get("summary", ""),
+        detail=tuple(announced.get("detail", ())),
+        seconds=announced.get("seconds", 0.0),
     )
 
 
@@ -238,7 +238,7 @@ def _result(folder: Path, events: list[Event], returncode: int, registry: str) -
         endpoint=_output(folder, "deployment*"),
         stages=tuple(e for e in events if e.status != "started"),
         folder=folder,
-        pages=_pages(folder),
+        reports=_reports(folder),
         quarantine=quarantine,
         registry=registry,
     )
@@ -252,8 +252,8 @@ def _outcome(events: list[Event], returncode: int, folder: Path) -> tuple[Outcom
     if returncode != 0 or not events:
         ended = {e.title for e in events if e.status != "started"}
         silent = [e.title for e in events if e.title not in ended]
-        said = "exited without output; it may have run out of memory" if silent else f"exit code {returncode}"
-        return "crashed", silent[0] if silent else "the runner", said
+        reason = "exited without output; it may have run out of memory" if silent else f"exit code {returncode}"
+        return "crashed", silent[0] if silent else "the runner", reason
     for event in events:
         if event.stage == "stop" and event.status == "done":
             gate = _GATES.get(event.label, "a gate")
@@ -289,15 +289,15 @@ def _output(folder: Path, task: str) -> str:
     return str(json.loads(path.read_text())["parameterValues"]["Output"]) if path else ""
 
 
-def _pages(folder: Path) -> dict[str, Path]:
+def _reports(folder: Path) -> dict[str, Path]:
     """Give the reports names that a browser opens."""
-    pages = {}
-    for stage, name in _PAGES.items():
-        page = _artifact(folder, stage, name)
-        if page and page.stat().st_size:
-            pages[stage] = folder / f"{stage}.html"
-            pages[stage].write_bytes(page.read_bytes())
-    return pages
+    reports = {}
+    for stage, name in _REPORTS.items():
+        report = _artifact(folder, stage, name)
+        if report and report.stat().st_size:
+            reports[stage] = folder / f"{stage}.html"
+            reports[stage].write_bytes(report.read_bytes())
+    return reports
 
 
 def _main(folder: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
-from ciclo.components.core.settings import Settings, settings
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.deployment import deployer
 from ciclo.components.monitoring.records import Decision
 from ciclo.components.monitoring.submission import State
@@ -33,13 +34,13 @@ class LocalSubmitter:
 
     Args:
         project: The project to train.
-        where: Settings of the runs.
+        settings: Settings of the runs.
         on_event: Called with every event of a run.
     """
 
-    def __init__(self, project: Project, where: Settings, on_event: Callable[[Event], None] | None = None) -> None:
+    def __init__(self, project: Project, settings: Settings, on_event: Callable[[Event], None] | None = None) -> None:
         self._project = project
-        self._where = where
+        self._settings = settings
         self._on_event = on_event
 
     def find(self, name: str) -> str | None:
@@ -58,7 +59,7 @@ class LocalSubmitter:
             window_end=window_end.isoformat(),
             trigger=trigger,
             on_event=self._on_event,
-            settings=self._where,
+            settings=self._settings,
         )
         if not result.stages:
             raise SubmissionError("the local run did not start", seen=result.reason, hint=f"See {result.log}.")
@@ -73,12 +74,12 @@ class LocalSubmitter:
 
     def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
         """Deploy the champion here and now."""
-        served = deployer.serve(self._project, self._where)
+        served = deployer.serve(self._project, self._settings)
         return (served.summary, not served.url) if served else ("there is no champion to serve", True)
 
     @property
     def _runs(self) -> Path:
-        return self._where.home / "runs"
+        return self._settings.home / "runs"
 
 
 def watch(
@@ -95,13 +96,13 @@ def watch(
     Returns:
         The decision.
     """
-    here = settings()
+    current = current_settings()
     return tick(
         project,
-        registry=open_registry(project.name, here),
-        predictions=PredictionStore(here.predictions_uri),
-        store=open_store(here.store_uri, here),
+        registry=open_registry(project.name, current),
+        predictions=PredictionStore(current.predictions_uri),
+        store=open_store(current.store_uri, current),
         clock=lambda: now,
-        submit=LocalSubmitter(project, here, on_event),
+        submit=LocalSubmitter(project, current, on_event),
         dry_run=dry_run,
     )

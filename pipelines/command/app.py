@@ -148,12 +148,12 @@ def status(project: ProjectFile) -> None:
     from ciclo.components.releases.names import CHAMPION, SERVING
     from ciclo.components.releases.registry import open_registry
 
-    parsed, here = _read(project), settings()
-    registry = open_registry(parsed.name, here)
+    parsed, current = _read(project), settings()
+    registry = open_registry(parsed.name, current)
     champion, serving = registry.alias(CHAMPION), registry.alias(SERVING)
     waits = waiting(registry.history())
     if champion is None and waits is None:
-        typer.echo(f"{parsed.name}: no version has been published in {here.store_uri}")
+        typer.echo(f"{parsed.name}: no version has been published in {current.store_uri}")
         return
     for name, alias in ((CHAMPION, champion), (SERVING, serving)):
         if alias is not None:
@@ -164,10 +164,10 @@ def status(project: ProjectFile) -> None:
         typer.echo(f"{'':<10} the champion does not serve yet: ciclo deploy {project}")
     if waits is not None:
         typer.echo(f"{'waiting':<10} version {waits}: ciclo models show {parsed.name} {waits}")
-    typer.echo(f"{'registry':<10} {here.store_uri} ({len(registry.versions())} versions)")
-    served = endpoint(parsed.name, here)
-    where = f"{served.url} (version {served.version})" if served else "none on this machine"
-    typer.echo(f"{'endpoint':<10} {where}")
+    typer.echo(f"{'registry':<10} {current.store_uri} ({len(registry.versions())} versions)")
+    served = endpoint(parsed.name, current)
+    address = f"{served.url} (version {served.version})" if served else "none on this machine"
+    typer.echo(f"{'endpoint':<10} {address}")
 
 
 @app.command()
@@ -178,11 +178,11 @@ def deploy(project: ProjectFile) -> None:
     from ciclo.components.releases.names import CHAMPION
     from ciclo.components.releases.registry import open_registry
 
-    parsed, here = _read(project), settings()
-    champion = open_registry(parsed.name, here).alias(CHAMPION)
+    parsed, current = _read(project), settings()
+    champion = open_registry(parsed.name, current).alias(CHAMPION)
     if champion is None:
         raise NotFoundError(f"{parsed.name} has no champion", hint="Run the pipeline first: ciclo run PROJECT")
-    typer.echo(deployer.deploy(parsed, champion.version, here).summary)
+    typer.echo(deployer.deploy(parsed, champion.version, current).summary)
 
 
 @app.command()
@@ -191,9 +191,9 @@ def stop(project: ProjectFile) -> None:
     from ciclo.components.core.settings import settings
     from ciclo.components.deployment import deployer
 
-    parsed, here = _read(project), settings()
-    served = deployer.endpoint(parsed.name, here)
-    deployer.stop(parsed.name, here)
+    parsed, current = _read(project), settings()
+    served = deployer.endpoint(parsed.name, current)
+    deployer.stop(parsed.name, current)
     typer.echo(f"{parsed.name}: {f'{served.url} is stopped' if served else 'nothing was running'}")
 
 

@@ -32,9 +32,9 @@ def renew(
     from ciclo.components.storage.signing import signer_from, trust_from
     from ciclo.pipelines.command.models import open_named
 
-    registry, here = open_named(project)
-    signer = signer_from(here)
+    registry, current = open_named(project)
+    signer = signer_from(current)
     if signer is None:
         raise SettingsError("signatures are off, so there is nothing to sign with", hint="Unset CICLO_UNSIGNED.")
-    count = sign_again(registry, trust_from(here), signer)
+    count = sign_again(registry, trust_from(current), signer)
     typer.echo(f"{registry.project}: {count} signatures replaced; all are by one key now")

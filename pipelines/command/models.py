@@ -47,17 +47,17 @@ def list_versions(
     """List versions, newest first."""
     from ciclo.pipelines.command.tables import show_list
 
-    registry, here = open_named(project)
+    registry, current = open_named(project)
     asked: tuple[tuple[Origin, str], ...] = (("run", run), ("data", data))
     found = [set(registry.find(origin, start)) for origin, start in asked if start]
     versions = sorted(set.intersection(*found)) if found else registry.versions()
     names = _names(registry)
-    told = [_told(registry, version, names) for version in reversed(versions[-last:])]
+    stories = [_story_of(registry, version, names) for version in reversed(versions[-last:])]
     if as_json:
-        _print(told)
+        _print(stories)
     else:
-        show_list(registry.project, here.store_uri, told, len(versions))
-    if any("problem" in version for version in told):
+        show_list(registry.project, current.store_uri, stories, len(versions))
+    if any("problem" in version for version in stories):
         raise typer.Exit(1)
 
 
@@ -70,11 +70,11 @@ def show(project: Name, version: Version = "champion", as_json: Json = False) ->
     registry, _ = open_named(project)
     number = _number(registry, version)
     record = registry.record(number)
-    told = story(record, names=_names(registry).get(number, []), moves=registry.history())
+    stories = story(record, names=_names(registry).get(number, []), moves=registry.history())
     if as_json:
-        _print(told)
+        _print(stories)
     else:
-        show_one(told, sections(record))
+        show_one(stories, sections(record))
 
 
 @app.command()
@@ -110,9 +110,9 @@ def approve(
     from ciclo.components.releases import promotion
     from ciclo.components.storage.signing import signer_from
 
-    registry, here = open_named(project)
+    registry, current = open_named(project)
     number = _number(registry, version)
-    moved = promotion.approve(registry, number, by=by, why=why, signer=signer_from(here))
+    moved = promotion.approve(registry, number, by=by, why=why, signer=signer_from(current))
     _say_moved(registry, moved, as_json)
 
 
@@ -124,9 +124,11 @@ def promote(
     from ciclo.components.releases import promotion
     from ciclo.components.storage.signing import signer_from
 
-    registry, here = open_named(project)
+    registry, current = open_named(project)
     number = _number(registry, version)
-    moved = promotion.promote(registry, number, by=by or _user(), why=why, override=override, signer=signer_from(here))
+    moved = promotion.promote(
+        registry, number, by=by or _user(), why=why, override=override, signer=signer_from(current)
+    )
     _say_moved(registry, moved, as_json)
 
 
@@ -143,14 +145,14 @@ def rollback(
     from ciclo.components.releases import promotion
     from ciclo.components.storage.signing import signer_from
 
-    registry, here = open_named(project)
+    registry, current = open_named(project)
     moved = promotion.rollback(
         registry,
         to=_number(registry, to) if to else None,
         by=by or _user(),
         why=why,
         override=override,
-        signer=signer_from(here),
+        signer=signer_from(current),
     )
     _say_moved(registry, moved, as_json)
 
@@ -190,9 +192,9 @@ def export(
     from ciclo.components.publishing import kubeflow
     from ciclo.components.storage.bundle import MODEL
 
-    registry, here = open_named(project)
+    registry, current = open_named(project)
     record = registry.record(_number(registry, version))
-    uri = f"{here.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{MODEL}"
+    uri = f"{current.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{MODEL}"
     exported = kubeflow.export(record, uri, to, author=by or _user(), token=token, ca=ca, storage_key=storage_key)
     if as_json:
         _print(asdict(exported))
@@ -236,7 +238,7 @@ def _names(registry: "Registry") -> dict[int, list[str]]:
     return names
 
 
-def _told(registry: "Registry", version: int, names: dict[int, list[str]]) -> dict[str, Any]:
+def _story_of(registry: "Registry", version: int, names: dict[int, list[str]]) -> dict[str, Any]:
     """What is known of a version, or why nothing is."""
     from ciclo.components.releases.story import story
 

@@ -21,7 +21,7 @@ def show_list(project: str, store: str, versions: Sequence[Mapping[str, Any]], t
     Args:
         project: Name of the project.
         store: Where they are.
-        versions: Their stories, or why one cannot be told.
+        versions: Their stories, or why one cannot be shown.
         total: How many there are.
     """
     if not versions:
@@ -58,8 +58,8 @@ def show_one(story: Mapping[str, Any], topics: Sections) -> None:
     console.print(f"[bold]{escape(story['project'])}, version {story['version']}[/]{escape(names)}")
     table = _table("", "", show_header=False)
     for topic, facts in topics.items():
-        told = {name: text for name, value in facts.items() if (text := _text(value))}
-        for label, (name, text) in zip(_once(topic, told), told.items(), strict=True):
+        shown = {name: text for name, value in facts.items() if (text := _text(value))}
+        for label, (name, text) in zip(_once(topic, shown), shown.items(), strict=True):
             table.add_row(f"[bold]{escape(label)}[/]", escape(name), escape(text))
     console.print(table)
     if story["moves"]:
@@ -87,7 +87,7 @@ def show_pruned(pruned: Pruned, *, dry_run: bool) -> None:
     would = "would be " if dry_run else ""
     lines = {
         "kept whole": pruned.kept,
-        f"{would}cut down to lineage and verdict": pruned.told,
+        f"{would}cut down to lineage and verdict": pruned.reduced,
         f"{would}deleted": pruned.deleted,
         f"{would}deleted, never finished": pruned.unfinished,
     }

@@ -50,48 +50,48 @@ def training_pipeline(
         window_end: End of the rows to read, ISO time, exclusive; empty for all.
         trigger: Why the run was started.
     """
-    told = notification(project=project, trigger=trigger)
-    configure(told, "Notification", memory="1Gi", minutes=5, cache=False, secrets=ALERT_KEYS)
+    notified = notification(project=project, trigger=trigger)
+    configure(notified, "Notification", memory="1Gi", minutes=5, cache=False, secrets=ALERT_KEYS)
 
-    with dsl.ExitHandler(told, name="run"):
-        raw = ingestion(project=project, window_start=window_start, window_end=window_end)
-        configure(raw, "Ingestion", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
+    with dsl.ExitHandler(notified, name="run"):
+        ingested = ingestion(project=project, window_start=window_start, window_end=window_end)
+        configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
 
-        clean = cleaning(project=project, raw=raw.outputs["raw"])
-        configure(clean, "Cleaning", cpu="2", memory="4Gi", minutes=60)
+        cleaned = cleaning(project=project, raw=ingested.outputs["raw"])
+        configure(cleaned, "Cleaning", cpu="2", memory="4Gi", minutes=60)
 
-        data = clean.outputs["dataset"]
-        checked = configure(validation(project=project, dataset=data), "Validation", memory="4Gi")
+        data = cleaned.outputs["dataset"]
+        validated = configure(validation(project=project, dataset=data), "Validation", memory="4Gi")
 
-        with dsl.If(checked.outputs["Output"] == "pass", "usable"):
-            worth = configure(feasibility(project=project, dataset=data), "Feasibility", memory="4Gi")
+        with dsl.If(validated.outputs["Output"] == "pass", "usable"):
+            feasible = configure(feasibility(project=project, dataset=data), "Feasibility", memory="4Gi")
 
-            with dsl.If(worth.outputs["Output"] == "ml", "worthwhile"):
+            with dsl.If(feasible.outputs["Output"] == "ml", "worthwhile"):
                 with dsl.ParallelFor(candidates, name="candidates", parallelism=2) as candidate:
-                    fitted = training(project=project, candidate=candidate, dataset=data)
-                    configure(fitted, "Training", cpu="2", memory="4Gi", minutes=120)
+                    trained = training(project=project, candidate=candidate, dataset=data)
+                    configure(trained, "Training", cpu="2", memory="4Gi", minutes=120)
 
-                judged = evaluation(
+                evaluated = evaluation(
                     project=project,
                     dataset=data,
-                    baselines=worth.outputs["baselines"],
-                    profile=checked.outputs["profile"],
-                    models=dsl.Collected(fitted.outputs["model"]),
+                    baselines=feasible.outputs["baselines"],
+                    profile=validated.outputs["profile"],
+                    models=dsl.Collected(trained.outputs["model"]),
                 )
-                configure(judged, "Evaluation", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
-                mount_keys(judged)
+                configure(evaluated, "Evaluation", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
+                mount_keys(evaluated)
 
-                with dsl.If(judged.outputs["Output"] == "keep", "kept"):
-                    _stop(project, judged, "Stop: not better")
+                with dsl.If(evaluated.outputs["Output"] == "keep", "kept"):
+                    _stop(project, evaluated, "Stop: not better")
                     _serve(project, "Deployment: the champion as it is")
                 with dsl.Else("offered"):
                     published = publishing(
                         project=project,
-                        model=judged.outputs["best"],
-                        profile=judged.outputs["reference"],
-                        verdict=judged.outputs["verdict"],
-                        golden=judged.outputs["golden"],
-                        card=judged.outputs["card"],
+                        model=evaluated.outputs["best"],
+                        profile=evaluated.outputs["reference"],
+                        verdict=evaluated.outputs["verdict"],
+                        golden=evaluated.outputs["golden"],
+                        card=evaluated.outputs["card"],
                         dataset=data,
                         run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
                         trigger=trigger,
@@ -101,6 +101,6 @@ def training_pipeline(
                     mount_keys(published, signs=True)
                     _serve(project, "Deployment").after(published)
             with dsl.Else("not-worthwhile"):
-                _stop(project, worth, "Stop: no ML needed")
+                _stop(project, feasible, "Stop: no ML needed")
         with dsl.Else("unusable"):
-            _stop(project, checked, "Stop: unusable data")
+            _stop(project, validated, "Stop: unusable data")

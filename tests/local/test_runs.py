@@ -39,7 +39,7 @@ def test_a_good_model_is_promoted_and_everything_is_told(first_run: Ran) -> None
     assert [s["stage"] for s in summary["stages"]] == STAGES
     assert all(s["status"] == "done" and s["summary"] for s in summary["stages"])
     assert len(first_run.published) == 1
-    for place in (*summary["pages"].values(), summary["quarantine"], Path(summary["folder"]) / "run.log"):
+    for place in (*summary["reports"].values(), summary["quarantine"], Path(summary["folder"]) / "run.log"):
         assert Path(place).stat().st_size > 0
         assert str(place) in first_run.out
     for word in ("promoted", "version 1", summary["endpoint"], summary["reason"]):

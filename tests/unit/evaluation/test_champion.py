@@ -113,7 +113,7 @@ def test_only_rows_the_champion_has_not_seen_judge_it(then: Project, now: Projec
         test.rows["at2"] = test.rows["at"]
     answers = ask(champion(then), now, test)
     if rows == 0:
-        assert answers.said is None
+        assert answers.predicted is None
         assert "trained under another split" in answers.problem
         return
     assert (answers.problem, int(answers.unseen.sum())) == ("", rows)
@@ -133,7 +133,7 @@ def test_only_rows_the_champion_has_not_seen_judge_it(then: Project, now: Projec
 )
 def test_a_champion_that_may_have_seen_the_rows_is_not_compared(lineage: dict[str, Any], problem: str) -> None:
     answers = ask(champion(SAME, **lineage), SAME, judging_rows(SAME))
-    assert answers.said is None
+    assert answers.predicted is None
     assert problem in answers.problem
 
 
@@ -177,7 +177,7 @@ def test_whatever_keeps_them_apart_is_a_reason_and_no_error(
     if today.task == "regression":
         contract = contract.model_copy(update={"classes": ()})
     answers = ask(change(champion(SAME)), today, Dataset(contract, frame))
-    assert answers.said is None
+    assert answers.predicted is None
     assert words in answers.problem
 
 

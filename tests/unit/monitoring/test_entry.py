@@ -14,7 +14,7 @@ from ciclo.components.core.profile import ColumnProfile
 from ciclo.components.core.report import Report
 from ciclo.components.core.settings import settings
 from ciclo.components.monitoring.__main__ import main
-from ciclo.components.monitoring.pages import drift_figure
+from ciclo.components.monitoring.report import drift_figure
 from tests.unit.monitoring.conftest import NOW, customers
 
 PROJECT = """\

@@ -156,7 +156,7 @@ HELP = {
         "escalate_development",
     ),
     "windows that could not be judged do not count": (
-        promoted(22, decision(14, "page", None, version=2), decision(7, version=2)),
+        promoted(22, decision(14, "alert", None, version=2), decision(7, version=2)),
         "blocked",
     ),
     "another version has been put in service since": (

@@ -150,7 +150,7 @@ def unserved(eager, tmp_path):
 
 @pytest.mark.parametrize(
     ("shift", "failed", "action"),
-    [(0, False, "ok"), (0, True, "page"), (1, False, "blocked"), (1, True, "blocked")],
+    [(0, False, "ok"), (0, True, "alert"), (1, False, "blocked"), (1, True, "blocked")],
     ids=["quiet and being mended", "quiet and not to be mended", "drift and being mended", "drift and neither"],
 )
 def test_a_champion_that_does_not_serve_is_deployed_before_anything_is_retrained(unserved, shift, failed, action):
@@ -198,7 +198,7 @@ def test_a_version_that_serves_and_cannot_be_read_pages_and_stops_nothing(eager)
     (profile,) = eager.settings.home.glob("store/projects/loans/versions/1/profile.json")
     profile.write_text(profile.read_text() + " ")
     decision = eager.tick()
-    assert (decision.action, decision.cause, decision.alarm) == ("page", "unreadable version", None)
+    assert (decision.action, decision.cause, decision.alarm) == ("alert", "unreadable version", None)
     assert "Version 1 serves" in decision.reason
     assert "'profile.json' is not the one that was published" in decision.reason
     assert eager.history().decisions == (decision,)
@@ -363,7 +363,7 @@ def test_a_tick_that_is_killed_before_its_decision_is_filed_leads_to_exactly_one
     eager.serve(NOW, shift=1)
     with monkeypatch.context() as patch:
         patch.setattr("ciclo.components.monitoring.tick.send_alert", _die)
-        patch.setattr("ciclo.components.monitoring.tick.TOLD", {"retrain"})
+        patch.setattr("ciclo.components.monitoring.tick.ALERTED", {"retrain"})
         with pytest.raises(Killed):
             eager.tick()
     assert (len(eager.history().claims), eager.backend.count) == (1, 0)
@@ -436,7 +436,7 @@ def thousands(frame):
 
 def paged(world, words):
     decision = world.tick()
-    assert decision.action == "page"
+    assert decision.action == "alert"
     for word in words:
         assert word in decision.reason
     assert world.backend.count == 0
@@ -471,7 +471,7 @@ def test_incident_the_feed_is_empty(eager):
     assert eager.tick().action == "ok"
     assert eager.tick(NOW + WEEK + timedelta(hours=1)).action == "ok"  # nothing for a week: too little data
     decision = eager.tick(NOW + 2 * WEEK + timedelta(hours=1))
-    assert decision.action == "page"
+    assert decision.action == "alert"
     assert "empty" in decision.reason
     assert eager.backend.count == 0
 

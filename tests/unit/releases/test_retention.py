@@ -72,7 +72,7 @@ def settings(request: pytest.FixtureRequest, quick_path: Path) -> Settings:
 def test_names_their_ancestors_and_the_newest_are_kept(settings: Settings, tmp_path: Path) -> None:
     registry, signer = open_registry("unit", settings), signer_from(settings)
     _grown(registry, signer)
-    expected = Pruned(kept=(2, 5, 6, 10, 11), told=(1, 3), deleted=(4, 7, 8, 9), unfinished=())
+    expected = Pruned(kept=(2, 5, 6, 10, 11), reduced=(1, 3), deleted=(4, 7, 8, 9), unfinished=())
     before = list(registry.store.list(""))
     assert prune(registry, keep=2, by="me", dry_run=True) == expected
     assert list(registry.store.list("")) == before

@@ -1,4 +1,4 @@
-"""The pictures of the demo: one self-contained page."""
+"""The pictures of the demo: one self-contained report."""
 
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,8 @@ def metric_over_time(weeks: pd.DataFrame, metric: str) -> Figure:
     return figure
 
 
-def write_page(path: Path, summary: dict[str, Any], weeks: pd.DataFrame, metric: str, drifted: list[Figure]) -> None:
-    """Write the page.
+def write_report(path: Path, summary: dict[str, Any], weeks: pd.DataFrame, metric: str, drifted: list[Figure]) -> None:
+    """Write the report.
 
     Args:
         path: Where to.
@@ -52,12 +52,12 @@ def write_page(path: Path, summary: dict[str, Any], weeks: pd.DataFrame, metric:
         metric: Name of the metric.
         drifted: Pictures of the columns that had drifted when the first retraining was decided.
     """
-    page = Report(
+    report = Report(
         "A year of flights out of New York",
         f"Trained on January to April, then served, watched and retrained until December. {summary['sample']}",
     )
-    page.section("How good the predictions were").figure(metric_over_time(weeks, metric))
-    page.section("Month by month").table(
+    report.section("How good the predictions were").figure(metric_over_time(weeks, metric))
+    report.section("Month by month").table(
         ["month", "version", "rows", metric, "version 1 alone", "decision", "why"],
         [
             [m["month"], m["version"], m["rows"], m["metric"], m["metric_first_model"], m["decision"], m["reason"]]
@@ -65,16 +65,16 @@ def write_page(path: Path, summary: dict[str, Any], weeks: pd.DataFrame, metric:
         ],
     )
     if drifted:
-        page.section("The columns that had drifted most at the first retraining")
+        report.section("The columns that had drifted most at the first retraining")
         for figure in drifted:
-            page.figure(figure)
-    page.section("Runs of the training pipeline").table(
+            report.figure(figure)
+    report.section("Runs of the training pipeline").table(
         ["rows until", "trigger", "outcome", "version", "why"],
         [[r["time"], r["trigger"], r["outcome"], r["version"], r["reason"]] for r in summary["runs"]],
     )
-    page.section("Every week").table(
+    report.section("Every week").table(
         ["week until", "version", "rows", metric, "version 1 alone", "decision", "why"],
         weeks[["week", "version", "rows", "metric", "metric_first_model", "action", "reason"]].to_numpy().tolist(),
     )
-    page.text("; ".join(f"{what}: {seconds:.0f} s" for what, seconds in summary["seconds"].items()))
-    page.write(path)
+    report.text("; ".join(f"{what}: {seconds:.0f} s" for what, seconds in summary["seconds"].items()))
+    report.write(path)

@@ -1,4 +1,4 @@
-"""The page of a tick, and the picture of a column that moved."""
+"""The report of a tick, and the picture of a column that moved."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,22 +26,24 @@ def tick_report(project: str, decision: Decision, evidence: Evidence, profile: P
         profile: The reference.
     """
     window = f"{decision.window_start:%Y-%m-%d %H:%M} to {decision.window_end:%Y-%m-%d %H:%M}"
-    page = Report(f"{project}: {decision.action.replace('_', ' ')}", f"Version {decision.version}, window {window} UTC")
-    page.text(decision.reason, _TONES.get(decision.action, "bad"))
-    page.section("Evidence").table(["fact", "value"], sorted(decision.evidence.items()))
-    if evidence.drift is None:
-        return page
-    drift = evidence.drift
-    judged = [*([drift.prediction] if drift.prediction else []), *drift.columns]
-    page.section("Distance from the training rows").table(
-        ["column", "effect", "p-value", "importance", "drifted"],
-        [[c.name, c.effect, c.p_value, c.importance, "yes" if c.drifted else "no"] for c in judged],
+    report = Report(
+        f"{project}: {decision.action.replace('_', ' ')}", f"Version {decision.version}, window {window} UTC"
     )
-    for column in [c for c in judged if c.drifted or c.name in evidence.faults][:FIGURES]:
+    report.text(decision.reason, _TONES.get(decision.action, "bad"))
+    report.section("Evidence").table(["fact", "value"], sorted(decision.evidence.items()))
+    if evidence.drift is None:
+        return report
+    drift = evidence.drift
+    compared = [*([drift.prediction] if drift.prediction else []), *drift.columns]
+    report.section("Distance from the training rows").table(
+        ["column", "effect", "p-value", "importance", "drifted"],
+        [[c.name, c.effect, c.p_value, c.importance, "yes" if c.drifted else "no"] for c in compared],
+    )
+    for column in [c for c in compared if c.drifted or c.name in evidence.faults][:FIGURES]:
         reference = profile.prediction if column is drift.prediction else profile.columns[column.name]
         if reference is not None:
-            page.figure(drift_figure(_caption(column), reference, column.counts))
-    return page
+            report.figure(drift_figure(_caption(column), reference, column.counts))
+    return report
 
 
 def drift_figure(column_name: str, profile_column: ColumnProfile, counts: Sequence[int]) -> Any:

@@ -9,8 +9,8 @@ from ciclo.components.validation.checks import Findings
 def validation_report(name: str, findings: Findings) -> Report:
     """Show the checks, and what is known of every feature."""
     verdict = findings.verdict
-    page = Report(f"Validation of {name}", verdict.reason)
-    page.section("Checks").table(
+    report = Report(f"Validation of {name}", verdict.reason)
+    report.section("Checks").table(
         ["check", "level", "passed", "value", "limit", "finding"],
         [[c.name, c.level, c.passed, c.value, c.limit, c.message] for c in verdict.checks],
     )
@@ -28,7 +28,7 @@ def validation_report(name: str, findings: Findings) -> Report:
                 findings.distances[feature],
             ]
         )
-    page.section("Features, strongest relation to the target first").table(
+    report.section("Features, strongest relation to the target first").table(
         ["feature", "score alone", "missing", "mean", "std", "VIF", "distance train to test"], rows
     )
-    return page
+    return report
