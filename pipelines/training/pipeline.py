@@ -80,7 +80,7 @@ def training_pipeline(
                         profile=judged.outputs["reference"],
                         verdict=judged.outputs["verdict"],
                         golden=judged.outputs["golden"],
-                        card=judged.outputs["card"],
+                        card=judged.outputs["card_data"],
                         dataset=data,
                         run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
                         trigger=trigger,

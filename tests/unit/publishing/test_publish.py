@@ -38,7 +38,7 @@ def evaluated(
     (folder / "profile.json").write_text(reference_profile(Dataset.open(data, "train", "validation")).model_dump_json())
     assess(parsed, Dataset.open(data), file_digest(data), folder / "baselines.parquet")
     outputs = Outputs(
-        *(str(folder / n) for n in ("best", "verdict.json", "reference.json", "golden.json", "card.html"))
+        *(str(folder / n) for n in ("best", "verdict.json", "reference.json", "golden.json", "card.html", "card.json"))
     )
     facts = {"candidate": name, "score": fitted.score, "failed": 0}
     verdict, _ = evaluate(
@@ -50,7 +50,7 @@ def evaluated(
         models={name: (str(folder / "fitted.skops"), facts), "broken": ("", {"failed": 1, "failure": "no"})},
         outputs=outputs,
     )
-    parts = Parts(outputs.best, outputs.reference, outputs.verdict, outputs.golden, outputs.card, str(data))
+    parts = Parts(outputs.best, outputs.reference, outputs.verdict, outputs.golden, outputs.card_data, str(data))
     return verdict, parts
 
 
