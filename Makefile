@@ -30,6 +30,10 @@ demo: env ## run the whole cycle on a year of real flights: train, serve, watch,
 	$(BIN)/python -m examples.flights.demo
 
 ##@ Check
+.PHONY: check
+check: lint ## lint, and the unit and contract tests that take no time: what to run while you work
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
+
 .PHONY: test
 test: env ## run every test that needs Python only
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/local tests/serving

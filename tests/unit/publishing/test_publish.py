@@ -59,6 +59,7 @@ def settings(tmp_path):
     return Settings(home=tmp_path / "home")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, settings, task):
     verdict, parts = evaluated(tmp_path / "one", settings, task)
@@ -95,6 +96,7 @@ def test_publishing_twice_gives_the_same_version(tmp_path, settings):
     assert open_registry("unit", settings).versions() == [1]
 
 
+@pytest.mark.slow
 def test_a_version_that_was_rolled_back_is_not_promoted_by_the_run_that_made_it(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     publish(project(), settings, parts, replace(RUN, id="run-0"))
@@ -115,6 +117,7 @@ def test_a_run_is_not_taken_for_one_whose_id_begins_alike(tmp_path, settings):
         publish(project(), settings, parts, replace(RUN, id="run-1"))
 
 
+@pytest.mark.slow
 def test_nothing_is_signed_that_harms_the_process_that_loads_it(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     Path(parts.model).write_bytes(costly()["SIGSEGV"])
@@ -125,6 +128,7 @@ def test_nothing_is_signed_that_harms_the_process_that_loads_it(tmp_path, settin
     assert open_registry("unit", settings).versions() == []
 
 
+@pytest.mark.slow
 def test_the_same_model_again_is_kept_out_and_cannot_be_published(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     publish(project(), settings, parts, RUN)
@@ -143,6 +147,7 @@ def test_a_verdict_about_another_model_refuses(tmp_path, settings):
     assert open_registry("unit", settings).versions() == []
 
 
+@pytest.mark.slow
 def test_a_verdict_from_before_another_promotion_is_stale(tmp_path, settings):
     _, early = evaluated(tmp_path / "early", settings)
     _, parts = evaluated(tmp_path / "one", settings)

@@ -25,6 +25,7 @@ class TestInAFolder(RegistryPromises):
         return local
 
 
+@pytest.mark.slow
 class TestInAnEmulatedBucket(RegistryPromises):
     KILLS = 8
     LISTED = 30

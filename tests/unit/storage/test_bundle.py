@@ -248,6 +248,7 @@ def test_a_second_bundle_signed_for_the_same_number_is_refused(stored: Path, tmp
         Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_is_accepted(stored: Path) -> None:
     folder, rng = stored / "projects/unit/versions/2", random.Random(11)
     honest = {path.name: path.read_bytes() for path in folder.iterdir()}
