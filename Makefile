@@ -53,6 +53,10 @@ format: env ## let ruff rewrite the code
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+.PHONY: mutants
+mutants: env ## put small faults into the code that decides; the tests have to notice (8 minutes at most)
+	$(BIN)/python -m tests.mutants
+
 .PHONY: golden
 golden: env ## refresh the golden files; review the difference in the same commit
 	$(BIN)/python -m pytest tests/contract --update-golden -q

@@ -88,7 +88,7 @@ def test_run_says_what_is_wrong_with_a_table(case: str, runs: dict[str, Ran]) ->
     ("text", "word"),
     [
         ("name: unit\ndata: {source: t.csv, targt: y, columns: {y: {type: boolean}}}", "did you mean 'target'"),
-        ("name: unit\nname: unit", "stands twice"),
+        ("name: unit\nname: unit", "appears twice"),
         ("name: [", "not valid YAML"),
         ("", "mapping"),
     ],
