@@ -5,7 +5,8 @@
 #
 # A package index of your own is a build argument (--build-arg PIP_INDEX_URL=...): it is used while building and stays
 # out of the images, whose last stage only copies what was installed.
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+# The base is pinned by its digest; `docker buildx imagetools inspect python:3.11-slim-bookworm` names the newest.
+ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/ciclo/bin:$PATH \
@@ -38,10 +39,12 @@ WORKDIR /build
 RUN python -m venv /opt/ciclo
 
 FROM build AS wheel
+COPY requirements/build.txt .
+RUN pip install --no-deps --require-hashes -r build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY components components
 COPY pipelines pipelines
-RUN pip wheel --no-deps --wheel-dir dist .
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 FROM build AS pipeline-build
 COPY requirements/pipeline.txt .

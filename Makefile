@@ -30,6 +30,10 @@ demo: env ## run the whole cycle on a year of real flights: train, serve, watch,
 	$(BIN)/python -m examples.flights.demo
 
 ##@ Check
+.PHONY: check
+check: lint ## lint, and the unit and contract tests that take no time: what to run while you work
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
+
 .PHONY: test
 test: env ## run every test that needs Python only
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/local tests/serving
@@ -48,6 +52,10 @@ lint: env ## ruff, formatting and strict types
 format: env ## let ruff rewrite the code
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+.PHONY: mutants
+mutants: env ## put small faults into the code that decides; the tests have to notice (8 minutes at most)
+	$(BIN)/python -m tests.mutants
 
 .PHONY: golden
 golden: env ## refresh the golden files; review the difference in the same commit
@@ -77,6 +85,7 @@ lock: $(UV) ## resolve the dependencies anew and write requirements/*.txt with h
 	$(UV) $(COMPILE) --upgrade --extra pipeline --extra model-registry --extra dev pyproject.toml -o requirements/dev.txt
 	$(UV) $(COMPILE) --upgrade --extra pipeline -c requirements/dev.txt pyproject.toml -o requirements/pipeline.txt
 	$(UV) $(COMPILE) --upgrade --extra serving pyproject.toml -o requirements/serving.txt
+	$(UV) $(COMPILE) --upgrade --group pyproject.toml:build -o requirements/build.txt
 
 .PHONY: clean
 clean: ## remove everything that was built, environments too
@@ -84,14 +93,14 @@ clean: ## remove everything that was built, environments too
 
 build/uv/bin/uv:
 	$(PYTHON) -m venv build/uv
-	build/uv/bin/pip install --quiet "uv>=0.9"
+	build/uv/bin/pip install --quiet --require-hashes -r requirements/build.txt
 
-build/env.stamp: pyproject.toml requirements/dev.txt requirements/serving.txt | $(UV)
+build/env.stamp: pyproject.toml requirements/build.txt requirements/dev.txt requirements/serving.txt | $(UV)
 	$(UV) venv --quiet --allow-existing --python 3.11 .venv
 	$(UV) venv --quiet --allow-existing --python 3.11 .venv-serving
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv requirements/dev.txt
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv-serving requirements/serving.txt
 	mkdir -p build/src/ciclo && ln -sfn ../../../components ../../../pipelines build/src/ciclo
-	$(UV) pip install --quiet --python .venv --no-deps --editable .
-	$(UV) pip install --quiet --python .venv-serving --no-deps --editable .
+	$(UV) pip install --quiet --python .venv --no-deps --build-constraints requirements/build.txt --editable .
+	$(UV) pip install --quiet --python .venv-serving --no-deps --build-constraints requirements/build.txt --editable .
 	mkdir -p build && touch $@

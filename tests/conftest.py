@@ -11,8 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ciclo.components.core.settings import Settings
+
+# No test may depend on how fast a machine is.
+settings.register_profile("calm", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
 
 
 def _free_port() -> int:

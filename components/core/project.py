@@ -3,16 +3,28 @@
 Everything but ``data`` has a default that a careful practitioner would choose. Files are read by ``project_file``.
 """
 
+import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ciclo.components.core.estimators import problem_of
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
 from ciclo.components.core.wording import did_you_mean
 
 ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 Level = Literal["error", "warning", "off"]
+
+# What a password in an address, or a signature in its query, looks like.
+SECRET = re.compile(r"://[^/?#]*:[^/?#]*@|[?&][^=&]*(token|signature|sig|secret|password|credential)[^=&]*=", re.I)
+ALERT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
+# Fields that files of earlier releases may have, and what to do instead.
+GONE = {
+    "deployment.canary_steps": "a canary rollout is not built yet: versions are rolled out in one step; remove it",
+    "monitoring.schedule": "the schedule is that of the CronJob and is set there; remove the field",
+}
 
 
 class Section(BaseModel):
@@ -22,7 +34,13 @@ class Section(BaseModel):
 
 
 class Infrastructure(Section):
-    """What the users of the predictions need of the service."""
+    """What the users of the predictions need of the service; the model card shows whether it is met.
+
+    Attributes:
+        latency_ms: Longest time the model may take for one row, in 95 of 100 cases.
+        memory_mb: Most memory one replica may be given, in units of 1,048,576 bytes.
+        requests_per_second: Rows of one second that all replicas together have to answer.
+    """
 
     latency_ms: float = Field(200, gt=0)
     memory_mb: float = Field(1024, gt=0)
@@ -186,12 +204,12 @@ class Candidate(Section):
     """One model to try.
 
     Attributes:
-        estimator: Name from ``components/training/candidates.py``.
+        estimator: Name from ``components/core/estimators.py``.
         search: Values to try by parameter; empty means the defaults of that estimator.
     """
 
     estimator: str
-    search: dict[str, tuple[float | int | str | None, ...]] = {}
+    search: dict[str, tuple[bool | float | int | str | None, ...]] = {}
 
 
 class Training(Section):
@@ -231,8 +249,8 @@ class Evaluation(Section):
 class Resources(Section):
     """Kubernetes quantities of one replica."""
 
-    cpu: str = "500m"
-    memory: str = "1Gi"
+    cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
+    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?([kMGT]i?)?$")
 
 
 class Deployment(Section):
@@ -241,8 +259,14 @@ class Deployment(Section):
     strategy: Literal["rolling", "canary"] = "rolling"
     replicas: int = Field(1, ge=1)
     resources: Resources = Resources()
-    canary_steps: tuple[int, ...] = (10, 50)
     approval: bool = False
+
+    @field_validator("strategy")
+    @classmethod
+    def _built(cls, value: str) -> str:
+        if value == "canary":
+            raise ValueError("a canary rollout is not built yet: give rolling, which is what there is")
+        return value
 
 
 class Persistence(Section):
@@ -269,7 +293,6 @@ class Monitoring(Section):
     """When to look, what counts as drift, and what may be done about it.
 
     Attributes:
-        schedule: Cron expression of the watch.
         window_days: Length of the window that is judged.
         minimum_rows: Fewer served rows decide nothing.
         false_alarm_rate: Share of ticks that may alarm on a clean stream.
@@ -280,10 +303,9 @@ class Monitoring(Section):
         cool_down_days: Least time between two retraining runs.
         budget: Most retraining runs.
         refusals: Challengers refused in a row after which retraining stops and a person is called.
-        alerts: Apprise addresses, beside those of the environment.
+        alerts: Names of variables that hold Apprise addresses, beside ``CICLO_ALERTS``; an address is a secret itself.
     """
 
-    schedule: str = "0 6 * * *"
     window_days: float = Field(7, gt=0)
     minimum_rows: int = Field(200, ge=10)
     false_alarm_rate: float = Field(0.01, gt=0, lt=0.5)
@@ -296,6 +318,16 @@ class Monitoring(Section):
     refusals: int = Field(2, ge=1)
     alerts: tuple[str, ...] = ()
 
+    @field_validator("alerts")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ALERT_KEY.fullmatch(name) for name in value):
+            raise ValueError(
+                "give the names of environment variables that hold the addresses, such as OPS_ALERTS, in capitals; an "
+                "address is a secret and does not belong into a project"
+            )
+        return value
+
 
 DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
     True: ("logistic_regression", "random_forest", "gradient_boosting"),
@@ -305,6 +337,20 @@ DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
 
 # Columns that Ciclo adds to tables.
 RESERVED = frozenset({"row_id", "split", "reasons", "_line", "_malformed"})
+
+
+def _texts(raw: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a document, with where it is."""
+    if isinstance(raw, str):
+        yield path, raw
+    elif isinstance(raw, BaseModel):
+        yield from _texts(dict(raw), path)
+    elif isinstance(raw, dict):
+        for key, value in raw.items():
+            yield from _texts(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(raw, list | tuple):
+        for value in raw:
+            yield from _texts(value, path)
 
 
 class Project(Section):
@@ -342,6 +388,24 @@ class Project(Section):
                 raise ValueError("cleaning.split: days are for a time split; give shares such as 0.15")
         self.metric  # noqa: B018  (raises where the metric does not fit the task)
         return self
+
+    @model_validator(mode="after")
+    def _candidates_exist(self) -> Self:
+        for name, candidate in self.training.candidates.items():
+            if problem := problem_of(candidate.estimator, candidate.search, self.task):
+                raise ValueError(f"training.candidates.{name}.{problem}")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_secrets(cls, raw: object) -> object:
+        for path, text in _texts(raw):
+            if SECRET.search(text):
+                raise ValueError(
+                    f"{path}: an address with a password or a token does not belong into a project; give it "
+                    "without, and the secret in the environment"
+                )
+        return raw
 
     @property
     def task(self) -> Task:

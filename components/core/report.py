@@ -1,12 +1,17 @@
-"""Self-contained HTML reports: text, tables and inline SVG, nothing fetched from anywhere."""
+"""Self-contained HTML reports: text, tables and inline SVG, nothing fetched from anywhere.
+
+A ``Page`` is a report as data, for those that are read again by a program; ``Report`` is what a browser shows.
+"""
 
 import html
 import io
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1d2733}
@@ -17,6 +22,86 @@ th{background:#f4f6f8;font-weight:600}td.n{text-align:right}
 .lead{color:#51606f;margin-top:0}.good{color:#0b6e4f;font-weight:600}.bad{color:#b3261e;font-weight:600}
 .warn{color:#9a6700;font-weight:600}figure{margin:.6rem 0}svg{max-width:100%;height:auto}
 """
+
+
+def _finite(value: str | float | None) -> str | float | None:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Cell = Annotated[bool | int | float | str | None, AfterValidator(_finite)]  # JSON knows no NaN
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(_Data):
+    """A paragraph; ``tone`` is ``good``, ``bad``, ``warn`` or nothing."""
+
+    text: str
+    tone: str = ""
+
+
+class Table(_Data):
+    """A table."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def named(self) -> dict[str, Cell]:
+        """Every cell by name: the first cell of its row (or the first two, where that is not unique) and its column.
+
+        The name of the column is left out where there is only one.
+        """
+        once = max(Counter(row[0] for row in self.rows).values(), default=1) == 1
+        cut = 1 if once else 2
+        columns = self.header[cut:]
+        return {
+            ", ".join(map(str, row[:cut])) + (f": {column}" if len(columns) > 1 else ""): cell
+            for row in self.rows
+            for column, cell in zip(columns, row[cut:], strict=True)
+        }
+
+
+class Section(_Data):
+    """A heading and what is below it."""
+
+    title: str
+    parts: tuple[Text | Table, ...]
+
+
+class Page(_Data):
+    """A report as data.
+
+    Attributes:
+        title: Heading of the page.
+        lead: One sentence below it.
+        sections: The rest.
+    """
+
+    title: str
+    lead: str = ""
+    sections: tuple[Section, ...] = ()
+
+    def tables(self) -> dict[str, dict[str, Cell]]:
+        """The cells of all tables by the title of their section and their name."""
+        found = {
+            section.title: {k: v for part in section.parts if isinstance(part, Table) for k, v in part.named().items()}
+            for section in self.sections
+        }
+        return {title: cells for title, cells in found.items() if cells}
+
+    def report(self) -> "Report":
+        """The page as a browser shows it."""
+        report = Report(self.title, self.lead)
+        for section in self.sections:
+            report.section(section.title)
+            for part in section.parts:
+                if isinstance(part, Table):
+                    report.table(part.header, part.rows)
+                else:
+                    report.text(part.text, part.tone)
+        return report
 
 
 class Report:
@@ -77,48 +162,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, int | float):
         return f'<td class="n">{value:,}</td>' if isinstance(value, int) else f'<td class="n">{value:.4g}</td>'
     return f"<td>{html.escape('' if value is None else str(value))}</td>"
-
-
-def read_tables(page: str) -> dict[str, dict[str, str]]:
-    """The tables of a page that ``Report`` wrote.
-
-    Returns:
-        By title of its section, each row: its first cell (or the first two, where that is not unique) and the others.
-    """
-    reader = _TableReader()
-    reader.feed(page)
-    return {title: _keyed(rows) for title, rows in reader.tables.items() if rows}
-
-
-def _keyed(rows: list[list[str]]) -> dict[str, str]:
-    once = max(Counter(row[0] for row in rows).values()) == 1
-    return {", ".join(row[: 1 if once else 2]): "  ".join(row[1 if once else 2 :]) for row in rows}
-
-
-class _TableReader(HTMLParser):
-    """Collects the body cells of each section."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tables: dict[str, list[list[str]]] = {}
-        self._title, self._tag = "", ""
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self._tag = tag
-        if tag == "h2":
-            self._title = ""
-        elif tag == "tr":
-            self.tables.setdefault(self._title, []).append([])
-        elif tag == "td":
-            self.tables[self._title][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._tag = ""
-        if tag == "tr" and not self.tables[self._title][-1]:  # a header
-            self.tables[self._title].pop()
-
-    def handle_data(self, data: str) -> None:
-        if self._tag == "h2":
-            self._title += data
-        elif self._tag == "td":
-            self.tables[self._title][-1][-1] += data

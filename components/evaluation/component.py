@@ -19,6 +19,7 @@ def evaluation(
     reference: dsl.Output[dsl.Artifact],
     golden: dsl.Output[dsl.Artifact],
     card: dsl.Output[dsl.HTML],
+    card_data: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
 ) -> str:
     """Compare candidates, champion and simple answers on the same test rows, and decide.
@@ -36,6 +37,7 @@ def evaluation(
         reference: The profile, with importances and the distribution of predictions.
         golden: Sample requests with the answers a server has to give.
         card: The model card.
+        card_data: The same as data.
         metrics: Test scores.
         Output: promote or keep.
     """
@@ -53,7 +55,7 @@ def evaluation(
             baselines=baselines.path,
             profile=profile.path,
             models={str(m.metadata["candidate"]): (m.path, m.metadata) for m in models},
-            outputs=Outputs(best.path, verdict.path, reference.path, golden.path, card.path),
+            outputs=Outputs(best.path, verdict.path, reference.path, golden.path, card.path, card_data.path),
         )
         best.metadata.update(comparison.winner.facts)
         for name, score in comparison.scores.items():

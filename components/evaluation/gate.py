@@ -33,6 +33,7 @@ class Outputs:
     reference: str
     golden: str
     card: str
+    card_data: str
 
 
 def evaluate(
@@ -78,7 +79,9 @@ def evaluate(
     reference = reference.with_model(comparison.importance, comparison.prediction)
     Path(outputs.reference).write_text(reference.model_dump_json())
     Path(outputs.golden).write_text(json.dumps(golden_requests(comparison.winner.model, test)))
-    model_card(project, comparison, verdict).write(outputs.card)
+    card = model_card(project, comparison, verdict)
+    card.report().write(outputs.card)
+    Path(outputs.card_data).write_text(card.model_dump_json(indent=2))
     return verdict, comparison
 
 

@@ -12,7 +12,7 @@ def publishing(
     profile: dsl.Input[dsl.Artifact],
     verdict: dsl.Input[dsl.Artifact],
     golden: dsl.Input[dsl.Artifact],
-    card: dsl.Input[dsl.HTML],
+    card: dsl.Input[dsl.Artifact],
     dataset: dsl.Input[dsl.Dataset],
     run_id: str,
     trigger: str,
@@ -25,7 +25,7 @@ def publishing(
         profile: Its reference profile.
         verdict: The verdict that lets it through.
         golden: Sample requests with expected answers.
-        card: The model card.
+        card: The model card as data.
         dataset: The rows it was fitted and tested on.
         run_id: Id of this run.
         trigger: Why this run was started.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ciclo.components.core.report import read_tables
+from ciclo.components.core.report import Page
 from ciclo.components.storage.bundle import Record
 
 Sections = dict[str, dict[str, Any]]
@@ -32,12 +32,12 @@ def story(record: Record, *, names: Sequence[str] = (), moves: Sequence[Mapping[
     }
 
 
-def sections(record: Record, card: str = "") -> Sections:
+def sections(record: Record, card: Page | None = None) -> Sections:
     """The facts of a version by topic, flat.
 
     Args:
         record: The version.
-        card: Its model card, HTML.
+        card: Its model card.
     """
     made = dict(record.lineage)
     data, model = made.pop("data", {}), made.pop("model", {})
@@ -55,7 +55,7 @@ def sections(record: Record, card: str = "") -> Sections:
         },
         "made by": {**dict(flat(made)), "parent": record.parent},
         "sealed": {"digest": record.digest, "signed_by": record.signed_by},
-        **{f"card: {title}": rows for title, rows in read_tables(card).items()},
+        **{f"card: {title}": rows for title, rows in (card.tables() if card else {}).items()},
     }
 
 

@@ -33,11 +33,11 @@ if TYPE_CHECKING:  # pandas takes a while, and a Record does without
     from ciclo.components.core.project import Project
 
 MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "model.sig"
-LINEAGE, PROJECT, VERDICT = "lineage.json", "project.yaml", "verdict.json"
-DOCUMENTS = ("contract.json", "golden.json", LINEAGE, "profile.json", VERDICT)
+CARD_DATA, LINEAGE, PROJECT, VERDICT = "card.json", "lineage.json", "project.yaml", "verdict.json"
+DOCUMENTS = (CARD_DATA, "contract.json", "golden.json", LINEAGE, "profile.json", VERDICT)
 FILES = frozenset((MODEL, CARD, PROJECT, *DOCUMENTS))
 STORY = frozenset((LINEAGE, VERDICT, MANIFEST, SIGNATURE))  # what a Record is read from
-FORMAT = 1
+FORMAT = 2
 PREDICATE = "https://model_signing/signature/v1.0"
 LIBRARIES = ("scikit-learn", "skops")
 SEAL_LIMIT = 1 << 20

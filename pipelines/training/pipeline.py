@@ -91,7 +91,7 @@ def training_pipeline(
                         profile=evaluated.outputs["reference"],
                         verdict=evaluated.outputs["verdict"],
                         golden=evaluated.outputs["golden"],
-                        card=evaluated.outputs["card"],
+                        card=evaluated.outputs["card_data"],
                         dataset=data,
                         run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
                         trigger=trigger,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ciclo.components.core.report import Report
+from ciclo.components.core.report import Page, Section, Table
 from ciclo.components.core.settings import Settings
 from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import open_registry
@@ -25,12 +25,14 @@ def _publish(home: Path, run: str, parent: int | None, score: float, **data: Any
         "data": {"digest": f"d-{run}", "rows": 1_000, **data},
         "model": {"candidate": "ridge", "parameters": {"alpha": score}},
     }
-    card = Report("Model card").section("Test scores").table(["metric", "ridge"], [["accuracy", score]])
+    scores = Table(header=("metric", "ridge"), rows=(("accuracy", score),))
+    card = Page(title="Model card", sections=(Section(title="Test scores", parts=(scores,)),))
     verdict = json.loads(files()["verdict.json"]) | {"facts": {"metric": "accuracy", "test_score": score}}
     contents = {
         **files(),
         "lineage.json": json.dumps(lineage).encode(),
-        "card.html": card.html().encode(),
+        "card.html": card.report().html().encode(),
+        "card.json": card.model_dump_json().encode(),
         "verdict.json": json.dumps(verdict).encode(),
     }
     return open_registry("unit", settings).publish(contents, signer=signer_from(settings), parent=parent)
@@ -113,7 +115,7 @@ def test_two_are_shown_side_by_side(home: Path) -> None:
     assert found["sections"]["data"]["digest"] == ["d-run-a", "d-run-c"]
     assert found["sections"]["model and parameters"]["parameters.alpha"] == [0.7, 0.9]
     assert found["sections"]["metrics"]["test_score"] == [0.7, 0.9]
-    assert found["sections"]["card: Test scores"]["accuracy"] == ["0.7", "0.9"]
+    assert found["sections"]["card: Test scores"]["accuracy"] == [0.7, 0.9]
     assert found["sections"]["made by"]["parent"] == [None, 2]
 
 
@@ -139,7 +141,7 @@ def test_old_versions_are_pruned(home: Path) -> None:
     assert "1 cut down to lineage and verdict: 2" in _models(home, "prune", "unit", "--keep", 1).out
     assert [v["version"] for v in _json(home, "list", "unit")] == [3, 1]
     assert _json(home, "list", "unit", "--run", "run-b")[0]["names"] == ["pruned"]
-    assert _json(home, "diff", "unit", 1, 2)["sections"]["card: Test scores"]["accuracy"] == ["0.7", None]
+    assert _json(home, "diff", "unit", 1, 2)["sections"]["card: Test scores"]["accuracy"] == [0.7, None]
     assert "was pruned" in _refused(home, "promote", "unit", 2)
     assert "at least the newest" in _refused(home, "prune", "unit", "--keep", 0)
 

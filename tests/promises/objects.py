@@ -118,6 +118,7 @@ class ObjectStorePromises:
             results = list(pool.map(lambda writer: _race(store, writer, self.ROUNDS), range(WRITERS)))
         _check_race(results, self.ROUNDS, store)
 
+    @pytest.mark.slow
     def test_of_many_processes_exactly_one_wins(self, address: Address, tmp_path: Path) -> None:
         store = open_store(*address)
         store.put("counter", b'{"value": 0}')
@@ -131,6 +132,7 @@ class ObjectStorePromises:
             process.join(120)
         _check_race([json.loads(file.read_text()) for file in files], self.ROUNDS, store)
 
+    @pytest.mark.slow
     def test_a_killed_writer_leaves_nothing_half(self, address: Address, tmp_path: Path) -> None:
         store, rng, written = open_store(*address), random.Random(1), 0
         for kill in range(8):

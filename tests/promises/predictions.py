@@ -108,6 +108,7 @@ class PredictionStorePromises:
         assert list(found.columns) == list(WINDOW_COLUMNS)
         assert found.empty
 
+    @pytest.mark.slow
     def test_a_big_window_comes_back_whole(self, store):
         rows, names = 50_000, [f"f{i}" for i in range(20)]
         values = np.random.default_rng(0).normal(size=(rows, 20))

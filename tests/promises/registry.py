@@ -91,6 +91,7 @@ class RegistryPromises:
         assert [m["nonce"] for m in history] == [one.nonce, two.nonce, three.nonce]
         assert sorted(m["moved_at"] for m in history) == [m["moved_at"] for m in history]
 
+    @pytest.mark.slow
     def test_of_many_movers_exactly_one_wins_each_round(self, settings: Settings) -> None:
         registry = open_registry("unit", settings)
         publish(settings)
@@ -117,6 +118,7 @@ class RegistryPromises:
             numbers = [future.result() for future in futures]
         assert sorted(numbers) == registry.versions() == list(range(1, 17))
 
+    @pytest.mark.slow
     def test_a_killed_publisher_never_leaves_half_a_version(self, settings: Settings, tmp_path: Path) -> None:
         registry, rng = open_registry("unit", settings), random.Random(3)
         publish(settings)

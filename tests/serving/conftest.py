@@ -81,6 +81,7 @@ def publish(home: Path, task: str = "binary", estimator: str = "gradient_boostin
         "verdict.json": verdict.model_dump_json().encode(),
         "lineage.json": b"{}",
         "card.html": b"<html></html>",
+        "card.json": b"{}",
     }
     version = open_registry(charter.name, settings).publish(files, signer=signer_from(settings), parent=None)
     return Published(settings, version, engine, verdict)

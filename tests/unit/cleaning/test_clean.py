@@ -282,7 +282,6 @@ def test_the_report_is_a_page_with_the_reasons(tmp_path: Path) -> None:
 
 QUICK = settings(
     max_examples=8,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -291,7 +290,6 @@ WORDS = st.sampled_from(["1", "2.5", "-3", "", "NA", "junk", "inf", "yes", "red"
 
 @settings(
     max_examples=8,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

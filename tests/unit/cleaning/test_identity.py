@@ -44,7 +44,6 @@ def sides(path: Path, table: pa.Table, columns: list[str], kind: str = "parquet"
 
 QUICK = settings(
     max_examples=6,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -53,7 +52,6 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 @settings(
     max_examples=10,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -80,7 +78,6 @@ def test_the_identity_is_as_documented(tmp_path: Path, numbers: list[float], mis
 
 @settings(
     max_examples=10,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -56,6 +56,29 @@ def test_only_data_is_required():
         ("data", "x.csv", "data: "),
         ("data.columns.split", {"type": "number"}, "data.columns.split: the name is Ciclo's own"),
         ("monitoring.persistence", {"alarms": 3, "windows": 2}, "3 alarms cannot show in 2 windows"),
+        ("training.candidates", {"a": {"estimator": "random_forrest"}}, r"a.estimator: .*did you mean 'random_forest'"),
+        ("training.candidates", {"a": {"estimator": "ridge"}}, "no 'ridge' for a binary task"),
+        (
+            "training.candidates",
+            {"a": {"estimator": "random_forest", "search": {"max_dept": [3]}}},
+            r"candidates.a.search: random_forest has no parameter 'max_dept' .*did you mean 'max_depth'",
+        ),
+        (
+            "training.candidates",
+            {"a": {"estimator": "random_forest", "search": {"max_depth": [3, "deep"]}}},
+            "search.max_depth: random_forest takes integer, none, not 'deep'",
+        ),
+        (
+            "training.candidates",
+            {"a": {"estimator": "random_forest", "search": {"max_depth": []}}},
+            "at least one value",
+        ),
+        ("training.metric", "accuracy", "training.metric"),
+        ("deployment.strategy", "canary", "not built yet: give rolling"),
+        ("deployment.canary_steps", [10], "deployment.canary_steps: a canary rollout is not built yet"),
+        ("deployment.resources.memory", "lots", "deployment.resources.memory"),
+        ("deployment.resources.cpu", "500 m", "deployment.resources.cpu"),
+        ("monitoring.schedule", "0 6 * * *", "monitoring.schedule: the schedule is that of the CronJob"),
     ],
 )
 def test_every_error_names_the_field(path, value, says):
@@ -110,3 +133,42 @@ def test_a_project_is_written_as_the_file_it_could_have_been_read_from(path: Pat
     project = read_project(path)
     assert project_from_yaml(project_to_yaml(project), origin="test") == project
     assert project_from_json(project_to_json(project)) == project
+
+
+SECRET = "hunter2-do-not-repeat"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("monitoring.alerts", [f"slack://{SECRET}"], "monitoring.alerts: give the names of environment variables"),
+        ("monitoring.alerts", [f"OPS_{SECRET}"], "monitoring.alerts: give the names"),
+        ("monitoring.alerts", SECRET, "monitoring.alerts"),
+        ("monitoring.alerts", [{"to": SECRET}], "monitoring.alerts"),
+        ("data.source", f"s3://user:{SECRET}@host/key", "data.source: an address with a password"),
+        ("data.source", f"https://host/x.csv?X-Amz-Signature={SECRET}", "data.source: an address with a password or a"),
+        ("data.source", {"url": SECRET}, "data.source"),
+        ("design.used_in", f"postgresql://user:{SECRET}@db/predictions", "design.used_in: an address with a password"),
+        ("design.owners", [f"https://u:{SECRET}@host"], "design.owners: an address with a password"),
+        ("data.format", f"json://{SECRET}", "data.format"),
+        ("monitoring.alert", [f"slack://{SECRET}"], "did you mean 'alerts'"),
+    ],
+)
+def test_a_secret_is_refused_and_not_repeated(path, value, says):
+    with pytest.raises(ProjectError, match=says) as refused:
+        project_from_mapping(with_(path, value), origin="project.yaml")
+    assert SECRET not in str(refused.value)
+
+
+def test_yaml_that_is_broken_beside_a_secret_does_not_show_it(tmp_path: Path):
+    (tmp_path / "p.yaml").write_text(f"name: p\nmonitoring: {{alerts: [slack://{SECRET}, }}\n")
+    with pytest.raises(ProjectError, match=r"not valid YAML .*line 2") as refused:
+        read_project(tmp_path / "p.yaml")
+    assert SECRET not in str(refused.value)
+
+
+def test_names_of_variables_and_ordinary_addresses_are_taken():
+    project = project_from_mapping(with_("monitoring.alerts", ["OPS_ALERTS", "TEAM2"]), origin="p")
+    assert project.monitoring.alerts == ("OPS_ALERTS", "TEAM2")
+    for source in ("s3://bucket/a@b:c/x.parquet", "https://host:8443/x.csv?version=3", "a:b@c.csv"):
+        assert project_from_mapping(with_("data.source", source), origin="p").data.source == source

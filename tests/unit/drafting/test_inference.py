@@ -37,6 +37,7 @@ def proposed(folder: Path, frame: pd.DataFrame, target: str = "y", form: str = "
     return project, text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "task", "target", "form"),
     [

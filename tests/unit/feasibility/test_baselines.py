@@ -47,3 +47,27 @@ def test_ml_is_not_appropriate_where_a_rule_is_enough(tmp_path):
     verdict = assess(parsed, Dataset(frame.contract, rows), "d", tmp_path / "b.parquet")
     assert verdict.decision == "no_ml"
     assert "rule" in verdict.reason
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_no_simple_answer_has_seen_a_test_label(tmp_path, task):
+    path = dataset(tmp_path / "d.parquet", task, rows=800)
+    whole, asked = Dataset.open(path), project(task, evaluation={"resamples": 100})
+
+    def answers(lie: str) -> dict[str, list]:
+        """What they say of the test rows where the labels of one split are turned around."""
+        rows = whole.rows.copy()
+        lied = (rows["split"] == lie).to_numpy()
+        turned = {
+            "binary": lambda y: ~y,
+            "multiclass": lambda y: y.map({"low": "mid", "mid": "high", "high": "low"}),
+            "regression": lambda y: y + 100,
+        }[task]
+        rows.loc[lied, "y"] = turned(rows.loc[lied, "y"])
+        assess(asked, Dataset(whole.contract, rows), "d", tmp_path / lie)
+        return pq.read_table(tmp_path / lie).to_pydict()
+
+    honest = answers("none of them")
+    assert answers("test") == honest
+    assert answers("train") != honest
+    assert answers("validation") != honest

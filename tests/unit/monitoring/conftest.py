@@ -126,6 +126,7 @@ class World:
             {
                 "model.skops": folder / "model.skops",
                 "card.html": b"<html></html>",
+                "card.json": b"{}",
                 "contract.json": self.contract.model_dump_json().encode(),
                 "golden.json": b'{"rows": [], "predictions": []}',
                 "lineage.json": b"{}",

@@ -441,7 +441,7 @@ def paged(world, words):
         assert word in decision.reason
     assert world.backend.count == 0
     assert world.history().claims == ()
-    (key,) = [k for k in world.store.list("projects/loans/monitoring/reports/") if "-page-" in k]
+    (key,) = [k for k in world.store.list("projects/loans/monitoring/reports/") if "-alert-" in k]
     assert words[0] in world.store.get(key).data.decode()
 
 

@@ -140,6 +140,7 @@ def test_many_exports_at_once_end_in_one_version(any_registry, contents, record)
         assert [len(rows) for rows in (contents.models, contents.versions, contents.artifacts)] == [1, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["before", "after", 503])
 def test_an_export_that_is_cut_anywhere_for_good_is_completed_by_the_next(record, fault):
     whole = Contents()
@@ -156,6 +157,7 @@ def test_an_export_that_is_cut_anywhere_for_good_is_completed_by_the_next(record
         assert contents.everything() == whole.everything()
 
 
+@pytest.mark.slow
 def test_one_lost_answer_is_not_an_error(record):
     whole = Contents()
     with serving(whole) as address:

@@ -41,7 +41,7 @@ def evaluated(
     (folder / "profile.json").write_text(reference_profile(Dataset.open(data, "train", "validation")).model_dump_json())
     assess(parsed, Dataset.open(data), file_digest(data), folder / "baselines.parquet")
     outputs = Outputs(
-        *(str(folder / n) for n in ("best", "verdict.json", "reference.json", "golden.json", "card.html"))
+        *(str(folder / n) for n in ("best", "verdict.json", "reference.json", "golden.json", "card.html", "card.json"))
     )
     facts = {"candidate": name, "score": fitted.score, "failed": 0}
     verdict, _ = evaluate(
@@ -53,7 +53,7 @@ def evaluated(
         models={name: (str(folder / "fitted.skops"), facts), "broken": ("", {"failed": 1, "failure": "no"})},
         outputs=outputs,
     )
-    parts = Parts(outputs.best, outputs.reference, outputs.verdict, outputs.golden, outputs.card, str(data))
+    parts = Parts(outputs.best, outputs.reference, outputs.verdict, outputs.golden, outputs.card_data, str(data))
     return verdict, parts
 
 
@@ -62,6 +62,7 @@ def settings(tmp_path):
     return Settings(home=tmp_path / "home")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, settings, task):
     verdict, parts = evaluated(tmp_path / "one", settings, task)
@@ -137,6 +138,7 @@ def test_publishing_twice_gives_the_same_version(tmp_path, settings):
     assert open_registry("unit", settings).versions() == [1]
 
 
+@pytest.mark.slow
 def test_a_version_that_was_rolled_back_is_not_promoted_by_the_run_that_made_it(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     publish(project(), settings, parts, replace(RUN, id="run-0"))
@@ -157,6 +159,7 @@ def test_a_run_is_not_taken_for_one_whose_id_begins_alike(tmp_path, settings):
         publish(project(), settings, parts, replace(RUN, id="run-1"))
 
 
+@pytest.mark.slow
 def test_nothing_is_signed_that_harms_the_process_that_loads_it(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     Path(parts.model).write_bytes(costly()["SIGSEGV"])
@@ -167,6 +170,7 @@ def test_nothing_is_signed_that_harms_the_process_that_loads_it(tmp_path, settin
     assert open_registry("unit", settings).versions() == []
 
 
+@pytest.mark.slow
 def test_the_same_model_again_is_kept_out_and_cannot_be_published(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     publish(project(), settings, parts, RUN)
@@ -185,6 +189,7 @@ def test_a_verdict_about_another_model_refuses(tmp_path, settings):
     assert open_registry("unit", settings).versions() == []
 
 
+@pytest.mark.slow
 def test_a_verdict_from_before_another_promotion_is_stale(tmp_path, settings):
     _, early = evaluated(tmp_path / "early", settings)
     _, parts = evaluated(tmp_path / "one", settings)

@@ -26,6 +26,7 @@ class TestInAFolder(RegistryPromises):
         return local
 
 
+@pytest.mark.slow
 class TestInAnEmulatedBucket(RegistryPromises):
     KILLS = 8
     LISTED = 30

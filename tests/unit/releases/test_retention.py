@@ -138,6 +138,7 @@ def _sound(registry: Registry, folder: Path) -> None:
     assert {alias.version for alias in registry.aliases().values()} <= set(registry.versions())
 
 
+@pytest.mark.slow
 def test_a_prune_thatdies_anywhere_is_finished_by_the_next(quick_path: Path, tmp_path: Path, signer: Signer) -> None:
     for at in range(200):
         root = quick_path / str(at)

@@ -130,8 +130,8 @@ TAMPERS: dict[str, Callable[[Path], object]] = {
 
 # What a publisher with the key can have got wrong, or another release may have written.
 SIGNED: dict[str, Callable[[Path], object]] = {
-    "newer format": lambda f: _write(f, _signed_manifest(format=2, engine="engine.bin")),
-    "format as text": lambda f: _write(f, _signed_manifest(format="1")),
+    "newer format": lambda f: _write(f, _signed_manifest(format=3, engine="engine.bin")),
+    "format as text": lambda f: _write(f, _signed_manifest(format="2")),
     "unknown field": lambda f: _write(f, _signed_manifest(extra=1)),
     "file left out of the manifest": lambda f: _write(
         f, _sealed({k: v for k, v in files().items() if k != "card.html"})
@@ -212,7 +212,7 @@ def test_anything_but_what_was_signed_is_refused(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("newer format", "format 2, known is 1"),
+        ("newer format", "format 3, known is 2"),
         ("of an older version", "version 1 of unit"),
         ("signed with another key", "CICLO_PUBLIC_KEYS"),
         ("without golden.json", "missing: golden.json"),
@@ -262,6 +262,7 @@ def test_a_second_bundle_signed_for_the_same_number_is_refused(stored: Path, tmp
         Registry(DirectoryStore(stored), "unit", TRUST).fetch(2, tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_is_accepted(stored: Path) -> None:
     folder, rng = stored / "projects/unit/versions/2", random.Random(11)
     honest = {path.name: path.read_bytes() for path in folder.iterdir()}

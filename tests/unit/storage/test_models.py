@@ -78,6 +78,7 @@ def test_every_recipe_comes_back_bit_for_bit(name: str, fitted: dict[str, Any]) 
     _same(model, parse_model(path.read_bytes()), X)
 
 
+@pytest.mark.slow
 def test_every_recipe_passes_its_rehearsal(fitted: dict[str, Any]) -> None:
     again = load_models(path for _, _, path in fitted.values())
     assert len(again) == len(fitted) >= 15
@@ -106,6 +107,7 @@ def test_other_estimators_come_back_too(estimator: Any, task: Any, style: Style,
     _same(model, parse_model((tmp_path / "model.skops").read_bytes()), X)
 
 
+@pytest.mark.slow
 def test_the_serving_environment_reads_what_the_pipeline_wrote(fitted: dict[str, Any], tmp_path: Path) -> None:
     expected = {}
     for name, (model, X, path) in fitted.items():

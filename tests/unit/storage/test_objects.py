@@ -20,6 +20,7 @@ class TestFolder(ObjectStorePromises):
         return f"file://{quick_path / 'store'}", Settings()
 
 
+@pytest.mark.slow
 class TestEmulatedBucket(ObjectStorePromises, FaultyNetworkPromises):
     @pytest.fixture
     def address(self, s3_settings: Settings) -> Address:

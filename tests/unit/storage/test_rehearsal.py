@@ -67,6 +67,7 @@ def _interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -
     monkeypatch.setattr(sys, "executable", str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", COSTLY)
 def test_a_file_that_harms_its_process_is_named_with_the_limit_it_ran_into(
     end: str, honest: Path, tmp_path: Path
@@ -81,6 +82,7 @@ def test_a_file_that_harms_its_process_is_named_with_the_limit_it_ran_into(
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_memory_stays_within_the_limit(honest: Path, tmp_path: Path) -> None:
     forged = tmp_path / "forged.skops"
     forged.write_bytes(COSTLY["memory"])
@@ -105,6 +107,7 @@ except IntegrityError:
     assert limit // 2 < grown <= limit
 
 
+@pytest.mark.slow
 def test_a_hung_child_is_ended_by_the_clock_and_had_nothing_worth_taking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

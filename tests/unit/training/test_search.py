@@ -19,6 +19,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "name"), CASES, ids=str)
 def test_every_candidate_learns_and_survives_the_file(tmp_path, task, name):
     parsed = project(task, training={**QUICK, "candidates": {"it": {"estimator": name}}})

@@ -1,0 +1,45 @@
+"""The past trains, what comes after it chooses, and the newest rows judge."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests.unit.cleaning.test_clean import project, run
+
+COLUMNS = {"n": {"type": "number"}, "t": {"type": "timestamp"}, "y": {"type": "boolean"}}
+
+
+def sides(folder, split: dict, *, timed: bool = True) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    days = pd.date_range("2026-01-01", periods=200, freq="D")[rng.permutation(200)]
+    frame = pd.DataFrame({"n": np.arange(200), "t": days.strftime("%Y-%m-%d"), "y": np.arange(200) % 2}).astype(str)
+    data = {"time_column": "t"} if timed else {}
+    run(folder, frame, project(COLUMNS, data, cleaning={"split": split}))
+    return pq.read_table(folder / "dataset", columns=["t", "split"]).to_pandas()
+
+
+@pytest.mark.parametrize(
+    ("split", "days"),
+    [
+        ({"method": "time", "validation": "14d", "test": "7d"}, {"train": 179, "validation": 14, "test": 7}),
+        ({"method": "auto", "validation": 0.2, "test": 0.1}, {"train": 140, "validation": 40, "test": 20}),
+    ],
+    ids=["days", "shares"],
+)
+def test_by_time_the_newest_rows_judge_and_the_oldest_train(tmp_path, split, days):
+    found = sides(tmp_path, split)
+    assert found["split"].value_counts().to_dict() == days
+    times = found.groupby("split")["t"].agg(["min", "max"])
+    assert times.loc["train", "max"] < times.loc["validation", "min"]
+    assert times.loc["validation", "max"] < times.loc["test", "min"]
+    assert times.loc["test", "max"] == found["t"].max()
+
+
+def test_by_hash_every_side_has_about_its_share_and_time_does_not_matter(tmp_path):
+    found = sides(tmp_path, {"method": "hash", "validation": 0.3, "test": 0.1})
+    counts = found["split"].value_counts()
+    assert 40 <= counts["validation"] <= 80
+    assert 8 <= counts["test"] <= 35
+    times = found.groupby("split")["t"].agg(["min", "max"])
+    assert (times["min"] < times["max"].min()).all()  # the sides lie among each other

@@ -1,0 +1,156 @@
+"""Who is measured, and on which rows: what must hold of a comparison whatever the data say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.engine import Engine
+from ciclo.components.core.profile import ColumnProfile
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.settings import Settings
+from ciclo.components.core.splits import fingerprint
+from ciclo.components.evaluation.champion import Champion
+from ciclo.components.evaluation.comparison import Comparison, Contender, compare
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.models import dump_model
+from ciclo.components.storage.signing import signer_from
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training.preprocessing import preprocessor
+from tests.tables import COLUMNS, TARGETS, table
+from tests.versions import files
+
+CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
+DAYS = pd.date_range("2026-01-01", periods=600, freq="D", tz="UTC")
+TRAIN_END = DAYS[299]
+
+
+def project(task: str = "binary", *, timed: bool = False, **sections: dict) -> Project:
+    columns = {"y": TARGETS[task], **COLUMNS, **({"t": {"type": "timestamp"}} if timed else {})}
+    data = {"source": "t.csv", "target": "y", "columns": columns, **({"time_column": "t"} if timed else {})}
+    sections = {"evaluation": {"resamples": 100}, **sections}
+    return project_from_mapping({"name": "unit", "data": data, **sections}, origin="test")
+
+
+def rows(task: str = "binary", **options) -> pd.DataFrame:
+    frame = table(task=task, **options)
+    return frame.assign(row_id=[f"{i:032x}" for i in range(len(frame))], split="test", t=DAYS[: len(frame)])
+
+
+def fitted(asked: Project, estimator, frame: pd.DataFrame):
+    contract = Contract.of(asked, CLASSES[asked.task])
+    model = Pipeline([("preprocess", preprocessor(contract, "linear", "median")), ("model", estimator)])
+    return model.fit(contract.frame(frame), contract.encode(frame["y"]))
+
+
+def compared(
+    asked: Project, frame: pd.DataFrame, folder: Path, models: dict, champion: Champion | None = None
+) -> Comparison:
+    contenders = []
+    for name, (score, model) in models.items():
+        (folder / name).write_bytes(name.encode())
+        contenders.append(Contender(name, folder / name, {"score": score}, model))
+    test = Dataset(Contract.of(asked, CLASSES[asked.task]), frame)
+    return compare(asked, test, contenders, {}, {}, champion)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "best"),
+    [
+        ("binary", "roc_auc_score", "high"),
+        ("binary", "log_loss", "low"),
+        ("regression", "root_mean_squared_error", "low"),
+        ("regression", "r2_score", "high"),
+    ],
+)
+def test_the_candidate_with_the_best_validation_score_wins(tmp_path, task, metric, best):
+    asked, frame = project(task, training={"metric": metric}), rows(task, rows=120)
+    model = fitted(asked, LogisticRegression() if task == "binary" else Ridge(), frame)
+    found = compared(asked, frame, tmp_path, {"high": (0.9, model), "low": (0.1, model), "middle": (0.5, model)})
+    assert found.winner.name == best
+    assert found.validation == {"high": 0.9, "low": 0.1, "middle": 0.5}
+
+
+def champion_of(folder: Path, asked: Project, model, train_end: str) -> Champion:
+    """A published champion."""
+    settings = Settings(home=folder / "home", _env_file=None)
+    folder.mkdir(exist_ok=True)
+    dump_model(model, folder / "model.skops")
+    contents = {
+        **files(),
+        "model.skops": folder / "model.skops",
+        "contract.json": Contract.of(asked, CLASSES[asked.task]).model_dump_json().encode(),
+        "lineage.json": json.dumps({"run": "r", "split": fingerprint(asked), "train_end": train_end}).encode(),
+    }
+    registry = open_registry("unit", settings)
+    version = registry.publish(contents, signer=signer_from(settings), parent=None)
+    return Champion(version, registry.fetch(version, folder / "fetched"))
+
+
+def test_a_champion_is_never_scored_on_rows_of_its_own_training_time(tmp_path):
+    asked, frame = project(timed=True), rows()
+    before = frame[frame["t"] <= TRAIN_END]
+    model = fitted(asked, LogisticRegression(), before)
+    champion = champion_of(tmp_path / "champion", asked, model, train_end=TRAIN_END.isoformat())
+    challenger = {"new": (0.5, fitted(asked, DummyClassifier(strategy="prior"), frame))}
+
+    honest = compared(asked, frame, tmp_path, challenger, champion)
+    assert honest.champion is not None, honest.champion_problem
+    assert honest.champion.high < 0  # a model against a constant answer
+
+    # Whatever the rows of its training time say (the last of them included), the comparison does not change;
+    # with the first row after them it does.
+    for first, changes in ((0, False), (299, False), (300, True)):
+        lied = frame.copy()
+        end = 300 if not changes else 420
+        lied.loc[lied.index[first:end], "y"] = ~lied["y"].iloc[first:end].to_numpy()
+        assert (compared(asked, lied, tmp_path, challenger, champion).champion != honest.champion) is changes
+
+
+def test_a_champion_is_not_scored_on_too_few_unseen_rows(tmp_path):
+    asked, frame = project(timed=True), rows()
+    model = fitted(asked, LogisticRegression(), frame)
+    for left, scored in ((19, False), (20, True)):
+        end = DAYS[599 - left].isoformat()
+        champion = champion_of(tmp_path / str(left), asked, model, train_end=end)
+        found = compared(asked, frame, tmp_path, {"new": (0.5, model)}, champion)
+        assert (found.champion is not None, found.champion_version) == (scored, 1)
+        assert bool(found.champion_problem) is not scored
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_prediction_profile_is_of_what_a_server_answers(tmp_path, task):
+    asked, frame = project(task), rows(task)
+    if task == "binary":  # a rare positive class, so that its probability cannot be mistaken for the other's
+        frame = frame[frame["y"] & (np.arange(len(frame)) % 4 == 0) | ~frame["y"]].reset_index(drop=True)
+    estimator = Ridge() if task == "regression" else DecisionTreeClassifier(max_leaf_nodes=6, random_state=0)
+    model = fitted(asked, estimator, frame)
+    contract = Contract.of(asked, CLASSES[task])
+    answers = Engine(model, contract).predict(contract.frame(frame))
+    shown = [answer["probability" if task == "binary" else "prediction"] for answer in answers]
+    expected = ColumnProfile.of(pd.Series(shown, dtype=object if task == "multiclass" else "float64"))
+    assert compared(asked, frame, tmp_path, {"one": (0.5, model)}).prediction == expected
+    if task == "binary":
+        assert expected.mean == pytest.approx(frame["y"].mean(), abs=0.02)
+
+
+def test_importance_is_of_the_columns_that_matter_and_slices_are_of_their_own_rows(tmp_path):
+    asked, frame = project(evaluation={"resamples": 100, "slices": ["colour"], "minimum_rows": 150}), rows()
+    model = fitted(asked, LogisticRegression(), frame)
+    found = compared(asked, frame, tmp_path, {"one": (0.5, model)})
+    assert found.importance["size"] > 0.05 > found.importance["noise"] >= 0
+    counts = frame["colour"].astype(str).value_counts()
+    assert {(c, v, n) for c, v, n, _ in found.slices} == {("colour", v, n) for v, n in counts.items() if n >= 150}
+    contract = Contract.of(asked, CLASSES["binary"])
+    for _, value, _, score in found.slices:
+        part = frame[frame["colour"].astype(str) == value]
+        probability = model.predict_proba(contract.frame(part))
+        assert score == pytest.approx(asked.metric.score(contract.encode(part["y"]), probability, contract.codes))
