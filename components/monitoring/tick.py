@@ -199,7 +199,8 @@ def _observed(project: Project, serving: Alias, registry: Registry, predictions:
 def _alert(project: Project, decision: Decision, changed: bool) -> None:
     structlog.get_logger().info("decision", project=project.name, action=decision.action, reason=decision.reason)
     if changed and decision.action in ALERTED:
-        title = f"{project.name}: {decision.action.replace('_', ' ')}"
+        cause = f", {decision.cause}" if decision.action == "alert" else ""
+        title = f"{project.name}: {decision.action.replace('_', ' ')}{cause}"
         send_alert(title, _body(project, decision), settings(), project)
 
 

@@ -109,6 +109,11 @@ def test_no_modules_import_each_other() -> None:
     list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
 
+def test_the_vocabulary_needs_no_engine_for_tables() -> None:
+    names = modules("core")
+    assert import_all(sys.executable, names, "kfp,ibis,pyarrow,duckdb,optuna,minio,sqlalchemy") == len(names) > 15
+
+
 def test_no_module_but_the_wrappers_needs_kfp() -> None:
     names = modules()
     assert import_all(sys.executable, names, "kfp,kfp_kubernetes,seldon_core") == len(names) > 40

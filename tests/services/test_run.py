@@ -54,7 +54,7 @@ def test_a_model_goes_to_the_bucket_and_its_predictions_to_the_database(
 
     shown = ciclo(home, "models", "show", project, "--json", **variables)
     story = json.loads(shown.out)
-    assert (story["version"], story["names"]) == (1, ["candidate", "champion"])
+    assert (story["version"], story["names"]) == (1, ["candidate", "champion", "serving"])
     assert story["lineage"]["data"]["digest"]
 
     rows = [json.loads(text) for text in table(3).drop(columns="y").to_json(orient="records", lines=True).split()]

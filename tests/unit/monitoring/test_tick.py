@@ -496,7 +496,7 @@ def test_people_are_told_once_for_each_change(eager, monkeypatch):
     eager.tick(NOW + WEEK)
     eager.serve(NOW + 2 * WEEK, spoil=null_amount)
     eager.tick(NOW + 2 * WEEK)
-    assert [title for title, _ in told] == ["loans: page", "loans: page"]
+    assert [title for title, _ in told] == ["loans: alert, broken data: amount"] * 2
 
 
 def test_an_escalation_names_its_contact(make_world, monkeypatch):
