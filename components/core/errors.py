@@ -75,5 +75,9 @@ class DeploymentError(CicloError):
     """The model server could not be brought up, or does not answer as it should."""
 
 
+class UnreadableError(DeploymentError):
+    """The version that is to be deployed cannot be read; no other try would change that."""
+
+
 class SubmissionError(CicloError):
     """The pipeline could not be run or submitted."""

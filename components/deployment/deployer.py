@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from ciclo.components.core.errors import DeploymentError, IntegrityError, NotFoundError, VerdictError
+from ciclo.components.core.errors import DeploymentError, IntegrityError, NotFoundError, UnreadableError, VerdictError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import live_check, process
@@ -48,9 +48,8 @@ def serve(project: Project, settings: Settings) -> Endpoint | None:
         return answering
     try:
         return deploy(project, champion.version, settings)
-    except (IntegrityError, NotFoundError) as error:  # no other try would mend that; what serves stays
-        log = structlog.get_logger()
-        log.error("the champion cannot be read, so it cannot be deployed", version=champion.version, why=str(error))
+    except UnreadableError as error:  # what serves stays, and whoever runs the pipeline can go on
+        structlog.get_logger().error("nothing is deployed", version=champion.version, reason=str(error))
         return Endpoint("", champion.version)
 
 
@@ -70,14 +69,12 @@ def deploy(project: Project, version: int, settings: Settings) -> Endpoint:
 
     Raises:
         VerdictError: If it is not the champion, or became it against the rules without anybody's override.
+        UnreadableError: If it cannot be read.
         DeploymentError: If the server does not come up or answers differently.
     """
     registry = open_registry(project.name, settings)
-    champion = champion_to_serve(registry, version)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = registry.fetch(version, Path(folder))
-        if bundle.digest != champion.digest:
-            raise IntegrityError(f"version {version} of {project.name} is not the one that was made the champion")
+        champion, bundle = champion_to_serve(registry, version, Path(folder))
         match settings.deployer:
             case "none":
                 return Endpoint("", version)
@@ -87,11 +84,17 @@ def deploy(project: Project, version: int, settings: Settings) -> Endpoint:
                 return _replace_seldon(project, bundle, champion, registry, settings)
 
 
-def champion_to_serve(registry: Registry, version: int) -> Alias:
+def champion_to_serve(registry: Registry, version: int, folder: Path) -> tuple[Alias, Bundle]:
     """Let only the champion through, and only if the rules or a person's signed reason made it that.
+
+    Args:
+        registry: The versions of a project.
+        version: The version that the caller means.
+        folder: Where its files are put.
 
     Raises:
         VerdictError: In every other case.
+        UnreadableError: If it cannot be read.
     """
     champion = registry.alias(CHAMPION)
     if champion is None or champion.version != version:
@@ -101,14 +104,20 @@ def champion_to_serve(registry: Registry, version: int) -> Alias:
             seen=f"champion: {today}",
             hint=f"Make it the champion first: ciclo models promote {registry.project} {version}",
         )
-    objection = unfit(registry.record(version), registry.history())
+    try:
+        bundle, record = registry.fetch(version, folder), registry.record(version)
+    except (IntegrityError, NotFoundError) as error:
+        raise UnreadableError(f"version {version} of {registry.project} cannot be read", seen=str(error)) from error
+    objection = unfit(record, registry.history())
     if objection and not champion.override:
         raise VerdictError(f"version {version} of {registry.project} is not fit to be served", seen=objection)
-    return champion
+    if bundle.digest != champion.digest:
+        raise UnreadableError(f"version {version} of {registry.project} is not the one that was made the champion")
+    return champion, bundle
 
 
 def _name(registry: Registry, champion: Alias, settings: Settings) -> None:
-    """Say that the champion is what serves; its own words if that is said already."""
+    """Name the champion as what serves, unless that is the name it has already."""
     serving = registry.alias(SERVING)
     if serving is not None and serving.digest == champion.digest:
         return

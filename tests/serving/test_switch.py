@@ -6,7 +6,7 @@ from http.client import HTTPException
 
 import pytest
 
-from ciclo.components.core.errors import DeploymentError, IntegrityError
+from ciclo.components.core.errors import DeploymentError, UnreadableError
 from ciclo.components.deployment import deployer, process
 from ciclo.components.deployment.endpoint import Endpoint
 from ciclo.components.releases.registry import open_registry
@@ -79,7 +79,7 @@ def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
         (model,) = tmp_path.glob("store/projects/unit/versions/4/model.skops")
         model.chmod(0o600)
         model.write_bytes(model.read_bytes()[:-1])
-        with pytest.raises(IntegrityError):
+        with pytest.raises(UnreadableError):
             deployer.deploy(charter, 4, fourth.settings)
         assert deployer.serve(charter, fourth.settings) == Endpoint("", 4)
         assert names() == [4, 2]

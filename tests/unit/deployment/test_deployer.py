@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ciclo.components.core.errors import DeploymentError, IntegrityError, StorageError, VerdictError
+from ciclo.components.core.errors import DeploymentError, StorageError, UnreadableError, VerdictError
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.deployment import deployer, live_check, process
@@ -93,11 +93,19 @@ def test_what_nobody_serves_is_not_named_as_serving(releases):
 
 def test_a_champion_that_was_swapped_for_other_bytes_is_not_deployed(releases, monkeypatch):
     releases.point("champion", releases.publish())
-    digest = "0" * 64
-    champion = dataclasses.replace(releases.registry.alias("champion"), digest=digest)
-    monkeypatch.setattr(deployer, "champion_to_serve", lambda *_: champion)
-    with pytest.raises(IntegrityError, match="not the one that was made the champion"):
+    swapped = dataclasses.replace(releases.registry.alias("champion"), digest="0" * 64)
+    monkeypatch.setattr(deployer.Registry, "alias", lambda *_: swapped)
+    with pytest.raises(UnreadableError, match="not the one that was made the champion"):
         deployer.deploy(project(), 1, releases.settings)
+
+
+def test_a_champion_that_cannot_be_read_stops_a_deployment_and_no_run(releases):
+    releases.point("champion", releases.publish())
+    (path,) = releases.settings.home.glob("store/projects/unit/versions/1/profile.json")
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(UnreadableError, match=r"version 1 of unit cannot be read.*profile.json"):
+        deployer.deploy(project(), 1, releases.settings)
+    assert deployer.serve(project(), releases.settings) == Endpoint("", 1)
 
 
 class Started:
