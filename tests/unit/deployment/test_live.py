@@ -13,7 +13,7 @@ from ciclo.components.core.errors import DeploymentError
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import deployer, live_check
 from ciclo.components.deployment.rollout import OBJECTS
-from tests.serving.conftest import Published, publish
+from tests.serving.conftest import Published, crown, publish
 from tests.tables import project
 from tests.unit.deployment.test_rollout import ApiServer
 
@@ -42,7 +42,9 @@ HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> Published:
-    return publish(tmp_path_factory.mktemp("registry"), estimator="logistic_regression")
+    found = publish(tmp_path_factory.mktemp("registry"), estimator="logistic_regression")
+    crown(found)
+    return found
 
 
 def golden(published: Published) -> list[dict]:
@@ -68,11 +70,11 @@ def test_a_local_server_that_answers_otherwise_is_stopped_and_the_old_one_serves
     settings = published.settings.model_copy(update={"serving_python": python, "deployer": "process"})
     try:
         answers.write_text(json.dumps(golden(published)))
-        first = deployer.deploy(project(), 1, published.verdict, settings)
+        first = deployer.deploy(project(), 1, settings)
         assert deployer.endpoint("unit", settings) == first
         answers.write_text(json.dumps(other(golden(published))))
         with pytest.raises(DeploymentError, match="does not answer as the model did"):
-            deployer.deploy(project(), 1, published.verdict, settings)
+            deployer.deploy(project(), 1, settings)
         assert deployer.endpoint("unit", settings) == first
         running = [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(python).encode() in _read(p)]
         assert len(running) == 1 or not Path("/proc/self").exists()
@@ -150,12 +152,12 @@ def test_a_seldon_deployment_stays_only_if_it_answers_as_the_model_did(published
     )
     path = OBJECTS.format(namespace="models", name="unit")
     if honest:
-        deployed = deployer.deploy(project(), 1, published.verdict, settings)
+        deployed = deployer.deploy(project(), 1, settings)
         assert deployed.version == 1
         assert path in cluster.objects
     else:
         with pytest.raises(DeploymentError, match="does not answer as the model did"):
-            deployer.deploy(project(), 1, published.verdict, settings)
+            deployer.deploy(project(), 1, settings)
         assert path not in cluster.objects
     assert [address.rpartition("/api/")[0] for address in cluster.asked] == [
         "http://unit-main.models.svc.cluster.local:9000"
@@ -170,5 +172,5 @@ def test_a_seldon_deployment_that_nobody_can_reach_is_taken_back(published, clus
         **{**published.settings.model_dump(), "deployer": "seldon", "namespace": "models", "serving_image": "image:1"}
     )
     with pytest.raises(DeploymentError, match="cannot be reached"):
-        deployer.deploy(project(), 1, published.verdict, settings)
+        deployer.deploy(project(), 1, settings)
     assert cluster.objects.get(OBJECTS.format(namespace="models", name="unit")) is None
