@@ -9,9 +9,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
-from ciclo.components.core.wording import did_you_mean
+from ciclo.components.core.values import ColumnType
+from ciclo.components.core.wording import did_you_mean, listed
 
-ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 Level = Literal["error", "warning", "off"]
 
 
@@ -66,6 +66,7 @@ class Column(Section):
         minimum: Smallest allowed value; a row below it is quarantined.
         maximum: Largest allowed value.
         categories: Allowed values; empty means any.
+        missing: Words that stand for a missing value in this column, such as ``NA``; blank text and null always do.
         nullable: Whether a value may be missing.
         why: Why the column is ignored or restricted, for the next reader.
     """
@@ -75,13 +76,20 @@ class Column(Section):
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     nullable: bool = True
     why: str = ""
 
-    @field_validator("categories", mode="before")
+    @field_validator("categories", "missing", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        return [str(v) for v in value] if isinstance(value, list) else value
+        return [str(v).strip() for v in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _a_word_is_missing_or_a_category(self) -> Self:
+        if both := sorted({*self.missing} & {*self.categories}):
+            raise ValueError(f"{listed(both)} cannot be among both missing and categories")
+        return self
 
 
 class Data(Section):

@@ -1,6 +1,5 @@
 """Requests and feedback as they come in, read strictly: a client learns what it has to change."""
 
-import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.errors import DataError, RequestError
+from ciclo.components.core.errors import RequestError
+from ciclo.components.core.values import reader
+from ciclo.components.core.wording import listed, shown
 from ciclo.components.storage.predictions import Label
 
 ROW_LIMIT = 10_000
@@ -34,6 +35,28 @@ class Request:
     id: str
     rows: list[Mapping[str, Any]]
     recorded: bool
+
+
+def plain(message: Any) -> Any:
+    """A protobuf message as JSON values; what ``Struct`` holds as a number stays a float, finite or not."""
+    match getattr(message, "DESCRIPTOR", None) and message.DESCRIPTOR.full_name:
+        case None:
+            return message
+        case "google.protobuf.Struct":
+            return {name: plain(value) for name, value in message.fields.items()}
+        case "google.protobuf.ListValue":
+            return [plain(value) for value in message.values]
+        case "google.protobuf.Value":
+            kind = message.WhichOneof("kind")
+            return None if kind in (None, "null_value") else plain(getattr(message, kind))
+        case _:
+            return {field.json_name: _field(field, value) for field, value in message.ListFields()}
+
+
+def _field(field: Any, value: Any) -> Any:
+    if field.label != field.LABEL_REPEATED:
+        return plain(value)
+    return {k: plain(value[k]) for k in value} if hasattr(value, "keys") else [plain(item) for item in value]
 
 
 def read_request(message: Any, limit: int = ROW_LIMIT) -> Request:
@@ -75,16 +98,16 @@ def read_passthrough(
         RequestError: Naming the row and the column.
     """
     now = datetime.now(UTC)
-    column = contract.time_column
-    ids = [name for name in contract.passthrough if name != column]
+    beside = [contract.column_of(name) for name in contract.passthrough]
     times, carried = [], []
     for number, row in enumerate(rows):
-        sent = row.get(column) if column else None
-        times.append(now if sent is None else _time(sent, f"row {number}: column '{column}'"))
-        for name in ids:
-            if not _plain(row.get(name)):
-                raise RequestError(f"row {number}: column '{name}' has to be valid text or a finite number")
-        carried.append({name: row.get(name) for name in ids})
+        try:
+            read = {column.name: column.read_type(row.get(column.name)) for column in beside}
+        except RequestError as error:
+            raise RequestError(f"row {number}: {error.problem}", seen=error.seen, hint=error.hint) from None
+        time = read.pop(contract.time_column, None) if contract.time_column else None
+        times.append(now if time is None else time)
+        carried.append({name: _json_value(value) for name, value in read.items()})
     return times, carried
 
 
@@ -141,56 +164,40 @@ def _matrix_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _truth(value: Any, where: str, contract: Contract) -> str | float:
-    if contract.task == "regression":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise RequestError(f"{where}: value has to be a finite number", seen=repr(value)[:60])
-        return float(value)
     try:
-        label = contract.label_of(value)
-    except DataError as error:
-        raise RequestError(f"{where}: {error.problem}", seen=error.seen) from None
-    if label not in contract.classes:
-        raise RequestError(
-            f"{where}: value is not a class of '{contract.target}'",
-            seen=label[:60],
-            hint=f"Use {_list(contract.classes)}.",
-        )
-    return label
+        return contract.truth_of(value)
+    except RequestError as error:
+        raise RequestError(f"{where}: {error.problem}", seen=error.seen, hint=error.hint) from None
 
 
 def _row_number(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < ROW_LIMIT or value % 1:
-        raise RequestError(f"{where}: row has to be the position of a row", seen=repr(value)[:60])
+        raise RequestError(f"{where}: row has to be the position of a row", seen=shown(value))
     return int(value)
 
 
 def _request_id(value: Any, where: str) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise RequestError(f"{where} has to be 1 to 128 printable ASCII characters", seen=repr(value)[:60])
+        raise RequestError(f"{where} has to be 1 to 128 printable ASCII characters", seen=shown(value))
     return value
 
 
 def _time(value: Any, where: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(value)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise RequestError(f"{where} has to be an ISO time", seen=repr(value)[:60]) from None
+    time = reader("timestamp").typed(value)
+    if not isinstance(time, datetime):
+        raise RequestError(f"{where} has to be an ISO time", seen=shown(value))
+    return time
 
 
-def _plain(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, str):
-        return not any("\ud800" <= c <= "\udfff" for c in value)
-    return value is None or isinstance(value, int)
+def _json_value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise RequestError(f"{what} has to be a JSON object", seen=repr(value)[:60])
+        raise RequestError(f"{what} has to be a JSON object", seen=shown(value))
     return value
 
 
 def _list(names: Any) -> str:
-    return ", ".join(sorted(map(str, names)))[:200]
+    return listed(sorted(map(str, names)))[:200]

@@ -20,7 +20,7 @@ from ciclo.components.core.errors import CicloError, IntegrityError, RequestErro
 from ciclo.components.core.logs import configure
 from ciclo.components.core.settings import Settings, settings
 from ciclo.components.releases.registry import open_registry
-from ciclo.components.serving.messages import Request, read_feedback, read_passthrough, read_request
+from ciclo.components.serving.messages import Request, plain, read_feedback, read_passthrough, read_request
 from ciclo.components.serving.meter import Meter
 from ciclo.components.serving.recorder import Recorder
 from ciclo.components.storage.predictions import PredictionRow, PredictionStore
@@ -84,7 +84,7 @@ class Model:
         served = self._loaded()
         with _faults(served.meter):
             started = perf_counter()
-            request = read_request(_json(message))
+            request = read_request(plain(message))
             answers = answer(served, request)
             served.meter.answered(len(answers), (perf_counter() - started) * 1000)
         content = {"request_id": request.id, "version": served.version, "predictions": answers}
@@ -97,7 +97,7 @@ class Model:
         """Take labels; seldon-core hands over a Feedback message whatever the transport."""
         served = self._loaded()
         with _faults(served.meter):
-            labels = read_feedback(_json(message), served.project, served.engine.contract)
+            labels = read_feedback(plain(message), served.project, served.engine.contract)
             served.recorder.label(labels)
         return _proto({"jsonData": {"labels": len(labels)}})
 
@@ -203,19 +203,8 @@ def _is_proto(message: Any) -> bool:
     return hasattr(message, "DESCRIPTOR")
 
 
-def _json(message: Any) -> Any:
-    if not _is_proto(message):
-        return message
-    from google.protobuf.json_format import MessageToDict, SerializeToJsonError  # type: ignore[import-untyped]
-
-    try:
-        return MessageToDict(message)
-    except SerializeToJsonError:
-        raise RequestError("the message holds a number that is not finite") from None
-
-
 def _proto(content: Mapping[str, Any]) -> Any:
-    from google.protobuf.json_format import ParseDict
+    from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
     from seldon_core.proto.prediction_pb2 import SeldonMessage
 
     return ParseDict(content, SeldonMessage())
