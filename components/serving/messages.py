@@ -26,13 +26,15 @@ class Request:
     """A prediction request.
 
     Attributes:
-        id: ``meta.puid``, or a new one.
+        id: ``meta.puid``, or ``key`` if there is none.
+        key: Our own id of it.
         rows: One mapping of column to JSON value for each row.
         recorded: False for a live check (``meta.tags`` is ``{"purpose": "check"}``), which is answered but is no
             prediction that anybody acts on.
     """
 
     id: str
+    key: str
     rows: list[Mapping[str, Any]]
     recorded: bool
 
@@ -83,23 +85,24 @@ def read_request(message: Any, limit: int = ROW_LIMIT) -> Request:
         raise RequestError(f"the request has more than {limit:,} rows", seen=f"{len(rows):,}", hint="Split it.")
     puid = meta.get("puid")
     recorded = meta.get("tags") != CHECK
-    return Request(uuid.uuid4().hex if puid in (None, "") else _request_id(puid, "meta.puid"), rows, recorded)
+    key = uuid.uuid4().hex
+    return Request(key if puid in (None, "") else _request_id(puid, "meta.puid"), key, rows, recorded)
 
 
 def read_passthrough(
     rows: Sequence[Mapping[str, Any]], contract: Contract
-) -> tuple[list[datetime], list[dict[str, Any]]]:
+) -> tuple[list[datetime], list[datetime | None], list[dict[str, Any]]]:
     """Read what rows carry beside their features.
 
     Returns:
-        The time of each row (the clock's where none is sent), and its ids.
+        The time of each row (the clock's where none is sent), the time it was sent with, and its ids.
 
     Raises:
         RequestError: Naming the row and the column.
     """
     now = datetime.now(UTC)
     beside = [contract.column_of(name) for name in contract.passthrough]
-    times, carried = [], []
+    times, sent, carried = [], [], []
     for number, row in enumerate(rows):
         try:
             read = {column.name: column.read_type(row.get(column.name)) for column in beside}
@@ -107,8 +110,9 @@ def read_passthrough(
             raise RequestError(f"row {number}: {error.problem}", seen=error.seen, hint=error.hint) from None
         time = read.pop(contract.time_column, None) if contract.time_column else None
         times.append(now if time is None else time)
+        sent.append(time)
         carried.append({name: _json_value(value) for name, value in read.items()})
-    return times, carried
+    return times, sent, carried
 
 
 def read_feedback(message: Mapping[str, Any], project: str, contract: Contract) -> list[Label]:
