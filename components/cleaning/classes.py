@@ -1,11 +1,11 @@
 """The classes of the target, in the order every later stage counts them."""
 
-import difflib
 from collections.abc import Sequence
 
 from ciclo.components.core.errors import DataError, ProjectError
 from ciclo.components.core.metrics import Task
 from ciclo.components.core.project import Project
+from ciclo.components.core.wording import did_you_mean
 
 
 def class_labels(project: Project, observed: Sequence[object]) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def _checked(labels: tuple[str, ...], task: Task, positive: str | None, name: st
     if positive is None or task != "binary":
         return labels
     if positive not in labels:
-        close = difflib.get_close_matches(positive, labels, n=1)
-        hint = f"Did you mean '{close[0]}'?" if close else "Name one of them."
-        raise ProjectError(f"training.positive '{positive}' is not a class of '{name}'", seen=seen, hint=hint)
+        raise ProjectError(
+            f"training.positive '{positive}' is not a class of '{name}'{did_you_mean(positive, labels)}", seen=seen
+        )
     return (*(label for label in labels if label != positive), positive)

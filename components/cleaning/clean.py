@@ -18,7 +18,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, QuarantineError
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import collect, connect, write_table
-from ciclo.components.tables.reading import SOURCE, Value
+from ciclo.components.tables.reading import Value
 
 
 def clean(
@@ -82,18 +82,21 @@ def judge(project: Project, raw_path: str | Path, scratch: Path) -> Judged:
         return connection.read_parquet(scratch / name)
 
     raw = connection.read_parquet(raw_path)
-    tokens = (pq.read_schema(raw_path).metadata or {}).get(SOURCE.encode()) == b"csv"
-    values = read_columns(raw, project, tokens=tokens)
+    values = read_columns(raw, project)
     read = stored(
         raw.select(
             "_line",
             malformed=raw["_malformed"].notnull(),
             **{f"v{n}": value.typed for n, value in enumerate(values.values())},
             **{f"m{n}": value.missing for n, value in enumerate(values.values())},
+            **{f"e{n}": value.inexact for n, value in enumerate(values.values()) if value.inexact is not None},
         ),
         "read.parquet",
     )
-    values = {name: Value(read[f"v{n}"], read[f"m{n}"]) for n, name in enumerate(values)}
+    values = {
+        name: Value(read[f"v{n}"], read[f"m{n}"], None if value.inexact is None else read[f"e{n}"])
+        for n, (name, value) in enumerate(values.items())
+    }
     reasons = reasons_of(broken_rules(values, read["malformed"], project))
     typed = [value.typed.name(name) for name, value in values.items()]
     rows = stored(

@@ -5,32 +5,22 @@ from typing import Any
 import ibis
 
 from ciclo.components.core.project import Column, Project
+from ciclo.components.core.values import KINDS
 from ciclo.components.tables.reading import Value, read
 
 UNLABELLED = "target: column '{}' is missing"
 DUPLICATE_ROW = "duplicate: the same values as an earlier row"
 DUPLICATE_ID = "duplicate: the same id as an earlier row"
-_KINDS = {
-    "number": "a finite number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "category": "text",
-    "timestamp": "an ISO time",
-}
 
 
-def read_columns(raw: Any, project: Project, *, tokens: bool) -> dict[str, Value]:
+def read_columns(raw: Any, project: Project) -> dict[str, Value]:
     """Read every column of the project.
 
     Args:
         raw: The raw table.
-        project: Says which columns and types.
-        tokens: Whether words such as ``NA`` stand for a missing value.
+        project: Says which columns, and their rules.
     """
-    return {
-        name: read(raw[name], column.type, tokens=tokens, categories=column.categories)
-        for name, column in project.data.columns.items()
-    }
+    return {name: read(raw[name], column) for name, column in project.data.columns.items()}
 
 
 def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> dict[str, Any]:
@@ -68,7 +58,12 @@ def _missing_reason(name: str, project: Project) -> str:
 
 
 def _column_rules(name: str, column: Column, value: Value) -> dict[str, Any]:
-    rules = {f"type: column '{name}' is not {_KINDS[column.type]}": ~value.missing & value.typed.isnull()}
+    unread = ~value.missing & value.typed.isnull()
+    rules = {}
+    if value.inexact is not None:
+        rules[f"exact: column '{name}' is a whole number too large to be read exactly"] = value.inexact
+        unread = unread & ~value.inexact
+    rules[f"type: column '{name}' is not {KINDS[column.type]}"] = unread
     if not column.nullable:
         rules[f"null: column '{name}' must have a value"] = value.missing
     number = value.typed if column.type in ("number", "integer") else None

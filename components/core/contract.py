@@ -5,9 +5,9 @@ neither pyarrow nor anything that only the pipeline environment has.
 """
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from functools import lru_cache
+from typing import Any, Literal, NoReturn, Self
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,13 @@ from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.errors import DataError, RequestError
 from ciclo.components.core.metrics import Array, Task
-from ciclo.components.core.project import Column, ColumnType, Project
-
-_TRUE = {"true", "1", "yes", "y", "t", "1.0"}
-_FALSE = {"false", "0", "no", "n", "f", "0.0"}
+from ciclo.components.core.project import Column, Project
+from ciclo.components.core.values import KINDS, ColumnType, Refusal, ValueReader
+from ciclo.components.core.wording import did_you_mean, listed, shown
 
 
 class ContractColumn(BaseModel):
-    """One feature as a model expects it; the fields are those of ``project.Column``."""
+    """One column as a model expects it; the fields are those of ``project.Column``, the rules of ``values``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,49 +31,61 @@ class ContractColumn(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
-    def read(self, value: Any) -> float | str:
+    @property
+    def reader(self) -> ValueReader:
+        """What reads its values."""
+        return _reader(self)
+
+    def read(self, value: Any) -> Any:
         """Read one value of a request.
 
         Args:
             value: A JSON value.
 
         Returns:
-            A float for numbers, integers and booleans, text for categories; NaN where it is missing.
+            The canonical value, None where it is missing.
 
         Raises:
-            RequestError: If the value is not of the type, out of range, not a known category or missing.
+            RequestError: If the value is refused.
         """
-        if value is None:
-            if not self.nullable:
-                raise RequestError(f"column '{self.name}' must have a value", seen="null")
-            return math.nan
-        return self._category(value) if self.type == "category" else self._number(value)
+        found = self.reader.read(value)
+        return self.refuse(value, found) if isinstance(found, Refusal) else found
 
-    def _category(self, value: Any) -> str:
-        if not isinstance(value, str | int):
-            raise RequestError(f"column '{self.name}' has to be text", seen=_short(value))
-        text = str(value)
-        if any("\ud800" <= c <= "\udfff" for c in text):
-            raise RequestError(f"column '{self.name}' has to be valid Unicode", seen=_short(text))
-        if self.categories and text not in self.categories:
-            raise RequestError(f"column '{self.name}' has an unknown category", seen=_short(text))
-        return text
+    def read_type(self, value: Any) -> Any:
+        """As ``read``, but only what is not of the type is refused: for columns that come along."""
+        found = self.reader.typed(value)
+        return self.refuse(value, found) if isinstance(found, Refusal) else found
 
-    def _number(self, value: Any) -> float:
-        if self.type == "boolean":
-            if value not in (True, False):
-                raise RequestError(f"column '{self.name}' has to be true or false", seen=_short(value))
-            return float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
-            raise RequestError(f"column '{self.name}' has to be a finite {self.type}", seen=_short(value))
-        if self.type == "integer" and value != int(value):
-            raise RequestError(f"column '{self.name}' has to be a whole number", seen=_short(value))
-        if (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
-            raise RequestError(
-                f"column '{self.name}' is out of its range {_range(self.minimum, self.maximum)}", seen=_short(value)
-            )
-        return float(value)
+    def refuse(self, value: Any, refusal: Refusal) -> NoReturn:
+        """Say why a value is refused.
+
+        Raises:
+            RequestError: Always.
+        """
+        limits = "..".join("" if limit is None else f"{limit:g}" for limit in (self.minimum, self.maximum))
+        problem, hint = {
+            Refusal.TYPE: (f"has to be {KINDS[self.type]}", ""),
+            Refusal.EXACT: ("holds a whole number too large to be read exactly", "Send it as text."),
+            Refusal.BELOW: (f"is out of its range {limits}", ""),
+            Refusal.ABOVE: (f"is out of its range {limits}", ""),
+            Refusal.CATEGORY: ("has an unknown category", f"Send one of {listed(self.categories)}."),
+            Refusal.NULL: ("must have a value", ""),
+        }[refusal]
+        raise RequestError(f"column '{self.name}' {problem}", seen=_seen(value), hint=hint)
+
+    def column(self, values: pd.Series) -> pd.Series:
+        """Read values that are stored, by type alone; what is not of the type is missing.
+
+        Returns:
+            ``float64`` for numbers, integers and booleans, ``object`` (text or NaN) for categories.
+        """
+        if self.type != "category" and values.dtype.kind in "fiub" and not self.missing:
+            return values.astype("float64")
+        found = [self.reader.typed(v) for v in values.astype(object)]
+        kept = [math.nan if v is None or isinstance(v, Refusal) else v for v in found]
+        return pd.Series(kept, index=values.index, dtype=object if self.type == "category" else "float64")
 
 
 class Contract(BaseModel):
@@ -88,6 +99,9 @@ class Contract(BaseModel):
         columns: The features, in order.
         passthrough: Columns a request may carry beside the features (ids, time); they are recorded, not used.
         time_column: The passthrough column that tells when a row happened, if there is one.
+        described: How the target and the passthrough columns are read; a column that is not among them is read by its
+            type alone, an id as text.
+        edition: Of the rules in ``core.values``, by which values are read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +113,8 @@ class Contract(BaseModel):
     columns: tuple[ContractColumn, ...]
     passthrough: tuple[str, ...] = ()
     time_column: str | None = None
+    described: tuple[ContractColumn, ...] = ()
+    edition: Literal[1] = 1
 
     @classmethod
     def of(cls, project: Project, classes: Sequence[str]) -> Self:
@@ -109,14 +125,17 @@ class Contract(BaseModel):
             classes: The class labels as text, negative first; empty for regression.
         """
         time = (project.data.time_column,) if project.data.time_column else ()
+        passthrough = (*project.data.id_columns, *time)
+        beside = dict.fromkeys((project.data.target, *passthrough))
         return cls(
             task=project.task,
             target=project.data.target,
             target_type=project.data.columns[project.data.target].type,
             classes=tuple(classes),
             columns=tuple(_contract_column(name, column) for name, column in project.features.items()),
-            passthrough=(*project.data.id_columns, *time),
+            passthrough=passthrough,
             time_column=project.data.time_column,
+            described=tuple(_contract_column(name, project.data.columns[name]) for name in beside),
         )
 
     @property
@@ -171,24 +190,56 @@ class Contract(BaseModel):
         """
         if self.task == "regression":
             return target.to_numpy(dtype="float64")
-        codes = target.map(self.label_of).map({label: code for code, label in enumerate(self.classes)})
-        if codes.isna().any():
-            unknown = sorted(target[codes.isna()].map(self.label_of).unique())[:5]
-            raise DataError(f"the target '{self.target}' has labels the model does not know", seen=", ".join(unknown))
-        return codes.to_numpy(dtype="int64")
+        code_of = {label: code for code, label in enumerate(self.classes)}
+        labels = {value: self.label_of(value) for value in target.unique()}
+        unknown = sorted({label for label in labels.values() if label not in code_of})
+        if unknown:
+            raise DataError(f"the target '{self.target}' has labels the model does not know", seen=listed(unknown, 5))
+        return target.map({value: code_of[label] for value, label in labels.items()}).to_numpy(dtype="int64")
 
     def label_of(self, value: Any) -> str:
-        """One label as text: ``true`` and ``false`` for booleans.
+        """One label as text, spelled as among the classes where it is one: ``true`` and ``false`` for booleans.
 
         Raises:
-            DataError: If a boolean target has another value.
+            DataError: If the value is missing or does not read as the target.
         """
-        if self.target_type != "boolean":
-            return str(value)
-        text = str(value).lower()
-        if text not in _TRUE | _FALSE:
-            raise DataError(f"the target '{self.target}' has to be true or false", seen=_short(value))
-        return "true" if text in _TRUE else "false"
+        reader, class_of = _labels(self.column_of(self.target), self.classes)
+        found = reader.typed(value)
+        if found is None or isinstance(found, Refusal):
+            kind = KINDS[self.target_type] if found is Refusal.TYPE else "a value that can be read exactly"
+            raise DataError(f"the target '{self.target}' has to be {kind}", seen=_seen(value))
+        text = str(found).lower() if isinstance(found, bool) else str(found)
+        return class_of.get(found, text)
+
+    def truth_of(self, value: Any) -> str | float:
+        """What turned out to be true, by the rules of the target: a class, or a number for regression.
+
+        Raises:
+            RequestError: Naming the target, if the value is missing, refused, or no class.
+        """
+        column = self.column_of(self.target)
+        found = column.reader.typed(value)
+        if found is None:
+            column.refuse(value, Refusal.NULL)
+        if self.task == "regression":
+            return float(column.read(value))
+        if isinstance(found, Refusal):
+            column.refuse(value, found)
+        label = self.label_of(value)
+        if label not in self.classes:
+            raise RequestError(
+                f"column '{self.target}' has no such class", seen=shown(label), hint=f"Use {listed(self.classes)}."
+            )
+        return label
+
+    def column_of(self, name: str) -> ContractColumn:
+        """How the target or a passthrough column is read."""
+        for column in self.described:
+            if column.name == name:
+                return column
+        if name == self.target:
+            return ContractColumn(name=name, type=self.target_type, nullable=False)
+        return ContractColumn(name=name, type="timestamp" if name == self.time_column else "category")
 
     def parse(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Read the rows of a request; the order of columns does not matter.
@@ -203,16 +254,23 @@ class Contract(BaseModel):
             RequestError: Naming the row and the column that break the contract.
         """
         allowed = {*self.names, *self.passthrough}
+        readers = [(c, c.reader.read) for c in self.columns]
         values: dict[str, list[Any]] = {c.name: [] for c in self.columns}
         for number, row in enumerate(rows):
             try:
                 for name in row:
                     if name not in allowed:
-                        raise RequestError(f"column '{name}' is not known", hint=f"Send {', '.join(self.names)}.")
-                for c in self.columns:
+                        raise RequestError(
+                            f"column '{name}' is not known{did_you_mean(name, allowed)}",
+                            hint=f"Send {', '.join(self.names)}.",
+                        )
+                for c, read in readers:
                     if c.name not in row:
                         raise RequestError(f"column '{c.name}' is missing", hint="Send null if it has no value.")
-                    values[c.name].append(c.read(row[c.name]))
+                    found = read(row[c.name])
+                    if isinstance(found, Refusal):
+                        c.refuse(row[c.name], found)
+                    values[c.name].append(math.nan if found is None else found)
             except RequestError as error:
                 raise RequestError(f"row {number}: {error.problem}", seen=error.seen, hint=error.hint) from None
         return pd.DataFrame(
@@ -227,10 +285,17 @@ def _contract_column(name: str, column: Column) -> ContractColumn:
     return ContractColumn(name=name, **column.model_dump(exclude={"role", "why"}))
 
 
-def _range(minimum: float | None, maximum: float | None) -> str:
-    return f"{'' if minimum is None else f'{minimum:g}'}..{'' if maximum is None else f'{maximum:g}'}"
+@lru_cache(maxsize=10_000)
+def _reader(column: ContractColumn) -> ValueReader:
+    return ValueReader(column)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+@lru_cache(maxsize=100)
+def _labels(target: ContractColumn, classes: tuple[str, ...]) -> tuple[ValueReader, dict[Any, str]]:
+    """What reads labels, and the class that a canonical value is, so that 1, 1.0 and '1.0' are one."""
+    reader = ValueReader(target.model_copy(update={"categories": classes}))
+    return reader, {reader.typed(label): label for label in reversed(classes)}
+
+
+def _seen(value: object) -> str:
+    return "null" if value is None else shown(value)

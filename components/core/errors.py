@@ -47,6 +47,10 @@ class RequestError(CicloError):
     """A prediction request breaks the data contract; the client has to change it."""
 
 
+class ReusedIdError(RequestError):
+    """The id of a request stands for another request already."""
+
+
 class TrainingError(CicloError):
     """No candidate could be fitted."""
 
@@ -69,6 +73,10 @@ class ConflictError(StorageError):
 
 class IntegrityError(StorageError):
     """A stored bundle is not what was signed: altered, incomplete or from another key."""
+
+
+class RefusedError(StorageError):
+    """The database will never take these rows; to send them again is no use."""
 
 
 class DeploymentError(CicloError):

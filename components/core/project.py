@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ciclo.components.core.estimators import problem_of
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
-from ciclo.components.core.wording import did_you_mean
+from ciclo.components.core.values import ColumnType
+from ciclo.components.core.wording import did_you_mean, listed
 
-ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 Level = Literal["error", "warning", "off"]
 
 # What a password in an address, or a signature in its query, looks like.
@@ -84,6 +84,7 @@ class Column(Section):
         minimum: Smallest allowed value; a row below it is quarantined.
         maximum: Largest allowed value.
         categories: Allowed values; empty means any.
+        missing: Words that stand for a missing value in this column, such as ``NA``; blank text and null always do.
         nullable: Whether a value may be missing.
         why: Why the column is ignored or restricted, for the next reader.
     """
@@ -93,6 +94,7 @@ class Column(Section):
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     nullable: bool = True
     why: str = ""
 
@@ -100,10 +102,16 @@ class Column(Section):
         """What decides how a value is read: two columns that agree in this read every value alike."""
         return self.model_dump(mode="json", exclude={"role", "why", "minimum", "maximum", "nullable"})
 
-    @field_validator("categories", mode="before")
+    @field_validator("categories", "missing", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        return [str(v) for v in value] if isinstance(value, list) else value
+        return [str(v).strip() for v in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _a_word_is_missing_or_a_category(self) -> Self:
+        if both := sorted({*self.missing} & {*self.categories}):
+            raise ValueError(f"{listed(both)} cannot be among both missing and categories")
+        return self
 
 
 class Data(Section):

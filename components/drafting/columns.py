@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Task
-from ciclo.components.core.project import ColumnType
+from ciclo.components.core.values import ColumnType, Plain
+from ciclo.components.core.wording import listed
 from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.reading import read
 
 LEVELS = 200
+MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "?")  # in any case; they mean nothing until the file lists them
 _AS: tuple[ColumnType, ...] = ("category", "number", "boolean", "timestamp")
 _TOLERANCE = 0.01
 _FEW = 20
@@ -44,6 +46,7 @@ class Facts:
         first: First time, ISO date.
         last: Last time.
         levels: Rows by value, for at most ``LEVELS`` values.
+        words: Rows by word that is likely to stand for a missing value, and is taken for one.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Facts:
     first: str = ""
     last: str = ""
     levels: dict[str, int] = field(default_factory=dict)
+    words: dict[str, int] = field(default_factory=dict)
 
     def mostly(self, count: int) -> bool:
         """Whether all but a stray value in a hundred are counted."""
@@ -92,22 +96,44 @@ class Facts:
         return f"{self.minimum:.6g} to {self.maximum:.6g}" if self.minimum is not None else ""
 
 
-def measure(table: Any, names: Collection[str], scratch: Path, *, tokens: bool) -> dict[str, Facts]:
+def measure(table: Any, names: Collection[str], scratch: Path) -> dict[str, Facts]:
     """Count the columns of a raw table.
 
     Args:
         table: The raw table.
         names: Columns to look at.
         scratch: Folder for the values as they were read, so that each is read once.
-        tokens: Whether words such as ``NA`` stand for a missing value.
     """
     places = dict(enumerate(names))
-    values = {f"{k}{n}": read(table[name], k, tokens=tokens).typed for n, name in places.items() for k in _AS}
+    words = _missing_words(table, names)
+    values = {
+        f"{kind}{n}": read(table[name], Plain(kind, missing=tuple(words[name]))).typed
+        for n, name in places.items()
+        for kind in _AS
+    }
     path = scratch / "as-types.parquet"
     table.select(**values).to_parquet(path)
     readings = table.get_backend().read_parquet(path)
     decimal = {name for name in names if table[name].type().is_floating() or table[name].type().is_decimal()}
-    return {name: _measure(name, readings, n, decimal=name in decimal) for n, name in places.items()}
+    return {
+        name: replace(_measure(name, readings, n, decimal=name in decimal), words=words[name])
+        for n, name in places.items()
+    }
+
+
+def _missing_words(table: Any, names: Collection[str]) -> dict[str, dict[str, int]]:
+    """The words of each column that are likely to stand for a missing value, as they are written, with their rows."""
+    texts = {name: table[name].strip() for name in names if table[name].type().is_string()}
+    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    if not texts:
+        return found
+    likely = {name: text.lower().isin(MISSING_WORDS) for name, text in texts.items()}
+    counted = collect(table.aggregate(**{f"c{n}": likely[name].sum() for n, name in enumerate(texts)})).to_pylist()[0]
+    for n, (name, text) in enumerate(texts.items()):
+        if counted[f"c{n}"]:
+            words = table.filter(likely[name]).group_by(word=text).aggregate(rows=lambda t: t.count()).order_by("word")
+            found[name] = {row["word"]: row["rows"] for row in collect(words).to_pylist()}
+    return found
 
 
 def _measure(name: str, readings: Any, place: int, *, decimal: bool) -> Facts:
@@ -147,6 +173,7 @@ class Guess:
         ignored: Why a model should not see it; empty if it may.
         is_id: Whether it names rows.
         categories: Its values, where they are to be fixed.
+        missing: The words taken for a missing value, with their rows.
     """
 
     type: ColumnType
@@ -154,10 +181,23 @@ class Guess:
     ignored: str = ""
     is_id: bool = False
     categories: tuple[str, ...] = ()
+    missing: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def why_missing(self) -> str:
+        """Why the words are listed, for the comment."""
+        if not self.missing:
+            return ""
+        seen = (f"{_quoted(word)} in {rows:,} row{'s' if rows > 1 else ''}" for word, rows in self.missing.items())
+        return f"; taken for missing: {listed(seen, 5)}"
 
 
 def guess_column(facts: Facts) -> Guess:
     """Take a column that is not the target for something; the first that fits wins."""
+    return replace(_guess(facts), missing=facts.words)
+
+
+def _guess(facts: Facts) -> Guess:
     if facts.present == 0:
         return Guess("category", "every value is missing", "no values")
     if facts.distinct == 1:
@@ -227,6 +267,11 @@ def guess_target(facts: Facts) -> TargetGuess:
     Raises:
         DataError: If it cannot be predicted: missing, constant, a time, or text of its own in every row.
     """
+    wanted = _guess_target(facts)
+    return replace(wanted, column=replace(wanted.column, missing=facts.words))
+
+
+def _guess_target(facts: Facts) -> TargetGuess:
     name, saw = facts.name, f"{_shares(facts)}{facts.missing}"
     if facts.present == 0:
         raise DataError(f"the target '{name}' is missing in every row")

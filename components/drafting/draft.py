@@ -97,10 +97,12 @@ class Draft:
         fields: dict[str, Any] = {"type": guess.type}
         if guess.categories:
             fields["categories"] = "[" + ", ".join(map(scalar, guess.categories)) + "]"
+        if guess.missing:
+            fields["missing"] = "[" + ", ".join(map(scalar, guess.missing)) + "]"
         if guess.ignored and name != self.time_column:
             fields |= {"role": "ignored", "why": scalar(guess.ignored)}
         inner = ", ".join(f"{key}: {value}" for key, value in fields.items())
-        return f"    {scalar(name)}: {{{inner}}} {_comment(guess.saw)}"
+        return f"    {scalar(name)}: {{{inner}}} {_comment(guess.saw + guess.why_missing)}"
 
     def _cleaning(self) -> list[str]:
         if self.repeated <= _REPEATED:

@@ -1,17 +1,19 @@
 """A first project file for any table: every guess stands on its line with what was seen."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import ibis
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.project import Cleaning
+from ciclo.components.core.values import Plain
+from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, measure
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.sources.layout import Source, open_source
@@ -48,7 +50,7 @@ def propose(path: str | Path, target: str, name: str | None = None) -> str:
         source = open_source(str(path), Path(scratch))
         names = [column for column in source.table.columns if column not in (LINE, MALFORMED)]
         _check_names(names, target, str(path))
-        facts = measure(source.table, names, Path(scratch), tokens=source.is_text)
+        facts = measure(source.table, names, Path(scratch))
         wanted = guess_target(facts[target])
         guesses = {column: wanted.column if column == target else guess_column(facts[column]) for column in names}
         _check_usable(guesses, facts[target], str(path))
@@ -67,11 +69,7 @@ def propose(path: str | Path, target: str, name: str | None = None) -> str:
 
 def _check_names(names: list[str], target: str, path: str) -> None:
     if target not in names:
-        close = difflib.get_close_matches(target, names, n=1)
-        known = ", ".join(names[:10])
-        raise DataError(
-            f"{path} has no column '{target}'" + (f" (did you mean '{close[0]}'?)" if close else ""), seen=known
-        )
+        raise DataError(f"{path} has no column '{target}'{did_you_mean(target, names)}", seen=listed(names))
     long = [name for name in names if len(name) > _NAME_LENGTH]
     if long:
         raise DataError(f"{path} has a column name of more than {_NAME_LENGTH} characters", seen=long[0][:60] + "...")
@@ -102,12 +100,12 @@ def _time_column(
         and facts[name].distinct >= _TIMES
         and not _OTHER_TIME.search(name)
     ]
-    return found[0] if len(found) == 1 and _splits_by_time(source, found[0], target, task) else None
+    label = read(source.table[target], Plain("category", missing=tuple(facts[target].words))).typed
+    return found[0] if len(found) == 1 and _splits_by_time(source, found[0], label, task) else None
 
 
-def _splits_by_time(source: Source, name: str, target: str, task: str) -> bool:
+def _splits_by_time(source: Source, name: str, label: Any, task: str) -> bool:
     """Whether the first 60 % of the times hold every class, and later ones remain to choose and to judge by."""
-    label = read(source.table[target], "category", tokens=source.is_text).typed
     seconds = source.time(name).delta(ibis.literal("1970-01-01", type=TIME), unit="second")
     rows = source.table.select(time=seconds.cast("float64"), label=label)
     rows = rows.filter(rows["time"].notnull() & rows["label"].notnull())
@@ -132,10 +130,7 @@ def _repeated(source: Source, names: list[str]) -> float:
 def _suspects(source: Source, draft: Draft) -> dict[str, Guess]:
     """Features that tell the target on their own, as only what is known after the outcome does."""
     project = draft.project
-    typed = {
-        name: read(source.table[name], column.type, tokens=source.is_text, categories=column.categories).typed
-        for name, column in project.data.columns.items()
-    }
+    typed = {name: read(source.table[name], column).typed for name, column in project.data.columns.items()}
     rows = source.table.select(LINE, **typed).filter(lambda t: t[draft.target].notnull())
     stride = max(source.rows // _SAMPLE, 1)
     frame = collect(rows.filter(rows[LINE] % stride == 0).order_by(LINE)).to_pandas().sample(frac=1, random_state=0)

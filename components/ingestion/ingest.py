@@ -14,7 +14,6 @@ from ciclo.components.core.project import Project
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.sources.text import MALFORMED
 from ciclo.components.tables.datasets import collect
-from ciclo.components.tables.reading import SOURCE
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def _write(source: Source, window: Window, time_column: str | None, path: str | 
             row = collect(seen).to_pylist()[0]
             outside, start, end = int(row["outside"]), _iso(row["start"]), _iso(row["end"])
             taken = source.table.filter(~window.outside(time))
-        taken.to_parquet(path, compression="zstd", kv_metadata={SOURCE: "csv" if source.is_text else "parquet"})
+        taken.to_parquet(path, compression="zstd")
     except duckdb.Error as error:
         raise DataError("the source cannot be read to its end", seen=str(error).split("\n")[0]) from error
     return outside, start, end

@@ -101,6 +101,5 @@ def canonical(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Stored features as a canonical frame; a column that is gone, or text where a number was, is missing."""
     present = rows.reindex(columns=[f"{FEATURE}{name}" for name in contract.names]).set_axis(contract.names, axis=1)
     for column in contract.columns:
-        if column.type != "category":
-            present[column.name] = pd.to_numeric(present[column.name], errors="coerce")
+        present[column.name] = column.column(present[column.name])
     return contract.frame(present)

@@ -4,6 +4,7 @@ Judged on the rows whose labels are known, and on the better end of the interval
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.errors import DataError
+from ciclo.components.core.errors import RequestError
 from ciclo.components.core.intervals import Interval, score_interval
 from ciclo.components.core.metrics import Array, Metric
 from ciclo.components.core.project import Monitoring
@@ -104,22 +105,13 @@ def encoded(labels: pd.Series, contract: Contract) -> Array:
     Returns:
         Floats, NaN where a label is missing or is none of the classes. Shape ``(rows,)``.
     """
-    if contract.task == "regression":
-        return pd.to_numeric(labels, errors="coerce").to_numpy(dtype="float64")
     position = {label: float(code) for code, label in enumerate(contract.classes)}
-    return np.array([position.get(_label(value, contract), math.nan) for value in labels.astype(object)], dtype=float)
-
-
-def _label(value: Any, contract: Contract) -> str:
-    """One label as the contract writes it; a column with gaps turns whole numbers into floats, which is undone."""
-    if pd.isna(value):
-        return ""
-    if isinstance(value, float) and value.is_integer() and contract.target_type != "boolean":
-        value = int(value) if str(value) not in contract.classes else value
-    try:
-        return contract.label_of(value)
-    except DataError:
-        return ""
+    codes: dict[Any, float] = {}
+    for value in labels.astype(object).unique():
+        with suppress(RequestError):
+            truth = contract.truth_of(value)
+            codes[value] = truth if isinstance(truth, float) else position[truth]
+    return np.array([codes.get(value, math.nan) for value in labels.astype(object)], dtype=float)
 
 
 def answers(frame: pd.DataFrame, contract: Contract, metric: Metric) -> tuple[Array | None, str]:

@@ -1,6 +1,5 @@
 """Requests and feedback as they come in, read strictly: a client learns what it has to change."""
 
-import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.errors import DataError, RequestError
+from ciclo.components.core.errors import RequestError
+from ciclo.components.core.values import reader
+from ciclo.components.core.wording import listed, shown
 from ciclo.components.storage.predictions import Label
 
 ROW_LIMIT = 10_000
@@ -25,15 +26,39 @@ class Request:
     """A prediction request.
 
     Attributes:
-        id: ``meta.puid``, or a new one.
+        id: ``meta.puid``, or ``key`` if there is none.
+        key: Our own id of it.
         rows: One mapping of column to JSON value for each row.
         recorded: False for a live check (``meta.tags`` is ``{"purpose": "check"}``), which is answered but is no
             prediction that anybody acts on.
     """
 
     id: str
+    key: str
     rows: list[Mapping[str, Any]]
     recorded: bool
+
+
+def plain(message: Any) -> Any:
+    """A protobuf message as JSON values; what ``Struct`` holds as a number stays a float, finite or not."""
+    match getattr(message, "DESCRIPTOR", None) and message.DESCRIPTOR.full_name:
+        case None:
+            return message
+        case "google.protobuf.Struct":
+            return {name: plain(value) for name, value in message.fields.items()}
+        case "google.protobuf.ListValue":
+            return [plain(value) for value in message.values]
+        case "google.protobuf.Value":
+            kind = message.WhichOneof("kind")
+            return None if kind in (None, "null_value") else plain(getattr(message, kind))
+        case _:
+            return {field.json_name: _field(field, value) for field, value in message.ListFields()}
+
+
+def _field(field: Any, value: Any) -> Any:
+    if field.label != field.LABEL_REPEATED:
+        return plain(value)
+    return {k: plain(value[k]) for k in value} if hasattr(value, "keys") else [plain(item) for item in value]
 
 
 def read_request(message: Any, limit: int = ROW_LIMIT) -> Request:
@@ -60,32 +85,34 @@ def read_request(message: Any, limit: int = ROW_LIMIT) -> Request:
         raise RequestError(f"the request has more than {limit:,} rows", seen=f"{len(rows):,}", hint="Split it.")
     puid = meta.get("puid")
     recorded = meta.get("tags") != CHECK
-    return Request(uuid.uuid4().hex if puid in (None, "") else _request_id(puid, "meta.puid"), rows, recorded)
+    key = uuid.uuid4().hex
+    return Request(key if puid in (None, "") else _request_id(puid, "meta.puid"), key, rows, recorded)
 
 
 def read_passthrough(
     rows: Sequence[Mapping[str, Any]], contract: Contract
-) -> tuple[list[datetime], list[dict[str, Any]]]:
+) -> tuple[list[datetime], list[datetime | None], list[dict[str, Any]]]:
     """Read what rows carry beside their features.
 
     Returns:
-        The time of each row (the clock's where none is sent), and its ids.
+        The time of each row (the clock's where none is sent), the time it was sent with, and its ids.
 
     Raises:
         RequestError: Naming the row and the column.
     """
     now = datetime.now(UTC)
-    column = contract.time_column
-    ids = [name for name in contract.passthrough if name != column]
-    times, carried = [], []
+    beside = [contract.column_of(name) for name in contract.passthrough]
+    times, sent, carried = [], [], []
     for number, row in enumerate(rows):
-        sent = row.get(column) if column else None
-        times.append(now if sent is None else _time(sent, f"row {number}: column '{column}'"))
-        for name in ids:
-            if not _plain(row.get(name)):
-                raise RequestError(f"row {number}: column '{name}' has to be valid text or a finite number")
-        carried.append({name: row.get(name) for name in ids})
-    return times, carried
+        try:
+            read = {column.name: column.read_type(row.get(column.name)) for column in beside}
+        except RequestError as error:
+            raise RequestError(f"row {number}: {error.problem}", seen=error.seen, hint=error.hint) from None
+        time = read.pop(contract.time_column, None) if contract.time_column else None
+        times.append(now if time is None else time)
+        sent.append(time)
+        carried.append({name: _json_value(value) for name, value in read.items()})
+    return times, sent, carried
 
 
 def read_feedback(message: Mapping[str, Any], project: str, contract: Contract) -> list[Label]:
@@ -141,56 +168,40 @@ def _matrix_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _truth(value: Any, where: str, contract: Contract) -> str | float:
-    if contract.task == "regression":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise RequestError(f"{where}: value has to be a finite number", seen=repr(value)[:60])
-        return float(value)
     try:
-        label = contract.label_of(value)
-    except DataError as error:
-        raise RequestError(f"{where}: {error.problem}", seen=error.seen) from None
-    if label not in contract.classes:
-        raise RequestError(
-            f"{where}: value is not a class of '{contract.target}'",
-            seen=label[:60],
-            hint=f"Use {_list(contract.classes)}.",
-        )
-    return label
+        return contract.truth_of(value)
+    except RequestError as error:
+        raise RequestError(f"{where}: {error.problem}", seen=error.seen, hint=error.hint) from None
 
 
 def _row_number(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < ROW_LIMIT or value % 1:
-        raise RequestError(f"{where}: row has to be the position of a row", seen=repr(value)[:60])
+        raise RequestError(f"{where}: row has to be the position of a row", seen=shown(value))
     return int(value)
 
 
 def _request_id(value: Any, where: str) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise RequestError(f"{where} has to be 1 to 128 printable ASCII characters", seen=repr(value)[:60])
+        raise RequestError(f"{where} has to be 1 to 128 printable ASCII characters", seen=shown(value))
     return value
 
 
 def _time(value: Any, where: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(value)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise RequestError(f"{where} has to be an ISO time", seen=repr(value)[:60]) from None
+    time = reader("timestamp").typed(value)
+    if not isinstance(time, datetime):
+        raise RequestError(f"{where} has to be an ISO time", seen=shown(value))
+    return time
 
 
-def _plain(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, str):
-        return not any("\ud800" <= c <= "\udfff" for c in value)
-    return value is None or isinstance(value, int)
+def _json_value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise RequestError(f"{what} has to be a JSON object", seen=repr(value)[:60])
+        raise RequestError(f"{what} has to be a JSON object", seen=shown(value))
     return value
 
 
 def _list(names: Any) -> str:
-    return ", ".join(sorted(map(str, names)))[:200]
+    return listed(sorted(map(str, names)))[:200]

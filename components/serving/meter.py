@@ -45,6 +45,16 @@ class Meter:
         with self._lock:
             self._counts[f"ciclo_{kind}"] += 1
 
+    def repeated(self) -> None:
+        """A request was a retry, answered as before and not recorded again."""
+        with self._lock:
+            self._counts["ciclo_retries"] += 1
+
+    def segment_refused(self) -> None:
+        """The database refused a part of a segment for ever, or a part of it was damaged."""
+        with self._lock:
+            self._counts["ciclo_segments_refused"] += 1
+
     def due(self, waiting: int) -> list[Metric]:
         """As ``take``, but empty if the last handover was a moment ago."""
         return self.take(waiting) if monotonic() - self._handed_over >= SECONDS_BETWEEN_HANDOVERS else []

@@ -7,7 +7,8 @@ import atexit
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,12 +16,21 @@ from typing import Any
 import pandas as pd
 import structlog
 
+from ciclo.components.core.contract import Contract
 from ciclo.components.core.engine import Answer, Engine, first_difference
-from ciclo.components.core.errors import CicloError, IntegrityError, RequestError, SettingsError, StorageError
+from ciclo.components.core.errors import (
+    CicloError,
+    IntegrityError,
+    RequestError,
+    ReusedIdError,
+    SettingsError,
+    StorageError,
+)
 from ciclo.components.core.logs import configure
 from ciclo.components.core.settings import Settings, settings
 from ciclo.components.releases.registry import open_registry
-from ciclo.components.serving.messages import Request, read_feedback, read_passthrough, read_request
+from ciclo.components.serving.answered import LOOK_SECONDS, AnsweredRequests, Reply, digest_of
+from ciclo.components.serving.messages import Request, plain, read_feedback, read_passthrough, read_request
 from ciclo.components.serving.meter import Meter
 from ciclo.components.serving.recorder import Recorder
 from ciclo.components.storage.predictions import PredictionRow, PredictionStore
@@ -37,6 +47,7 @@ class Served:
     engine: Engine
     recorder: Recorder
     meter: Meter
+    answered: AnsweredRequests
 
 
 class Model:
@@ -84,20 +95,20 @@ class Model:
         served = self._loaded()
         with _faults(served.meter):
             started = perf_counter()
-            request = read_request(_json(message))
-            answers = answer(served, request)
-            served.meter.answered(len(answers), (perf_counter() - started) * 1000)
-        content = {"request_id": request.id, "version": served.version, "predictions": answers}
+            request = read_request(plain(message))
+            reply = answer(served, request)
+            served.meter.answered(len(reply.predictions), (perf_counter() - started) * 1000)
+        content = vars(reply)
         if _is_proto(message):
-            return _proto({"jsonData": content, "meta": {"puid": request.id}})
+            return _proto({"jsonData": content, "meta": {"puid": reply.request_id}})
         metrics = served.meter.due(served.recorder.waiting)
-        return {"jsonData": content, "meta": {"puid": request.id, **({"metrics": metrics} if metrics else {})}}
+        return {"jsonData": content, "meta": {"puid": reply.request_id, **({"metrics": metrics} if metrics else {})}}
 
     def send_feedback_raw(self, message: Any) -> Any:
         """Take labels; seldon-core hands over a Feedback message whatever the transport."""
         served = self._loaded()
         with _faults(served.meter):
-            labels = read_feedback(_json(message), served.project, served.engine.contract)
+            labels = read_feedback(plain(message), served.project, served.engine.contract)
             served.recorder.label(labels)
         return _proto({"jsonData": {"labels": len(labels)}})
 
@@ -133,39 +144,80 @@ def serve(settings: Settings) -> Served:
             seen=difference,
             hint="Train it again with the libraries of the serving environment.",
         )
-    recorder = Recorder(settings.home / "spool" / settings.project, PredictionStore(settings.predictions_uri))
-    return Served(settings.project, settings.version, engine, recorder, Meter(settings.version))
+    meter = Meter(settings.version)
+    spool = settings.home / "spool" / settings.project
+    return Served(
+        settings.project,
+        settings.version,
+        engine,
+        Recorder(spool, PredictionStore(settings.predictions_uri), refused=meter.segment_refused),
+        meter,
+        AnsweredRequests(
+            settings.home / "answered" / f"{settings.project}.sqlite",
+            settings.project,
+            PredictionStore(settings.predictions_uri, wait=LOOK_SECONDS),
+        ),
+    )
 
 
-def answer(served: Served, request: Request) -> list[Answer]:
-    """Predict and record; when this returns, the predictions outlive the process.
+def answer(served: Served, request: Request) -> Reply:
+    """Predict and record; when this returns, the predictions outlive the process. A retry is answered as before.
 
     Raises:
         RequestError: If a row breaks the contract.
+        ReusedIdError: If the id of the request stands for other content.
         StorageError: If the predictions cannot be recorded.
     """
     contract = served.engine.contract
     frame = contract.parse(request.rows)
-    times, ids = read_passthrough(request.rows, contract)
-    answers = served.engine.predict(frame)
-    if request.recorded:
-        speak: Callable[[Any], str | float] = float if contract.task == "regression" else contract.label_of
-        served.recorder.record(
-            [
-                PredictionRow(
-                    project=served.project,
-                    request_id=request.id,
-                    row=number,
-                    version=served.version,
-                    time=times[number],
-                    features=features | ids[number],
-                    prediction=speak(given["prediction"]),
-                    probability=given["probability"],
-                )
-                for number, (features, given) in enumerate(zip(_records(frame), answers, strict=True))
-            ]
+    times, sent, ids = read_passthrough(request.rows, contract)
+    if not request.recorded:
+        return Reply(request.id, request.key, served.version, served.engine.predict(frame))
+    features = [features | carried for features, carried in zip(_records(frame), ids, strict=True)]
+    digest = digest_of([features, sent])
+    if request.id != request.key and (before := served.answered.claim(request.id, digest, features)) is not None:
+        served.meter.repeated()
+        return replace(before, predictions=[spoken(told, contract) for told in before.predictions])
+    try:
+        reply = Reply(request.id, request.key, served.version, served.engine.predict(frame))
+        served.recorder.record(_rows(served, reply, digest, features, times))
+    except BaseException:
+        served.answered.release(request.id)
+        raise
+    if request.id != request.key:
+        served.answered.answered(reply)
+    return reply
+
+
+def spoken(told: Answer, contract: Contract) -> Answer:
+    """A stored answer as the engine gives it: a boolean target is answered with a boolean."""
+    label = told["prediction"]
+    return {**told, "prediction": label == "true"} if contract.target_type == "boolean" and label in _FLAGS else told
+
+
+_FLAGS = ("true", "false")
+
+
+def _rows(
+    served: Served, reply: Reply, digest: str, features: list[dict[str, Any]], times: list[datetime]
+) -> list[PredictionRow]:
+    contract = served.engine.contract
+    speak: Callable[[Any], str | float] = float if contract.task == "regression" else contract.label_of
+    return [
+        PredictionRow(
+            project=served.project,
+            request_id=reply.request_id,
+            row=number,
+            version=reply.version,
+            time=time,
+            features=asked,
+            prediction=speak(given["prediction"]),
+            probability=given["probability"],
+            prediction_id=reply.prediction_id,
+            digest=digest,
         )
-    return answers
+        for number, (asked, given, time) in enumerate(zip(features, reply.predictions, times, strict=True))
+    ]
 
 
 def _records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -181,6 +233,8 @@ def _faults(meter: Meter) -> Iterator[None]:
         yield
     except Exception as error:
         meter.failed(error)
+        if isinstance(error, ReusedIdError):
+            raise _exception(409, "REUSED_ID", str(error)) from None
         if isinstance(error, RequestError):
             raise _exception(400, "BAD_REQUEST", str(error)) from None
         log = structlog.get_logger()
@@ -203,19 +257,8 @@ def _is_proto(message: Any) -> bool:
     return hasattr(message, "DESCRIPTOR")
 
 
-def _json(message: Any) -> Any:
-    if not _is_proto(message):
-        return message
-    from google.protobuf.json_format import MessageToDict, SerializeToJsonError  # type: ignore[import-untyped]
-
-    try:
-        return MessageToDict(message)
-    except SerializeToJsonError:
-        raise RequestError("the message holds a number that is not finite") from None
-
-
 def _proto(content: Mapping[str, Any]) -> Any:
-    from google.protobuf.json_format import ParseDict
+    from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
     from seldon_core.proto.prediction_pb2 import SeldonMessage
 
     return ParseDict(content, SeldonMessage())

@@ -5,6 +5,10 @@ of its own and holds a lock on it; the kernel lets go of the lock when the proce
 the segment, sends every segment that nobody holds to the prediction store, and removes it. It may send a segment twice,
 never not at all, and the store takes a row only once.
 
+A database that does not answer is tried again. Requests that it will never take are set aside as ``<segment>.refused``,
+the lines as they were, with ``<segment>.reason`` beside it, and hold up neither the others of their segment nor the
+next one. What is set aside has a bound of its own; beyond it the oldest goes, which is logged.
+
 Lines are not synced to the disk one by one: they survive the death of the process, not that of the machine.
 """
 
@@ -13,7 +17,7 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,14 +26,26 @@ from typing import Any
 
 import structlog
 
-from ciclo.components.core.errors import StorageError
+from ciclo.components.core.errors import RefusedError, StorageError
+from ciclo.components.core.files import write_whole
 from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
 
 BATCH_ROWS = 5_000
 SEGMENT_BYTES = 8 << 20
 SPOOL_BYTES = 256 << 20
+ASIDE_BYTES = 64 << 20
+ASIDE = (".refused", ".reason", ".damaged")
 IDLE_SECONDS = 0.5
 BACKOFF_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One request or one feedback, as it stands in a segment."""
+
+    text: bytes
+    rows: list[PredictionRow]
+    labels: list[Label]
 
 
 @dataclass
@@ -49,12 +65,20 @@ class Recorder:
         folder: The spool.
         store: Where the rows go in the end.
         limit: Most bytes the spool may hold.
+        refused: Called for each segment of which something was set aside.
     """
 
-    def __init__(self, folder: Path, store: PredictionStore, limit: int = SPOOL_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: PredictionStore,
+        limit: int = SPOOL_BYTES,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
         self._folder = folder
         self._store = store
         self._limit = limit
+        self._refused = refused
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._segment: _Segment | None = None
@@ -64,7 +88,7 @@ class Recorder:
 
     @property
     def waiting(self) -> int:
-        """Bytes in the spool."""
+        """Bytes in the spool that wait to be sent."""
         return self._waiting
 
     def start(self) -> None:
@@ -153,40 +177,80 @@ class Recorder:
             self._segment = None
 
     def _send(self, path: Path, file: int) -> None:
-        rows: list[PredictionRow] = []
-        labels: list[Label] = []
-        damaged = 0
+        batch: list[_Line] = []
+        refused: list[tuple[_Line, str]] = []
+        damaged = waiting = 0
         with os.fdopen(os.dup(file), "rb") as lines:
-            for line in lines:
+            for text in lines:
                 try:
-                    record = json.loads(line)
-                    rows += [PredictionRow(**_timed(r)) for r in record.get("predictions", ())]
-                    labels += [Label(**_timed(r)) for r in record.get("labels", ())]
+                    line = _read_line(text)
+                    batch.append(line)
+                    waiting += len(line.rows) + len(line.labels)
                 except (ValueError, TypeError, KeyError, AttributeError):
-                    damaged += line.endswith(b"\n")  # a torn last line was never acknowledged
-                if len(rows) + len(labels) >= BATCH_ROWS:
-                    self._store_batch(rows, labels)
-        self._store_batch(rows, labels)
+                    damaged += text.endswith(b"\n")  # a torn last line was never acknowledged
+                if waiting >= BATCH_ROWS:
+                    refused += self._store_batch(batch)
+                    batch, waiting = [], 0
+        refused += self._store_batch(batch)
+        if refused:
+            self._set_aside(path, refused)
         if damaged:
             structlog.get_logger().error("a segment of the spool is damaged and kept", path=str(path), lines=damaged)
             path.rename(path.with_suffix(".damaged"))
         else:
             path.unlink()
+        if refused or damaged:
+            self._refused()
+            self._forget_oldest()
 
-    def _store_batch(self, rows: list[PredictionRow], labels: list[Label]) -> None:
-        self._store.record(rows)
-        self._store.label(labels)
-        rows.clear()
-        labels.clear()
+    def _store_batch(self, batch: list[_Line]) -> list[tuple[_Line, str]]:
+        """Store what the database takes; the lines it refuses for ever, each with the reason."""
+        try:
+            self._store.record([row for line in batch for row in line.rows])
+            self._store.label([label for line in batch for label in line.labels])
+        except RefusedError as error:
+            if len(batch) == 1:
+                return [(batch[0], str(error))]
+            middle = len(batch) // 2
+            return self._store_batch(batch[:middle]) + self._store_batch(batch[middle:])
+        return []
+
+    def _set_aside(self, path: Path, refused: list[tuple[_Line, str]]) -> None:
+        write_whole(path.with_suffix(".reason"), (reason.encode() + b"\n" for _, reason in refused))
+        write_whole(path.with_suffix(".refused"), (line.text for line, _ in refused))
+        structlog.get_logger().error(
+            "the database refuses requests for ever; they are set aside",
+            path=str(path.with_suffix(".refused")),
+            requests=len(refused),
+            reason=refused[0][1],
+        )
+
+    def _forget_oldest(self) -> None:
+        """Keep what is set aside within its bound."""
+        aside = sorted(path for path in self._folder.iterdir() if path.suffix in ASIDE)
+        size = sum(_size_of(path) for path in aside)
+        for path in aside:
+            if size <= ASIDE_BYTES:
+                return
+            structlog.get_logger().error("what was set aside is too much; the oldest is forgotten", path=str(path))
+            size -= _size_of(path)
+            path.unlink(missing_ok=True)
 
     def _measure(self) -> int:
-        sizes = 0
-        for path in self._folder.iterdir():
-            try:
-                sizes += path.stat().st_size
-            except FileNotFoundError:  # sent by another process
-                continue
-        return sizes
+        return sum(_size_of(path) for path in self._folder.iterdir() if path.suffix not in ASIDE)
+
+
+def _read_line(text: bytes) -> _Line:
+    record = json.loads(text)
+    rows = [PredictionRow(**_timed(r)) for r in record.get("predictions", ())]
+    return _Line(text, rows, [Label(**_timed(r)) for r in record.get("labels", ())])
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # sent by another process
+        return 0
 
 
 def _new_segment(folder: Path) -> _Segment:

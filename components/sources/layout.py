@@ -1,7 +1,5 @@
 """All files of a source as one table, whatever their format."""
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,8 @@ import ibis
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.project import RESERVED, Data
+from ciclo.components.core.values import Plain
+from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.sources.files import SourceFile, locate, size_and_digest
 from ciclo.components.sources.parquet import MAGIC, ParquetFile
 from ciclo.components.sources.text import TextFile
@@ -42,7 +42,7 @@ class Source:
 
     def time(self, column: str) -> Any:
         """A column as UTC times, null where it cannot be read as one."""
-        return read(self.table[column], "timestamp", tokens=self.is_text).typed
+        return read(self.table[column], Plain("timestamp")).typed
 
 
 def open_source(source: str, scratch: Path, data: Data | None = None) -> Source:
@@ -101,10 +101,8 @@ def _columns(file: TextFile | ParquetFile, wanted: list[str] | None) -> list[str
         wanted = [name for name in file.header if name not in file.unusable and name.casefold() not in RESERVED]
     for name in wanted:
         if name not in file.header:
-            close = difflib.get_close_matches(name, file.header, n=1)
             raise DataError(
-                f"{file.name} has no column '{name}'" + (f" (did you mean '{close[0]}'?)" if close else ""),
-                seen=_listed(file.header),
+                f"{file.name} has no column '{name}'{did_you_mean(name, file.header)}", seen=listed(file.header)
             )
         if name in file.unusable:
             raise DataError(
@@ -132,7 +130,3 @@ def _same(first: Any, other: Any, first_name: str, other_name: str) -> None:
     ]
     seen = "; ".join(f"'{n}' is {theirs.get(n, 'absent')}, not {mine.get(n, 'absent')}" for n in differ[:5])
     raise DataError(f"{other_name} has other columns or types than {first_name}", seen=seen or None)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,7 +1,7 @@
 """The prediction store: what was asked, what was answered, and what turned out to be true.
 
-One schema for SQLite (a laptop, with a write-ahead log) and PostgreSQL (a cluster). Every insert is idempotent, so a
-sender that is not sure may send again.
+The key of a request is ours; the id that a client gave it is kept beside it and belongs to the first request that
+brings it. Every insert is idempotent, so a sender that is not sure may send again.
 """
 
 import json
@@ -10,43 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
 
-from ciclo.components.core.errors import SettingsError, StorageError
-
-WAIT_SECONDS = 10
-
-_metadata = sa.MetaData()
-_predictions = sa.Table(
-    "predictions",
-    _metadata,
-    sa.Column("project", sa.String(64), primary_key=True),
-    sa.Column("request_id", sa.String(128), primary_key=True),
-    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("time", sa.DateTime, nullable=False),
-    sa.Column("features", sa.JSON, nullable=False),
-    sa.Column("prediction", sa.Text, nullable=False),
-    sa.Column("probability", sa.Double),
-    sa.Index("predictions_by_time", "project", "time"),
-)
-_labels = sa.Table(
-    "labels",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("project", sa.String(64), nullable=False),
-    sa.Column("request_id", sa.String(128), nullable=False),
-    sa.Column("row", sa.Integer, nullable=False),
-    sa.Column("time", sa.DateTime, nullable=False),
-    sa.Column("value", sa.Text, nullable=False),
-    sa.UniqueConstraint("project", "request_id", "row", "time", "value"),
-)
+from ciclo.components.core.errors import RefusedError, StorageError
+from ciclo.components.storage.database import WAIT_SECONDS, bring_up_to_date, open_engine
+from ciclo.components.storage.database import labels as _labels
+from ciclo.components.storage.database import predictions as _predictions
+from ciclo.components.storage.database import requests as _requests
 
 WINDOW_COLUMNS = ("request_id", "row", "version", "time", "prediction", "probability", "label")
 FEATURE = "feature."
@@ -58,13 +32,15 @@ class PredictionRow:
 
     Attributes:
         project: Name of the project.
-        request_id: Id of the request; with ``row`` it names the prediction.
+        request_id: Id the client gave the request, or ours if it gave none.
         row: Position in the request.
         version: Version of the model.
         time: When the row happened; a time without zone is UTC.
         features: The values the model was given and the ids that came along; null (or NaN) where missing.
         prediction: Label as text, or a number for regression.
         probability: As in the answer; None for regression.
+        prediction_id: Our id of the request, the key; by default the same as ``request_id``.
+        digest: Of what was asked, to tell a retry from another request with the same id; empty if it is not known.
     """
 
     project: str
@@ -75,11 +51,40 @@ class PredictionRow:
     features: Mapping[str, Any]
     prediction: str | float
     probability: float | None
+    prediction_id: str = ""
+    digest: str = ""
+
+    @property
+    def key(self) -> str:
+        """The id of the request in the store."""
+        return self.prediction_id or self.request_id
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request that the store knows.
+
+    Attributes:
+        prediction_id: Our id of it.
+        digest: Of what was asked; None if it was stored before there were digests.
+        version: Version that answered.
+        features: What was asked, row by row.
+        answers: Prediction and probability, row by row.
+    """
+
+    prediction_id: str
+    digest: str | None
+    version: int
+    features: list[dict[str, Any]]
+    answers: list[tuple[str | float, float | None]]
 
 
 @dataclass(frozen=True)
 class Label:
-    """What turned out to be true of one row; ``time`` decides which of several labels is the newest."""
+    """What turned out to be true of one row; ``time`` decides which of several labels is the newest.
+
+    ``request_id`` is the client's id of the request or ours.
+    """
 
     project: str
     request_id: str
@@ -95,26 +100,91 @@ class PredictionStore:
 
     Args:
         uri: SQLAlchemy address, ``sqlite:///path`` or ``postgresql://user:password@host/database``.
+        wait: Seconds to wait for a connection or a lock.
     """
 
-    def __init__(self, uri: str) -> None:
-        self._engine = _engine(uri)
+    def __init__(self, uri: str, wait: float = WAIT_SECONDS) -> None:
+        self._engine = open_engine(uri, wait)
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._ready = False
 
     def record(self, rows: Sequence[PredictionRow]) -> None:
-        """Store predictions; one that is there already is left as it is.
+        """Store predictions, each request whole; one whose id is known already is left as it is.
+
+        A client's id belongs to the request that is stored first. Another one with the same content was a retry that
+        was answered elsewhere, and is not stored again.
 
         Raises:
-            StorageError: If the database cannot be reached or refuses.
+            StorageError: If the database cannot be reached.
+            RefusedError: If it will never take these rows, such as those of an id that stands for other content; none
+                is stored then.
         """
-        self._add(_predictions, [_prediction_values(r) for r in rows])
+        if not rows:
+            return
+        first = {(r.project, r.request_id): r for r in reversed(rows)}
+        claims = [
+            {"project": r.project, "request_id": r.request_id, "prediction_id": r.key, "digest": r.digest or None}
+            for r in first.values()
+        ]
+        with self._transaction() as connection:
+            connection.execute(self._insert(_requests).on_conflict_do_nothing(), claims)
+            owners = _owners(connection, list(first))
+            for row in {(r.project, r.request_id, r.key): r for r in rows}.values():
+                owner, digest = owners[row.project, row.request_id]
+                if owner != row.key and row.digest and digest and digest != row.digest:
+                    raise RefusedError(
+                        f"the request '{row.request_id}' of {row.project} was answered before with other content",
+                        seen=f"its key is {row.key}, that of the first {owner}",
+                    )
+            mine = [_prediction_values(r) for r in rows if owners[r.project, r.request_id][0] == r.key]
+            if mine:
+                connection.execute(self._insert(_predictions).on_conflict_do_nothing(), mine)
+
+    @staticmethod
+    def _owners(
+        connection: sa.Connection, keys: list[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[str, str | None]]:
+        """Whose each client's id is: key and digest of the first request with it."""
+        r, owners = _requests.c, {}
+        for start in range(0, len(keys), 1_000):
+            wanted = sa.tuple_(r.project, r.request_id).in_(keys[start : start + 1_000])
+            for project, request_id, owner, digest in connection.execute(
+                sa.select(r.project, r.request_id, r.prediction_id, r.digest).where(wanted)
+            ):
+                owners[project, request_id] = (owner, digest)
+        return owners
+
+    def answered(self, project: str, request_id: str) -> Answered | None:
+        """What was answered to a request, by the client's id.
+
+        Raises:
+            StorageError: If the database cannot be reached.
+        """
+        r, p = _requests.c, _predictions.c
+        claim = sa.select(r.prediction_id, r.digest).where(r.project == project, r.request_id == request_id)
+        with self._transaction() as connection:
+            found = connection.execute(claim).one_or_none()
+            if found is None:
+                return None
+            told = sa.select(p.version, p.features, p.prediction, p.probability)
+            mine = sa.and_(p.project == project, p.prediction_id == found.prediction_id)
+            rows = connection.execute(told.where(mine).order_by(p.row)).all()
+        if not rows:  # somebody has cleared the predictions
+            return None
+        return Answered(
+            prediction_id=found.prediction_id,
+            digest=found.digest,
+            version=rows[0].version,
+            features=[row.features for row in rows],
+            answers=[(json.loads(row.prediction), row.probability) for row in rows],
+        )
 
     def label(self, labels: Sequence[Label]) -> None:
         """Store labels: early, late, twice, or for a prediction that never comes; each arrival is kept.
 
         Raises:
-            StorageError: If the database cannot be reached or refuses.
+            StorageError: If the database cannot be reached.
+            RefusedError: If it will never take these labels.
         """
         self._add(_labels, [vars(x) | {"value": json.dumps(x.value), "time": _utc(x.time)} for x in labels])
 
@@ -137,13 +207,14 @@ class PredictionStore:
         with self._transaction() as connection:
             predictions = connection.execute(_predictions_of(inside)).all()
             labels = connection.execute(_labels_of(inside)).all()
-        frame = pd.DataFrame(predictions, columns=[*WINDOW_COLUMNS[:-1], "features"])
+        frame = pd.DataFrame(predictions, columns=["prediction_id", *WINDOW_COLUMNS[:-1], "features"])
+        keys = frame.pop("prediction_id")
         features = pd.DataFrame(list(frame.pop("features")), index=frame.index)
-        newest = {(request_id, row): json.loads(value) for request_id, row, value in labels}
+        newest = {(key, row): json.loads(value) for key, row, value, _, _ in labels}
         frame["time"] = pd.to_datetime(frame["time"], utc=True)
         frame["prediction"] = [json.loads(text) for text in frame["prediction"]]
         frame["probability"] = frame["probability"].astype("float64")
-        frame["label"] = [newest.get(key, math.nan) for key in zip(frame["request_id"], frame["row"], strict=True)]
+        frame["label"] = [newest.get(key, math.nan) for key in zip(keys, frame["row"], strict=True)]
         return pd.concat([frame, features.add_prefix(FEATURE)], axis="columns")
 
     def count(self, project: str) -> int:
@@ -169,56 +240,41 @@ class PredictionStore:
     def _transaction(self) -> Iterator[sa.Connection]:
         try:
             if not self._ready:
-                self._create()
+                bring_up_to_date(self._engine)
+                self._ready = True
             with self._engine.begin() as connection:
                 yield connection
-        except (sa.exc.SQLAlchemyError, OSError) as error:
-            cause = str(getattr(error, "orig", None) or error)
+        except (sa.exc.SQLAlchemyError, OSError, ValueError, TypeError, OverflowError) as error:
+            cause = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+            address = self._engine.url.render_as_string(hide_password=True)
+            if _is_final(error):
+                raise RefusedError(f"the prediction store {address} refuses the rows", seen=cause) from error
             raise StorageError(
-                f"the prediction store {self._engine.url.render_as_string(hide_password=True)} does not answer",
-                seen=" ".join(cause.split())[:300],
+                f"the prediction store {address} does not answer",
+                seen=cause,
                 hint="Check CICLO_PREDICTIONS and that the database is up.",
             ) from error
 
-    def _create(self) -> None:
-        if self._engine.dialect.name == "sqlite" and self._engine.url.database:
-            Path(self._engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-        with self._engine.begin() as connection:
-            if self._engine.dialect.name == "postgresql":  # IF NOT EXISTS alone is not safe against a second creator
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('ciclo predictions'))"))
-            for table in _metadata.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    connection.execute(CreateIndex(index, if_not_exists=True))
-        self._ready = True
+
+def _owners(connection: sa.Connection, keys: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Whose each client's id is: key and digest of the first request with it."""
+    r, owners = _requests.c, {}
+    for start in range(0, len(keys), 1_000):
+        wanted = sa.tuple_(r.project, r.request_id).in_(keys[start : start + 1_000])
+        found = sa.select(r.project, r.request_id, r.prediction_id, r.digest).where(wanted)
+        for project, request_id, owner, digest in connection.execute(found):
+            owners[project, request_id] = (owner, digest)
+    return owners
 
 
-def _engine(uri: str) -> sa.Engine:
-    try:
-        url = sa.make_url(uri)
-    except sa.exc.ArgumentError as error:
-        raise SettingsError("CICLO_PREDICTIONS is not a database address", hint="Use sqlite:///path.") from error
-    match url.get_backend_name():
-        case "sqlite":
-            engine = sa.create_engine(url, connect_args={"timeout": WAIT_SECONDS})
-            sa.event.listen(engine, "connect", _write_ahead)
-            return engine
-        case "postgresql":
-            return sa.create_engine(
-                url.set(drivername="postgresql+psycopg"),
-                connect_args={
-                    "connect_timeout": WAIT_SECONDS,
-                    "options": f"-c statement_timeout={6 * WAIT_SECONDS}s -c lock_timeout={WAIT_SECONDS}s",
-                },
-                pool_pre_ping=True,
-                pool_timeout=WAIT_SECONDS,
-            )
-        case other:
-            raise SettingsError("CICLO_PREDICTIONS has to be SQLite or PostgreSQL", seen=other)
-
-
-def _write_ahead(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
+def _is_final(error: Exception) -> bool:
+    """Whether it is the rows that cannot be stored, now or ever, and not the database that is not up to it now."""
+    if isinstance(error, sa.exc.DataError | sa.exc.IntegrityError):
+        return True
+    if isinstance(error, sa.exc.DBAPIError):
+        return False
+    cause = getattr(error, "orig", None) or error
+    return isinstance(cause, ValueError | TypeError | OverflowError)
 
 
 def _inside(project: str, start: datetime, end: datetime) -> sa.ColumnElement[bool]:
@@ -228,21 +284,28 @@ def _inside(project: str, start: datetime, end: datetime) -> sa.ColumnElement[bo
 
 def _predictions_of(inside: sa.ColumnElement[bool]) -> sa.Select[Any]:
     p = _predictions.c
-    columns = (p.request_id, p.row, p.version, p.time, p.prediction, p.probability, p.features)
+    columns = (p.prediction_id, p.request_id, p.row, p.version, p.time, p.prediction, p.probability, p.features)
     return sa.select(*columns).where(inside).order_by(p.time, p.request_id, p.row)
 
 
-def _labels_of(inside: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Labels of those predictions, the newest of each last."""
+def _labels_of(inside: sa.ColumnElement[bool]) -> sa.CompoundSelect[Any]:
+    """Labels of those predictions, by the client's id or by ours, the newest of each last."""
     p, label = _predictions.c, _labels.c
-    same = sa.and_(p.project == label.project, p.request_id == label.request_id, p.row == label.row)
-    joined = _labels.join(_predictions, same)
-    columns = (label.request_id, label.row, label.value)
-    return sa.select(*columns).select_from(joined).where(inside).order_by(label.time, label.id)
+    columns = (p.prediction_id, p.row, label.value, label.time.label("told"), label.id.label("place"))
+    row = sa.and_(p.project == label.project, p.row == label.row)
+    theirs = _labels.join(_predictions, sa.and_(row, p.request_id == label.request_id))
+    ours = _labels.join(_predictions, sa.and_(row, p.prediction_id == label.request_id))
+    found = sa.union_all(
+        sa.select(*columns).select_from(theirs).where(inside),
+        sa.select(*columns).select_from(ours).where(inside, p.prediction_id != p.request_id),
+    )
+    return found.order_by(sa.text("told"), sa.text("place"))
 
 
 def _prediction_values(row: PredictionRow) -> dict[str, Any]:
-    return vars(row) | {
+    values = {name: value for name, value in vars(row).items() if name != "digest"}
+    return values | {
+        "prediction_id": row.key,
         "time": _utc(row.time),
         "features": {name: None if _is_nan(value) else value for name, value in row.features.items()},
         "prediction": json.dumps(row.prediction),

@@ -1,72 +1,82 @@
-"""How a raw value becomes a typed one: ibis expressions that any engine can run.
+"""How a raw column becomes a typed one: the rules of ``core.values`` as ibis expressions that any engine can run.
 
-Ingestion, cleaning and the first guess of a project file read values here and nowhere else, so that a value means the
-same in all three.
+Ingestion, cleaning and the first guess of a project file read columns here and nowhere else. A property test holds
+every expression to ``ValueReader``, value by value.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
 
-from ciclo.components.core.project import ColumnType
+from ciclo.components.core.values import (
+    DIGITS,
+    FALSE_WORDS,
+    LARGEST_EXACT,
+    TRUE_WORDS,
+    WHOLE_FLOAT,
+    Rules,
+    missing_numbers,
+    missing_words,
+    spelling,
+)
+from ciclo.components.core.values import TIME as ISO_TIME
 
-SOURCE = "ciclo.source"  # key in the raw file: "csv" or "parquet"
-MISSING_TEXT = ("na", "n/a", "nan", "null", "none", "?")
-TRUE_TEXT = ("true", "yes", "y", "t", "1", "1.0")
-FALSE_TEXT = ("false", "no", "n", "f", "0", "0.0")
 TIME = dt.Timestamp(timezone="UTC")
-_ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
-_LARGEST_EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
 class Value:
-    """A raw column, read: two ibis expressions.
+    """A raw column, read: ibis expressions.
 
     Attributes:
         typed: The value as its type, null where it is missing or cannot be read.
-        missing: Whether there is no value: null, NaN, empty text or a word that says so.
+        missing: Whether there is no value: null, NaN, blank text, or a word or number that the rules list.
+        inexact: Whether it is a whole number that cannot be read exactly; ``typed`` is null then. None where no value
+            of the column can be one.
     """
 
     typed: Any
     missing: Any
+    inexact: Any = None
 
 
-def read(raw: Any, kind: ColumnType, *, tokens: bool, categories: Collection[str] = ()) -> Value:
+def read(raw: Any, rules: Rules) -> Value:
     """Read a raw column as a type.
 
     Numbers become finite ``float64``, integers ``int64``, booleans true or false, categories trimmed text, times UTC.
 
     Args:
         raw: Column of a raw table.
-        kind: The type.
-        tokens: Whether words such as ``NA`` or ``?`` stand for a missing value, as they do in CSV.
-        categories: Words that are values of this column although they look like a missing one.
+        rules: Its type, the words that stand for a missing value, and how categories are spelled.
     """
-    if raw.type().is_string():
-        return _read_text(raw, kind, tokens=tokens, categories=categories)
-    if raw.type().is_decimal():
-        raw = raw.cast("float64")
-    missing = raw.isnull() | raw.isnan() if raw.type().is_floating() else raw.isnull()
-    value = missing.ifelse(ibis.null(raw.type()), raw) if raw.type().is_floating() else raw
-    return Value(_NATIVE[kind](value), missing)
+    return _read_text(raw, rules) if raw.type().is_string() else _read_native(raw, rules)
 
 
-def _read_text(raw: Any, kind: ColumnType, *, tokens: bool, categories: Collection[str]) -> Value:
+def _read_text(raw: Any, rules: Rules) -> Value:
     text = raw.strip()
     missing = raw.isnull() | (text == "")
-    if tokens:
-        words = text.lower().isin(MISSING_TEXT)
-        missing = missing | (words & text.notin(list(categories)) if categories else words)
-    if kind == "category":
-        return Value(missing.ifelse(ibis.null("string"), text), missing)
-    typed = _TEXT[kind](raw)
+    words = missing_words(rules)
+    if words:
+        missing = missing | text.isin(words)
+    if rules.type == "category":
+        value = _spelled(_folded(text), rules, text)
+        missing = missing | value.isin(words).fill_null(False) if words else missing
+        return Value(missing.ifelse(ibis.null("string"), value), missing)
+    typed = _TEXT[rules.type](raw)
     # Trimming is the dear part: only what cannot be read as it stands is trimmed.
-    typed = typed.isnull().ifelse(_TEXT[kind](text), typed)
-    return Value(typed, typed.isnull().ifelse(missing, False))
+    typed = typed.isnull().ifelse(_TEXT[rules.type](text), typed)
+    missing = typed.isnull().ifelse(missing, False)
+    if numbers := missing_numbers(rules):
+        number = typed.cast("float64") if rules.type in ("number", "integer") else _number_text(text)
+        missing = missing | number.isin(numbers).fill_null(False)
+    typed = missing.ifelse(ibis.null(typed.type()), typed) if rules.missing else typed
+    if rules.type != "integer":
+        return Value(typed, missing)
+    number = _number_text(text)
+    whole = (text.re_search(DIGITS) | ((number % 1 == 0) & (number.abs() > LARGEST_EXACT))).fill_null(False)
+    return Value(typed, missing, typed.isnull() & ~missing & whole)
 
 
 def _number_text(text: Any) -> Any:
@@ -82,29 +92,65 @@ def _integer_text(text: Any) -> Any:
 
 def _boolean_text(text: Any) -> Any:
     word = text.lower()
-    return ibis.cases((word.isin(TRUE_TEXT), True), (word.isin(FALSE_TEXT), False), else_=ibis.null("boolean"))
+    number = _boolean(_number_text(text))
+    return ibis.cases((word.isin(TRUE_WORDS), True), (word.isin(FALSE_WORDS), False), else_=number)
 
 
 def _time_text(text: Any) -> Any:
-    return text.re_search(_ISO_TIME).ifelse(text.try_cast(TIME), ibis.null(TIME))
+    return text.re_search(ISO_TIME).ifelse(text.try_cast(TIME), ibis.null(TIME))
+
+
+def _folded(text: Any) -> Any:
+    lower = text.lower()
+    digits = text.contains(".0").ifelse(text.re_replace(WHOLE_FLOAT, r"\1\2"), text)
+    return lower.isin(["true", "false"]).ifelse(lower, digits)  # as ``values.folded``
+
+
+def _spelled(value: Any, rules: Rules, text: Any) -> Any:
+    spelled = spelling(rules.categories)
+    return text.isin(list(rules.categories)).ifelse(text, value.substitute(spelled)) if spelled else value
+
+
+def _read_native(raw: Any, rules: Rules) -> Value:
+    missing = raw.isnull() | raw.isnan() if raw.type().is_floating() else raw.isnull()
+    value = missing.ifelse(ibis.null(raw.type()), raw) if raw.type().is_floating() else raw
+    typed = _NATIVE[rules.type](value)
+    if rules.type == "category":
+        typed = _spelled(typed, rules, typed)
+        missing = missing | typed.isin(missing_words(rules)).fill_null(False) if rules.missing else missing
+    elif numbers := missing_numbers(rules):
+        missing = missing | _number(value).isin(numbers).fill_null(False)
+    if rules.missing:
+        typed = missing.ifelse(ibis.null(typed.type()), typed)
+    if rules.type in ("integer", "category") and raw.type().is_numeric() and not raw.type().is_integer():
+        whole = (value % 1 == 0).fill_null(False)
+        return Value(typed, missing, typed.isnull() & ~missing & whole)
+    return Value(typed, missing)
 
 
 def _number(value: Any) -> Any:
-    if not (value.type().is_numeric() or value.type().is_boolean()):
+    if not value.type().is_numeric():
         return _unreadable(value, "float64")
     number = value.cast("float64")
     return number.isinf().ifelse(ibis.null("float64"), number)
 
 
-def _whole(number: Any) -> Any:
-    whole = (number % 1 == 0) & (number.abs() <= _LARGEST_EXACT)
+def _whole(number: Any, largest: int = LARGEST_EXACT) -> Any:
+    whole = (number % 1 == 0) & (number.abs() <= largest)
     return whole.ifelse(number.try_cast("int64"), ibis.null("int64"))
 
 
 def _integer(value: Any) -> Any:
-    if value.type().is_integer() or value.type().is_boolean():
+    if value.type().is_integer():
         return value.try_cast("int64")
-    return _whole(_number(value))
+    if value.type().is_decimal():
+        return (value % 1 == 0).ifelse(value.try_cast("int64"), ibis.null("int64"))
+    return _whole(_number(value), _largest(value))
+
+
+def _largest(value: Any) -> int:
+    """The largest whole number that a float of this size cannot take for its neighbour."""
+    return LARGEST_EXACT if value.type().is_float64() else 2**24 - 1
 
 
 def _boolean(value: Any) -> Any:
@@ -116,10 +162,15 @@ def _boolean(value: Any) -> Any:
 
 
 def _category(value: Any) -> Any:
+    if value.type().is_decimal():
+        return (value % 1 == 0).ifelse(
+            value.cast("decimal(38, 0)").cast("string"), value.cast("float64").cast("string")
+        )
     if not value.type().is_floating():
         return value.cast("string")
-    whole = (value % 1 == 0) & (value.abs() <= _LARGEST_EXACT)
-    return whole.ifelse(value.try_cast("int64").cast("string"), value.cast("string"))
+    number = value.cast("float64")
+    digits = _whole(number, _largest(value)).cast("string")
+    return ((number % 1 == 0) | number.isinf()).ifelse(digits, number.cast("string"))
 
 
 def _time(value: Any) -> Any:

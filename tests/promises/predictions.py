@@ -3,13 +3,17 @@
 import math
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
-from ciclo.components.core.errors import StorageError
+from ciclo.components.core.errors import RefusedError, StorageError
+from ciclo.components.storage.database import VERSIONS, metadata
 from ciclo.components.storage.predictions import WINDOW_COLUMNS, Label, PredictionRow, PredictionStore
+from tests.present_schema import ROWS, TABLES
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -17,6 +21,29 @@ DAY = timedelta(days=1)
 
 def row(request_id="a", number=0, *, project="flights", time=NOON, features=None, prediction="true", probability=0.7):
     return PredictionRow(project, request_id, number, 3, time, features or {"x": 1.5}, prediction, probability)
+
+
+def asked(key, digest, request_id="a", number=0, prediction="true"):
+    return PredictionRow("flights", request_id, number, 3, NOON, {"x": 1.5}, prediction, 0.7, key, digest)
+
+
+def at_once(*calls):
+    """Run all calls at the same time; what each raised, or None."""
+    ready, raised = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def run(place, call):
+        ready.wait()
+        try:
+            call()
+        except StorageError as error:
+            raised[place] = error
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
 
 
 def label(value, minutes=0, request_id="a", number=0, project="flights"):
@@ -150,6 +177,103 @@ class PredictionStorePromises:
             writer.join()
         assert failures == []
         assert len(window(store)) == 120
+
+    def test_a_retry_that_another_server_answered_is_stored_once(self, store):
+        store.record([asked("k1", "d"), asked("k1", "d", number=1)])
+        store.record([asked("k2", "d"), asked("k2", "d", number=1), asked("k3", "d", "b")])
+        assert window(store)[["request_id", "row"]].to_numpy().tolist() == [["a", 0], ["a", 1], ["b", 0]]
+        assert store.answered("flights", "a").prediction_id == "k1"
+
+    def test_an_id_with_other_content_is_refused_whole(self, store):
+        store.record([asked("k1", "d1")])
+        with pytest.raises(RefusedError, match="'a' of flights was answered before with other content"):
+            store.record([asked("k3", "d", "b"), asked("k2", "d2"), asked("k2", "d2", number=1)])
+        assert window(store)["request_id"].tolist() == ["a"]
+
+    def test_of_two_contents_that_race_for_an_id_one_is_stored_whole(self, store, uri):
+        others = [PredictionStore(uri) for _ in range(4)]
+        rows = {f"k{n}": [asked(f"k{n}", f"d{n}", number=i) for i in range(n + 1)] for n in range(4)}
+        raised = at_once(*(lambda s=s, r=r: s.record(r) for s, r in zip(others, rows.values(), strict=True)))
+        for other in others:
+            other.close()
+        assert sum(error is None for error in raised) == 1
+        assert all(isinstance(error, RefusedError) for error in raised if error)
+        assert len(window(store)) == len(rows[store.answered("flights", "a").prediction_id])
+
+    def test_what_was_answered_is_known_by_the_id_of_the_client(self, store):
+        store.record([asked("k1", "d", number=1, prediction="false"), asked("k1", "d")])
+        found = store.answered("flights", "a")
+        assert (found.prediction_id, found.digest, found.version) == ("k1", "d", 3)
+        assert (found.answers, found.features) == ([("true", 0.7), ("false", 0.7)], [{"x": 1.5}] * 2)
+        assert store.answered("flights", "k1") is None
+        assert store.answered("other", "a") is None
+
+    def test_labels_find_their_rows_by_the_id_of_the_client_and_by_ours(self, store):
+        store.record([asked("k1", "d"), asked("k1", "d", number=1), asked("k2", "d", "k1")])
+        store.label(
+            [label("false", 1), label("true", 2, "k1"), label("true", 1, number=1), label("false", 2, number=1)]
+        )
+        found = window(store)
+        assert len(found) == 3
+        assert found.query("request_id == 'a'").sort_values("row")["label"].tolist() == ["true", "false"]
+
+    def test_rows_that_can_never_be_stored_are_told_from_a_database_that_is_down(self, store):
+        with pytest.raises(RefusedError):
+            store.record([row(number=2**70)])
+        with pytest.raises(RefusedError):
+            store.record([row("b"), PredictionRow("flights", "c", 0, 2**70, NOON, {}, "true", None)])
+        assert window(store).empty
+
+    def test_a_database_of_the_release_before_loses_no_row(self, uri):
+        engine = sa.create_engine(uri)
+        if engine.dialect.name == "sqlite":
+            Path(engine.url.database).parent.mkdir()
+        with engine.begin() as connection:
+            for statement in (*TABLES[engine.dialect.name], *ROWS):
+                connection.exec_driver_sql(statement)
+        stores = [PredictionStore(uri) for _ in range(4)]
+        assert at_once(*(lambda s=s: s.count("flights") for s in stores)) == [None] * 4
+        for store in stores[1:]:
+            store.close()
+        store = stores[0]
+        found = window(store)
+        assert found[["request_id", "row", "version", "prediction"]].to_numpy().tolist() == [
+            ["older", 0, 2, 4.5],
+            ["old", 0, 3, "true"],
+            ["old", 1, 3, "false"],
+        ]
+        assert found["feature.id"][1] == "k"
+        assert found["label"].tolist()[2] == "false"
+        assert (store.count("flights"), store.count("other")) == (3, 1)
+        assert store.answered("flights", "old").digest is None
+        store.record([row("early")])
+        assert window(store).query("request_id == 'early'")["label"].tolist() == ["true"]
+        store.close()
+        with engine.begin() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM labels").scalar_one() == 3
+        engine.dispose()
+
+    def test_a_database_of_a_newer_release_is_a_named_error(self, store, uri):
+        store.record([row()])
+        engine = sa.create_engine(uri)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE {VERSIONS} SET version_num = '9999'")
+        engine.dispose()
+        newer = PredictionStore(uri)
+        with pytest.raises(StorageError, match=r"made by a newer Ciclo \(seen: its schema is 9999, .*Update"):
+            newer.record([row("b")])
+        newer.close()
+
+    def test_the_tables_are_those_that_the_code_reads(self, store, uri):
+        store.count("flights")
+        engine = sa.create_engine(uri)
+        found = sa.inspect(engine)
+        for table in metadata.sorted_tables:
+            columns = {c["name"]: c["nullable"] for c in found.get_columns(table.name)}
+            assert columns == {c.name: c.nullable for c in table.columns}
+            assert found.get_pk_constraint(table.name)["constrained_columns"] == [c.name for c in table.primary_key]
+            assert {i["name"] for i in found.get_indexes(table.name)} >= {i.name for i in table.indexes}
+        engine.dispose()
 
     def test_the_count_is_that_of_the_project(self, store):
         store.record([row(), row(number=1), row(), row(project="other")])

@@ -45,8 +45,8 @@ with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
     bad = SeldonMessage()
     found["refused"] = fault(stub.Predict, bad)
     ParseDict({"jsonData": {"rows": rows}}, bad)
-    bad.jsonData.struct_value["rows"][0]["size"] = float("nan")
-    found["nan"] = fault(stub.Predict, bad)
+    bad.jsonData.struct_value["rows"][0]["size"] = float("inf")
+    found["infinite"] = fault(stub.Predict, bad)
 server.stop(None)
 model._served.engine._model = None
 found["our_fault"] = fault(model.predict_raw, message)
@@ -84,7 +84,7 @@ def test_grpc_answers_as_rest_does(talk):
 def test_grpc_clients_learn_what_to_change(talk):
     found, _ = talk
     assert "the request has no rows" in found["refused"]
-    assert "row 0: column 'size' has to be a finite number" in found["nan"]
+    assert "row 0: column 'size' has to be a finite number" in found["infinite"]
 
 
 def test_a_fault_of_ours_is_not_explained_to_clients(talk):

@@ -22,7 +22,7 @@ for line in sys.stdin:
     version = json.loads(line)
     try:
         served = serve(Settings(home=Path(version["home"]), project="unit", version=1))
-        print(json.dumps(answer(served, read_request(version["message"]))))
+        print(json.dumps(answer(served, read_request(version["message"])).predictions))
     except CicloError as error:
         print(json.dumps(f"{type(error).__name__}: {error}"))
 """

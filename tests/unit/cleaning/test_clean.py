@@ -16,18 +16,17 @@ from ciclo.components.core.errors import CicloError, DataError, ProjectError, Qu
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.tables.reading import SOURCE
 
 COLUMNS = {
-    "n": {"type": "number", "minimum": 0, "maximum": 1000},
+    "n": {"type": "number", "minimum": 0, "maximum": 1000, "missing": ["NA"]},
     "i": {"type": "integer"},
     "b": {"type": "boolean"},
     "c": {"type": "category", "categories": ["red", "blue", "none"]},
     "free": {"type": "category"},
-    "must": {"type": "number", "nullable": False},
+    "must": {"type": "number", "nullable": False, "missing": ["?", "-999"]},
     "kept": {"type": "number", "role": "ignored"},
     "t": {"type": "timestamp"},
-    "y": {"type": "boolean"},
+    "y": {"type": "boolean", "missing": ["n/a"]},
 }
 GOOD = {
     "n": "1.5",
@@ -47,18 +46,18 @@ def project(columns: dict | None = None, data: dict | None = None, **sections: o
     return project_from_mapping({"name": "unit", "data": described, **sections}, origin="test")
 
 
-def write_raw(path: Path, frame: pd.DataFrame, kind: str = "csv", schema: pa.Schema | None = None) -> None:
+def write_raw(path: Path, frame: pd.DataFrame, schema: pa.Schema | None = None) -> None:
     """A file as ingestion writes it."""
     table = pa.Table.from_pandas(frame, preserve_index=False, schema=schema)
     if "_line" not in table.column_names:
         table = table.append_column("_line", pa.array(range(1, len(frame) + 1), pa.int64()))
     if "_malformed" not in table.column_names:
         table = table.append_column("_malformed", pa.nulls(len(frame), pa.string()))
-    pq.write_table(table.replace_schema_metadata({SOURCE: kind}), path)
+    pq.write_table(table, path)
 
 
-def run(path: Path, frame: pd.DataFrame, wanted: Project, kind: str = "csv") -> CleaningReport:
-    write_raw(path / "raw", frame, kind)
+def run(path: Path, frame: pd.DataFrame, wanted: Project) -> CleaningReport:
+    write_raw(path / "raw", frame)
     return clean(wanted, path / "raw", path / "dataset", path / "quarantine")
 
 
@@ -78,11 +77,18 @@ BROKEN = {
     "missing may be": ({"n": "NA"}, []),
     "part of a whole": ({"i": "3.5"}, ["type: column 'i' is not a whole number"]),
     "whole as decimal": ({"i": "3.0"}, []),
-    "too large": ({"i": "9" * 20}, ["type: column 'i' is not a whole number"]),
+    "too large": ({"i": "9" * 20}, ["exact: column 'i' is a whole number too large to be read exactly"]),
+    "a float that may be its neighbour": (
+        {"i": "9007199254740993.0"},
+        ["exact: column 'i' is a whole number too large to be read exactly"],
+    ),
+    "a word that is not listed": ({"i": "NA"}, ["type: column 'i' is not a whole number"]),
+    "leading zeros": ({"i": "007"}, []),
+    "a number that says missing": ({"must": "-999.0"}, ["null: column 'must' must have a value"]),
     "neither true nor false": ({"b": "2"}, ["type: column 'b' is not true or false"]),
     "true in capitals": ({"b": " TRUE "}, []),
     "unknown category": ({"c": "green"}, ["category: column 'c' is not one of its categories"]),
-    "a missing word that is a category": ({"c": "none"}, []),
+    "a word that is a category": ({"c": "none"}, []),
     "a category with spaces": ({"c": " red "}, []),
     "must have a value": ({"must": "?"}, ["null: column 'must' must have a value"]),
     "delete": ({"free": ""}, ["delete: column 'free' is missing"]),
@@ -168,7 +174,7 @@ def test_parquet_values_and_words_mean_what_they_say(tmp_path: Path) -> None:
         "y": {"type": "boolean"},
     }
     frame = pd.DataFrame({"c": range(100), "f": [3.0, 2.5, None, 1.0] * 25, "word": "NA", "y": [0.0, 1.0] * 50})
-    run(tmp_path, frame, project(columns), kind="parquet")
+    run(tmp_path, frame, project(columns))
     rows = pq.read_table(tmp_path / "dataset").to_pylist()
     assert [row["f"] for row in rows[:4]] == ["3", "2.5", None, "1"]
     assert rows[99]["c"] == "99"
@@ -197,7 +203,7 @@ def test_the_budget_counts_broken_rows_and_not_unlabelled_ones(tmp_path: Path) -
         ({"y": "1"}, {}, DataError, "one value alone"),
         ({"y": ""}, {}, DataError, "missing in every row"),
         ({}, {"cleaning": {"minimum_rows": 201}}, DataError, "too few rows"),
-        ({}, {"training": {"positive": "ture"}}, ProjectError, "Did you mean 'true'"),
+        ({}, {"training": {"positive": "ture"}}, ProjectError, "did you mean 'true'"),
         ({"c": None}, {"cleaning": {"split": {"validation": 1e-9}}}, DataError, "validation split has no rows"),
     ],
 )
@@ -245,7 +251,7 @@ def test_duplicates_by_id_keep_the_first_good_row(tmp_path: Path) -> None:
     frame.loc[[3, 4, 5], "i"] = "77"
     frame.loc[3, "n"] = "junk"
     frame.loc[6:, "i"] = [str(100 + i) for i in range(194)]
-    frame.loc[:2, "i"] = ["", "NA", None]  # no id: each goes by all its values
+    frame.loc[:2, "i"] = ["", " ", None]  # no id: each goes by all its values
     wanted = project(data={"id_columns": ["i"]})
     run(tmp_path, frame, wanted)
     reasons = {row["_line"]: row["reasons"] for row in pq.read_table(tmp_path / "quarantine").to_pylist()}

@@ -17,7 +17,6 @@ from ciclo.components.cleaning.splitting import time_cuts
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.project import Split
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.tables.reading import SOURCE
 
 COLUMNS = {
     "b": {"type": "boolean"},
@@ -30,13 +29,13 @@ COLUMNS = {
 TIME = datetime(2026, 1, 1, 12, 30, 0, 50, tzinfo=UTC)
 
 
-def sides(path: Path, table: pa.Table, columns: list[str], kind: str = "parquet") -> dict[float, tuple[str, str]]:
+def sides(path: Path, table: pa.Table, columns: list[str]) -> dict[float, tuple[str, str]]:
     """Identity and side of each row by its target, which tells the rows of a test apart."""
     described = {"source": "x", "target": "y", "columns": {name: COLUMNS[name] for name in columns}}
     project = project_from_mapping({"name": "unit", "data": described}, origin="test")
     table = table.append_column("_line", pa.array(range(1, len(table) + 1), pa.int64()))
     table = table.append_column("_malformed", pa.nulls(len(table), pa.string()))
-    pq.write_table(table.replace_schema_metadata({SOURCE: kind}), path / "raw")
+    pq.write_table(table, path / "raw")
     clean(project, path / "raw", path / "dataset", path / "quarantine")
     rows = pq.read_table(path / "dataset", columns=["y", "row_id", "split"]).to_pylist()
     return {row["y"]: (row["row_id"], row["split"]) for row in rows}
@@ -99,7 +98,7 @@ def test_csv_and_parquet_give_the_same_identity(tmp_path: Path) -> None:
     typed = sides(tmp_path, pa.Table.from_pandas(frame, preserve_index=False), list(frame))
     text = frame.astype(str)
     text["n"] += "0"
-    assert sides(tmp_path, pa.Table.from_pandas(text, preserve_index=False), list(frame), "csv") == typed
+    assert sides(tmp_path, pa.Table.from_pandas(text, preserve_index=False), list(frame)) == typed
 
 
 def test_shares_are_about_what_was_asked(tmp_path: Path) -> None:

@@ -170,6 +170,19 @@ def test_odd_names_and_values_make_valid_yaml(tmp_path: Path) -> None:
     assert list(yaml.safe_load(text)["data"]["columns"]) == list(project.data.columns)
 
 
+def test_words_that_stand_for_missing_values_are_listed_with_their_reason(tmp_path: Path) -> None:
+    words = {"numbers": ["NA", "?", *N[2:] / 7], "codes": ["None", "none", *np.array(["a", "b"])[N[2:] % 2]]}
+    target = ["n/a", *np.where(Y, "yes", "no")[1:]]
+    project, text = proposed(tmp_path, table(y=target, **words, none=["None of these", *["all"] * (ROWS - 1)]))
+    listed = {name: column.missing for name, column in project.data.columns.items() if column.missing}
+    assert listed == {"numbers": ("?", "NA"), "codes": ("None", "none"), "y": ("n/a",)}
+    (line,) = (line for line in text.splitlines() if line.startswith("    numbers:"))
+    assert 'missing: ["?", NA]' in line
+    assert line.endswith("taken for missing: '?' in 1 row, 'NA' in 1 row")
+    assert project.data.columns["y"].type == "category"
+    assert project.data.columns["codes"].type == "category"
+
+
 def test_repeated_rows_without_an_id_are_kept(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": N % 3, "b": N // 3 % 4, "y": Y})
     project, text = proposed(tmp_path, frame)

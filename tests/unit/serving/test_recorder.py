@@ -1,7 +1,9 @@
+import json
 import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -118,6 +120,53 @@ def test_the_leftovers_of_a_dead_process_are_sent(store, spool, tail, left):
     Recorder(spool, store).flush()
     assert stored(store) == [("a", 0), ("a", 1)]
     assert names(spool) == left
+
+
+def test_what_the_database_refuses_for_ever_is_set_aside_and_the_rest_goes_on(store, spool):
+    store.count("p")
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER no BEFORE INSERT ON predictions WHEN NEW.request_id LIKE 'poison%'"
+            " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        )
+    counted = []
+    recorder = Recorder(spool, store, refused=lambda: counted.append(1))
+    for name in ("a", "poison-1", "b", "c", "poison-2", "d"):
+        recorder.record(rows(name, 2))
+    recorder.label([Label("p", "d", 1, "false", NOON)])
+    recorder.ship()
+    recorder.record(rows("e"))
+    recorder.flush()
+    assert {name for name, _ in stored(store)} == {"a", "b", "c", "d", "e"}
+    assert store.window("p", NOON, NOON.replace(hour=13))["label"].notna().sum() == 1
+    refused, reason = sorted(spool.iterdir(), key=lambda p: p.suffix, reverse=True)
+    lines = [json.loads(line)["predictions"][0]["request_id"] for line in refused.read_text().splitlines()]
+    assert (refused.suffix, lines) == (".refused", ["poison-1", "poison-2"])
+    assert reason.read_text().count("refuses the rows (seen: not this one)") == 2
+    assert (counted, recorder.waiting) == ([1], 0)
+
+
+def test_another_content_of_an_id_that_two_servers_answered_is_set_aside(store, spool):
+    recorder = Recorder(spool, store)
+    for key, digest in (("k1", "d1"), ("k2", "d2"), ("k3", "d1")):
+        recorder.record([replace(r, prediction_id=key, digest=digest) for r in rows("a", 2)])
+    recorder.flush()
+    assert (stored(store), store.answered("p", "a").prediction_id) == ([("a", 0), ("a", 1)], "k1")
+    (reason,) = spool.glob("*.reason")
+    assert "answered before with other content (seen: its key is k2, that of the first k1)" in reason.read_text()
+
+
+def test_what_is_set_aside_is_bounded_and_does_not_fill_the_spool(store, spool, monkeypatch):
+    monkeypatch.setattr(recording, "ASIDE_BYTES", 1_500)
+    recorder = Recorder(spool, store, limit=2_000)
+    for n in range(8):
+        recorder.record([PredictionRow("p", f"r{n}", 0, 2**70, NOON, {"x": "y" * 100}, "true", None)])
+        recorder.ship()
+    recorder.record(rows("good"))
+    recorder.flush()
+    assert stored(store) == [("good", 0)]
+    assert 0 < sum(path.stat().st_size for path in spool.iterdir()) <= 1_500
+    assert any("r7" in path.read_text() for path in spool.glob("*.refused"))
 
 
 def test_a_segment_that_another_process_writes_is_left_alone(store, spool):

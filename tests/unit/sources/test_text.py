@@ -46,7 +46,7 @@ KEPT = {
     "long field": (csv(at={7: f"7,3.5,{'x' * 100_000},1"}), {}),
     "no line end at the end": (csv()[:-1], {}),
     "spaces": (csv(header=" a , b,c ,y", at={7: " 7 ,\t3.5, red ,1 "}), {}),
-    "missing words": (csv(at={7: "NA,?,n/a,1", 8: "null,,None,0"}), {}),
+    "words that no column lists": (csv(at={7: "NA,?,n/a,1", 8: "null,,None,0"}), {"type": 3}),
     "infinity": (csv(at={7: "7,inf,red,1", 8: "8,1e999,red,0"}), {"type": 2}),
     "underscored number": (csv(at={7: "1_000,3.5,red,1"}), {"type": 1}),
     "spaces alone on a line": (csv(at={7: "   "}), {"malformed": 1}),

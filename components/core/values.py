@@ -1,0 +1,298 @@
+"""What a value means: the one place that decides it, for a file, a request and a label alike.
+
+Plain Python over the rules of a column. ``tables.reading`` says the same as expressions, made from the words and
+patterns here; a property test holds the two to each other value by value.
+
+- Missing is null, NaN, blank text, and the words (or numbers) the project file lists for the column; nothing else.
+- Text is trimmed. Numbers are ASCII decimals, ``007`` is 7, and have to be finite.
+- A whole number may be written as a float (``3.0``); beyond 2^53 - 1 a float may stand for its neighbour: refused.
+- Booleans are the words below in any case, and the numbers 1 and 0. A boolean is no number.
+- A category is its text (``007`` stays). A whole number is its digits however it is written (``3.0`` is ``3``), a
+  boolean is ``true`` or ``false`` in any case; where the project lists categories, it is spelled as there.
+- Times are ISO 8601, UTC where no zone is given.
+"""
+
+import math
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
+
+BLANK = string.whitespace
+TRUE_WORDS = ("true", "yes", "y", "t")
+FALSE_WORDS = ("false", "no", "n", "f")
+LARGEST_EXACT = 2**53 - 1
+LARGEST_WHOLE = 2**63 - 1
+
+# Patterns of whole texts that Python and the engines' RE2 read alike.
+NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+DIGITS = r"^[+-]?[0-9]+$"
+WHOLE_FLOAT = r"^(?:-?(0)|(-?[1-9][0-9]{0,15}))\.0+$"
+TIME = (
+    r"^(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9][0-9]|[1-9][0-9][0-9][0-9])-[0-9][0-9]-[0-9][0-9]"
+    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?"
+    r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)?)?$"
+)
+
+_NUMBER, _DIGITS, _TIME = re.compile(NUMBER), re.compile(DIGITS), re.compile(TIME)
+_WHOLE_FLOAT = re.compile(WHOLE_FLOAT)
+_FLAGS = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
+_MISSING_TYPES = ("NAType", "NaTType")  # pandas' own, which are not equal to anything
+
+
+class Refusal(Enum):
+    """Why a value is none of its column's.
+
+    Attributes:
+        TYPE: It does not read as the type of the column.
+        EXACT: It is a whole number that its container cannot hold exactly.
+        BELOW: It is less than the minimum.
+        ABOVE: It is more than the maximum.
+        CATEGORY: It is not one of the categories.
+        NULL: It is missing and must not be.
+    """
+
+    TYPE = "type"
+    EXACT = "exact"
+    BELOW = "below"
+    ABOVE = "above"
+    CATEGORY = "category"
+    NULL = "null"
+
+
+KINDS: dict[ColumnType, str] = {
+    "number": "a finite number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "category": "text",
+    "timestamp": "an ISO time",
+}
+
+
+class Rules(Protocol):
+    """What is known of a column; the columns of a project and of a contract both are rules."""
+
+    @property
+    def type(self) -> ColumnType:
+        """How values are read."""
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a value may be missing."""
+
+    @property
+    def minimum(self) -> float | None:
+        """Smallest number."""
+
+    @property
+    def maximum(self) -> float | None:
+        """Largest number."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Allowed categories; empty means any."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Words that stand for a missing value."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Rules that only say the type."""
+
+    type: ColumnType
+    missing: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    nullable: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class ValueReader:
+    """Reads the values of one column, from whatever container they come in.
+
+    Canonical values are ``float`` for numbers, ``int`` for integers, ``bool``, ``str`` for categories, ``datetime`` in
+    UTC for times, and None for a missing value.
+
+    Args:
+        rules: The column.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._read = _READERS[rules.type]
+        self._words = frozenset(missing_words(rules))
+        self._numbers = frozenset(missing_numbers(rules))
+        self._categories = frozenset(rules.categories)
+        self._spelling = spelling(rules.categories)
+
+    def read(self, raw: Any) -> Any:
+        """Read a value and hold it against every rule.
+
+        Args:
+            raw: A JSON value, a scalar of numpy or pandas, a ``Decimal`` or a time.
+
+        Returns:
+            The canonical value, or the ``Refusal``.
+        """
+        value, rules = self.typed(raw), self._rules
+        if value is None:
+            return None if rules.nullable else Refusal.NULL
+        if isinstance(value, Refusal):
+            return value
+        if rules.type == "category":
+            return Refusal.CATEGORY if self._categories and value not in self._categories else value
+        if rules.type in ("number", "integer"):
+            if rules.minimum is not None and value < rules.minimum:
+                return Refusal.BELOW
+            if rules.maximum is not None and value > rules.maximum:
+                return Refusal.ABOVE
+        return value
+
+    def typed(self, raw: Any) -> Any:
+        """Read a value by type alone: canonical, None where it is missing, or ``TYPE`` or ``EXACT``."""
+        raw = _scalar(raw)
+        if raw is None:
+            return None
+        if isinstance(raw, str):
+            raw = raw.strip(BLANK)
+            if not raw or raw in self._words:
+                return None
+        if self._numbers and _number(raw) in self._numbers:
+            return None
+        value = self._read(raw)
+        if isinstance(value, str):
+            value = raw if raw in self._categories else self._spelling.get(value, value)
+            return None if value in self._words else value
+        return value
+
+
+@lru_cache(maxsize=4_096)
+def reader(kind: ColumnType) -> ValueReader:
+    """The reader of a type without further rules."""
+    return ValueReader(Plain(kind))
+
+
+def missing_words(rules: Rules) -> tuple[str, ...]:
+    """The words that stand for a missing value; for a category also as it would hold them."""
+    words = rules.missing
+    return tuple(dict.fromkeys((*words, *map(folded, words)))) if rules.type == "category" else words
+
+
+def missing_numbers(rules: Rules) -> tuple[float, ...]:
+    """The numbers among the words that stand for a missing value; a category knows words alone."""
+    if rules.type not in ("number", "integer", "boolean"):
+        return ()
+    numbers = (_number(word) for word in rules.missing)
+    return tuple(number for number in numbers if isinstance(number, float))
+
+
+def spelling(categories: Sequence[str]) -> dict[str, str]:
+    """How the categories spell what would be written otherwise, such as ``true`` as ``True``."""
+    return {folded(c): c for c in reversed(categories) if folded(c) != c and folded(c) not in categories}
+
+
+def folded(text: str) -> str:
+    """A text as a category: a whole float as its digits, a boolean in lower case."""
+    lower = text.lower() if len(text) <= 5 else text
+    return lower if lower in ("true", "false") else _WHOLE_FLOAT.sub(r"\1\2", text)
+
+
+def _scalar(raw: Any) -> Any:
+    """A value of Python's own; None for null, NaN and what pandas has for them."""
+    if raw is None or isinstance(raw, str | bool | int):
+        return raw
+    if type(raw).__name__ in _MISSING_TYPES:
+        return None
+    if hasattr(raw, "to_pydatetime"):
+        return raw.to_pydatetime()
+    if hasattr(raw, "item"):
+        raw = raw.item()
+    if isinstance(raw, float | Decimal) and raw != raw:
+        return None
+    return raw
+
+
+def _number(raw: Any) -> float | Refusal:
+    if isinstance(raw, str) and not _NUMBER.fullmatch(raw):
+        return Refusal.TYPE
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
+        return Refusal.TYPE
+    try:
+        number = float(raw)
+    except OverflowError:
+        return Refusal.TYPE
+    return number if math.isfinite(number) else Refusal.TYPE
+
+
+def _integer(raw: Any) -> int | Refusal:
+    if isinstance(raw, str) and _DIGITS.fullmatch(raw):
+        raw = _digits(raw)
+    if isinstance(raw, Decimal) and raw.is_finite():
+        raw = int(raw) if raw == raw.to_integral_value() else math.nan
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return raw if -LARGEST_WHOLE - 1 <= raw <= LARGEST_WHOLE else Refusal.EXACT
+    number = _number(raw)
+    if isinstance(number, Refusal) or number % 1:
+        return Refusal.TYPE
+    return int(number) if abs(number) <= LARGEST_EXACT else Refusal.EXACT
+
+
+def _digits(text: str) -> int:
+    """The number that digits spell, or one too large to be exact; Python would not read thousands of them."""
+    bare = text.lstrip("+-").lstrip("0")
+    return (-1 if text[0] == "-" else 1) * int(bare or "0") if len(bare) < 20 else LARGEST_WHOLE + 1
+
+
+def _boolean(raw: Any) -> bool | Refusal:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and (word := raw.lower()) in _FLAGS:
+        return _FLAGS[word]
+    number = _number(raw)
+    return bool(number) if number in (0.0, 1.0) else Refusal.TYPE
+
+
+def _category(raw: Any) -> str | Refusal:
+    if isinstance(raw, str):
+        if not raw.isascii() and any("\ud800" <= c <= "\udfff" for c in raw):
+            return Refusal.TYPE
+        return folded(raw)
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, int):
+        return str(raw) if abs(raw) < 10**38 else Refusal.EXACT
+    if isinstance(raw, Decimal) and raw.is_finite():
+        return str(int(raw)) if raw == raw.to_integral_value() else repr(float(raw))
+    if isinstance(raw, float) and math.isfinite(raw):
+        if raw % 1:
+            return repr(raw)
+        return str(int(raw)) if abs(raw) <= LARGEST_EXACT else Refusal.EXACT
+    return raw.isoformat() if isinstance(raw, date) else Refusal.TYPE
+
+
+def _time(raw: Any) -> datetime | Refusal:
+    if isinstance(raw, str):
+        try:
+            raw = datetime.fromisoformat(raw) if _TIME.fullmatch(raw) else None
+        except ValueError:
+            return Refusal.TYPE
+    if isinstance(raw, date) and not isinstance(raw, datetime):
+        raw = datetime(raw.year, raw.month, raw.day)
+    if not isinstance(raw, datetime):
+        return Refusal.TYPE
+    try:
+        return raw.replace(tzinfo=UTC) if raw.tzinfo is None else raw.astimezone(UTC)
+    except OverflowError:
+        return Refusal.TYPE
+
+
+_READERS = {"number": _number, "integer": _integer, "boolean": _boolean, "category": _category, "timestamp": _time}

@@ -1,0 +1,134 @@
+"""The database of the prediction store: how it is reached, its tables, and how they become those of this release.
+
+One schema for SQLite (a laptop, with a write-ahead log) and PostgreSQL (a cluster). The revisions are Alembic's, in
+``migrations/versions``; a new one is a module that follows the last.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ciclo.components.core.errors import SettingsError, StorageError
+
+WAIT_SECONDS = 10
+VERSIONS = "ciclo_predictions_revision"
+
+metadata = sa.MetaData()
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("request_id", sa.String(128), primary_key=True),
+    sa.Column("prediction_id", sa.String(128), nullable=False),
+    sa.Column("digest", sa.String(64)),
+)
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("prediction_id", sa.String(128), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("request_id", sa.String(128), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("time", sa.DateTime, nullable=False),
+    sa.Column("features", sa.JSON, nullable=False),
+    sa.Column("prediction", sa.Text, nullable=False),
+    sa.Column("probability", sa.Double),
+    sa.PrimaryKeyConstraint("project", "prediction_id", "row", name="predictions_key"),
+    sa.Index("predictions_by_time", "project", "time"),
+    sa.Index("predictions_by_request", "project", "request_id"),
+)
+labels = sa.Table(
+    "labels",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("request_id", sa.String(128), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("time", sa.DateTime, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.UniqueConstraint("project", "request_id", "row", "time", "value"),
+)
+
+
+def open_engine(uri: str, wait: float = WAIT_SECONDS) -> sa.Engine:
+    """An engine for an address; nothing is connected yet.
+
+    Args:
+        uri: ``sqlite:///path`` or ``postgresql://user:password@host/database``.
+        wait: Seconds to wait for a connection or a lock; a statement may take six times as long.
+
+    Raises:
+        SettingsError: If it is neither.
+    """
+    try:
+        url = sa.make_url(uri)
+    except sa.exc.ArgumentError as error:
+        raise SettingsError("CICLO_PREDICTIONS is not a database address", hint="Use sqlite:///path.") from error
+    match url.get_backend_name():
+        case "sqlite":
+            engine = sa.create_engine(url, connect_args={"timeout": wait})
+            sa.event.listen(engine, "connect", _write_ahead)
+            return engine
+        case "postgresql":
+            milliseconds = int(wait * 1000)
+            return sa.create_engine(
+                url.set(drivername="postgresql+psycopg"),
+                connect_args={
+                    "connect_timeout": max(int(wait), 2),
+                    "options": f"-c statement_timeout={6 * milliseconds} -c lock_timeout={milliseconds}",
+                },
+                pool_pre_ping=True,
+                pool_timeout=wait,
+            )
+        case other:
+            raise SettingsError("CICLO_PREDICTIONS has to be SQLite or PostgreSQL", seen=other)
+
+
+def _write_ahead(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def bring_up_to_date(engine: sa.Engine) -> None:
+    """Make the tables, or bring those of an earlier release to this one's, without losing a row.
+
+    It is one transaction behind a lock, so any number of processes may try at once.
+
+    Raises:
+        StorageError: If the database is of a newer release.
+    """
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from alembic.script import ScriptDirectory
+    from alembic.script.revision import RevisionError
+    from alembic.util import CommandError
+
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        _lock(connection)
+        context = MigrationContext.configure(connection, opts={"version_table": VERSIONS})
+        current = context.get_current_revision()
+        try:
+            missing = list(scripts.iterate_revisions("head", current or "base"))
+        except (CommandError, RevisionError):
+            raise StorageError(
+                f"the prediction store {engine.url.render_as_string(hide_password=True)} was made by a newer Ciclo",
+                seen=f"its schema is {current}, the newest known here is {scripts.get_current_head()}",
+                hint="Update this Ciclo, or point CICLO_PREDICTIONS to another database.",
+            ) from None
+        with Operations.context(context):
+            for script in reversed(missing):
+                script.module.upgrade()
+        if missing:
+            context.stamp(scripts, "head")
+
+
+def _lock(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('ciclo predictions'))"))
+    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a large table takes its time to copy

@@ -1,0 +1,285 @@
+"""The same value means the same in a CSV, a Parquet file, a request over REST and gRPC, and a feedback."""
+
+import json
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from google.protobuf.struct_pb2 import Struct
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+
+from ciclo.components.cleaning.rules import broken_rules, read_columns
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import RequestError
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.serving.messages import plain, read_feedback, read_request
+from ciclo.components.sources.layout import open_source
+from ciclo.components.tables.datasets import collect, connect
+
+COLUMNS: dict[str, dict[str, Any]] = {
+    "number": {"type": "number", "missing": ["NA", "-999"]},
+    "bounded": {"type": "number", "minimum": -1, "maximum": 7, "nullable": False},
+    "integer": {"type": "integer", "missing": ["?"], "minimum": -(2**60)},
+    "boolean": {"type": "boolean", "missing": ["none", "9"]},
+    "text": {"type": "category", "missing": ["NA", "-999"]},
+    "code": {"type": "category", "categories": ["1", "2.0", "True", "007", "none"], "nullable": False},
+    "time": {"type": "timestamp", "missing": ["never"]},
+}
+REFUSED = "refused"
+BIG = 2**53 + 1
+
+
+def project(target: str) -> Project:
+    columns = {"x": {"type": "number"}, **COLUMNS}
+    described: dict[str, Any] = {"source": "x", "target": target, "columns": columns}
+    if target != "time":
+        described["time_column"] = "time"
+    return project_from_mapping({"name": "unit", "data": described}, origin="test")
+
+
+def through_file(table: Any) -> dict[str, list[Any]]:
+    """What cleaning makes of a raw table: by column its canonical values, or the kind of refusal."""
+    wanted = project("x")
+    values = read_columns(table, wanted)
+    rules = broken_rules(values, table["_malformed"].notnull(), wanted)
+    rows = collect(
+        table.select("_line", **{n: v.typed for n, v in values.items() if n != "x"}, **rules).order_by("_line")
+    ).to_pylist()
+    found: dict[str, list[Any]] = {}
+    for name in COLUMNS:
+        judged = []
+        for row in rows:
+            reasons = [r.split(":")[0] for r, broken in row.items() if broken is True and f"'{name}'" in r]
+            judged.append((REFUSED, *reasons) if reasons else row[name])
+        found[name] = judged
+    return found
+
+
+def csv(folder: Path, cells: list[str]) -> dict[str, list[Any]]:
+    quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
+    lines = [",".join(["x", *COLUMNS]), *(",".join(["1", *[cell] * len(COLUMNS)]) for cell in quoted)]
+    (folder / "x.csv").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    return through_file(open_source(str(folder / "x.csv"), folder).table)
+
+
+def parquet(folder: Path, array: pa.Array) -> dict[str, list[Any]]:
+    table = pa.table({"x": [1.0] * len(array), **dict.fromkeys(COLUMNS, array)})
+    table = table.append_column("_line", pa.array(range(len(array))))
+    table = table.append_column("_malformed", pa.nulls(len(array), pa.string()))
+    pq.write_table(table, folder / "x.parquet")
+    return through_file(connect().read_parquet(folder / "x.parquet"))
+
+
+SAYS = {
+    "has to be": "type",
+    "too large to be read exactly": "exact",
+    "out of its range": "range",
+    "unknown category": "category",
+    "no such class": "category",
+    "must have a value": "null",
+}
+
+
+def kind_of(error: RequestError) -> tuple[str, str]:
+    (kind,) = (kind for text, kind in SAYS.items() if text in error.problem)
+    return (REFUSED, kind)
+
+
+def canonical(value: Any, column: str) -> Any:
+    """A value of a request's frame, where every number is a float, as its column has it in a dataset."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return {"integer": int, "boolean": bool}.get(COLUMNS[column]["type"], lambda v: v)(value)
+
+
+def through_request(message: Any, column: str) -> Any:
+    contract = Contract.of(project("x"), ())
+    contract = contract.model_copy(update={"columns": tuple(c for c in contract.columns if c.name == column)})
+    try:
+        return canonical(contract.parse(read_request(message).rows)[column].tolist()[0], column)
+    except RequestError as error:
+        return kind_of(error)
+
+
+def rest(value: Any, column: str) -> Any:
+    return through_request(json.loads(json.dumps({"jsonData": {"rows": [{column: value}]}})), column)
+
+
+def grpc(value: Any, column: str) -> Any:
+    struct = Struct()
+    struct.update({"jsonData": {"rows": [{column: value}]}})
+    return through_request(plain(Struct.FromString(struct.SerializeToString())), column)
+
+
+def feedback(value: Any, column: str) -> Any:
+    """What a label means where the column is the target; the transport makes every number a float."""
+    wanted = project(column)
+    classes = () if wanted.task == "regression" else wanted.data.columns[column].categories or ("false", "true")
+    struct = Struct()
+    struct.update({"truth": {"jsonData": {"labels": [{"request_id": "a", "value": value}]}}})
+    try:
+        return read_feedback(plain(struct), "unit", Contract.of(wanted, classes))[0].value
+    except RequestError as error:
+        return kind_of(error)
+
+
+def as_label(value: Any, column: str) -> Any:
+    if value is None:
+        return (REFUSED, "null")
+    if isinstance(value, tuple):
+        return value
+    return str(value).lower() if isinstance(value, bool) else float(value) if isinstance(value, int) else value
+
+
+FEATURES = [name for name in COLUMNS if name != "time"]
+LABELS = ["number", "bounded", "integer", "boolean", "code"]
+QUICK = settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+WORDS = (  # noqa: SIM905
+    "1 0 1.0 0.0 -0 -0.0 2 2.0 2.00 007 007.0 +5 .5 5. 1e2 1E+2 1e400 -1e400 1e-400 9 9.0 7.5 -999 -999.0 -999.5 "
+    "true TRUE True tRuE false Yes no Y n T f on NA na Na ? none None nan NaN inf -Infinity null N/A "
+    "never 1_000 1,5 0x1A 9007199254740991 9007199254740992 9007199254740993 9007199254740993.0 9007199254740992.0 "
+    "-9007199254740993 9223372036854775807 9223372036854775808 -9223372036854775808 "
+    "-9223372036854775809 1234567890123456789.0 1e18 0000000000000000000000012 99999999999999999999999999 "
+    "12.50 1.10 \u00fc \u0130 \u017f \uff11\uff12 \u00bd"
+).split()
+TEXT = st.one_of(
+    st.sampled_from(WORDS),
+    st.sampled_from(WORDS).map(lambda w: f" \t{w} "),
+    st.floats().map(repr),
+    st.integers(-(2**70), 2**70).map(str),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6),
+    st.from_regex(r"\A[+-]?[0-9]{0,18}\.?[0-9]{0,3}(e[+-]?[0-9]{1,3})?\Z"),
+)
+
+
+@QUICK
+@given(st.lists(TEXT, min_size=1, max_size=20))
+@example(WORDS)
+def test_a_text(tmp_path: Path, texts: list[str]) -> None:
+    from_csv, from_parquet = csv(tmp_path, texts), parquet(tmp_path, pa.array(texts))
+    for column in FEATURES:
+        for text, in_csv, in_parquet in zip(texts, from_csv[column], from_parquet[column], strict=True):
+            read = [in_csv, in_parquet, rest(text, column), grpc(text, column)]
+            if column == "integer" and isinstance(in_csv, int):
+                read[:2] = [float(v) for v in read[:2]]  # what a model is given
+                read[2:] = [float(v) for v in read[2:]]
+            assert read == [read[0]] * 4, (column, text, read)
+            if column in LABELS:
+                assert feedback(text, column) == as_label(in_csv, column), (column, text)
+
+
+@QUICK
+@given(st.lists(st.floats() | st.integers(-(2**55), 2**55).map(float) | st.sampled_from([0.0, 1.0, 2.0, 9.0, -999.0])))
+@example([math.nan, math.inf, -math.inf, -0.0, 3.0, 2.5, 2.0**53, 2.0**53 - 1, 1e20, 1e-5, float(BIG)])
+def test_a_float(tmp_path: Path, numbers: list[float]) -> None:
+    numbers = [*numbers, 1.0]
+    from_parquet = parquet(tmp_path, pa.array(numbers, pa.float64()))
+    finite = [n for n in numbers if math.isfinite(n)]
+    from_csv = csv(tmp_path, [repr(n) for n in finite])
+    for column in FEATURES:
+        in_csv = dict(zip(finite, from_csv[column], strict=True))
+        for number, expected in zip(numbers, from_parquet[column], strict=True):
+            read = [rest(number, column), grpc(number, column)]
+            assert read == [expected] * 2, (column, number, expected, read)
+            if column in LABELS:
+                assert feedback(number, column) == as_label(expected, column), (column, number)
+            if number in in_csv and expected != (REFUSED, "exact"):
+                assert in_csv[number] == expected, (column, number)
+
+
+@QUICK
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, 2, 7, 8, 9, -999])))
+@example([BIG, -BIG, 2**63 - 1, -(2**63), 2**53 - 1, 2**53])
+def test_a_whole_number(tmp_path: Path, numbers: list[int]) -> None:
+    numbers = [*numbers, 1]
+    from_parquet, from_csv = parquet(tmp_path, pa.array(numbers, pa.int64())), csv(tmp_path, [str(n) for n in numbers])
+    for column in FEATURES:
+        for number, expected, in_csv in zip(numbers, from_parquet[column], from_csv[column], strict=True):
+            assert in_csv == expected, (column, number)
+            by_rest = rest(number, column)
+            assert by_rest == (int(float(expected)) if isinstance(expected, int) else expected), (column, number)
+            by_grpc = grpc(number, column)
+            if column in ("integer", "text", "code") and abs(number) > 2**53 - 1:
+                assert by_grpc == (REFUSED, "exact"), (column, number)
+            else:
+                assert by_grpc == expected, (column, number)
+            if column in LABELS and by_grpc == expected:
+                assert feedback(number, column) == as_label(expected, column), (column, number)
+
+
+@pytest.mark.parametrize("value", [True, False, None])
+def test_a_boolean_and_null(tmp_path: Path, value: bool | None) -> None:
+    from_parquet = parquet(tmp_path, pa.array([value], pa.bool_()))
+    from_csv = csv(tmp_path, ["" if value is None else str(value)])  # as pandas writes it
+    for column in FEATURES:
+        read = [from_csv[column][0], from_parquet[column][0], rest(value, column), grpc(value, column)]
+        assert read == [read[0]] * 4, (column, read)
+
+
+@QUICK
+@given(st.lists(st.decimals(-(10**20), 10**20, places=4), min_size=1, max_size=10))
+@example([Decimal(BIG), Decimal("9007199254740993.5"), Decimal("1.50"), Decimal("7.0001"), Decimal(-999)])
+def test_a_decimal_is_not_rounded_before_it_is_judged(tmp_path: Path, numbers: list[Decimal]) -> None:
+    found = parquet(tmp_path, pa.array(numbers, pa.decimal128(30, 4)))
+    contract = Contract.of(project("x"), ())
+    for column in contract.columns:
+        for number, expected in zip(numbers, found[column.name], strict=True):
+            try:
+                read = column.read(number)
+            except RequestError as error:
+                read = kind_of(error)
+            assert read == expected, (column.name, number)
+
+
+TIMES = (  # noqa: SIM905
+    "2024-02-29 2023-02-29 2024-01-01T10:00 2024-01-01T10:00:00Z 2024-01-01T10:00:00.5+02:00 2024-01-01T10:00:00+0530 "
+    "2024-01-01T10 20240101 2024-1-1 01.02.2024 2024-01-01T24:00 2024-01-01T10:61 1704103200 never NA 0000-01-01 "
+    "2024-01-01T10:00:00.123456789 2024-01-01T10:00:00+16 2024-W01-1 2024-13-01"
+).split()
+
+
+@QUICK
+@given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(str), max_size=5))
+def test_a_time(tmp_path: Path, times: list[str]) -> None:
+    times = [*times, *TIMES, *(t.replace("T", " ") for t in TIMES)]
+    contract = Contract.of(project("x"), ())
+    found, column = csv(tmp_path, times)["time"], contract.column_of("time")
+    for text, expected in zip(times, found, strict=True):
+        try:
+            read = column.read_type(text)
+        except RequestError as error:
+            read = kind_of(error)
+        # The time column has to have a value; in a request the clock stands in for it.
+        assert read == (None if expected == (REFUSED, "time") else expected), text
+
+
+def test_an_id_that_came_as_a_float_is_refused_and_not_another_id() -> None:
+    described = {"source": "x", "target": "y", "id_columns": ["id"], "columns": {"y": {"type": "number"}}}
+    described["columns"] |= {"id": {"type": "integer"}, "x": {"type": "number"}}
+    contract = Contract.of(project_from_mapping({"name": "unit", "data": described}, origin="test"), ())
+    column = contract.column_of("id")
+    assert column.read_type(BIG) == column.read_type(str(BIG)) == BIG
+    with pytest.raises(RequestError, match=r"column 'id' .* too large to be read exactly .*Send it as text"):
+        column.read_type(float(BIG))
+
+
+def test_the_decisions_travel_in_the_contract() -> None:
+    contract = Contract.of(project("x"), ())
+    again = Contract.model_validate_json(contract.model_dump_json())
+    assert again == contract
+    assert {c.name: list(c.missing) for c in (*again.columns, *again.described) if c.missing} == {
+        name: described["missing"] for name, described in COLUMNS.items() if "missing" in described
+    }
+    assert again.column_of("time").read_type("2024-01-01T12:00+02:00") == datetime(2024, 1, 1, 10, tzinfo=UTC)
