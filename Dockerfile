@@ -64,4 +64,4 @@ RUN pip install --no-deps dist/*.whl && python -c 'import ciclo.components.servi
 
 FROM image AS serving
 COPY --from=serving-build /opt/ciclo /opt/ciclo
-CMD ["seldon-core-microservice", "ciclo.components.serving.model.Model", "--service-type", "MODEL"]
+CMD ["python", "-P", "-m", "ciclo.components.serving", "--host", "0.0.0.0"]

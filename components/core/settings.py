@@ -38,6 +38,8 @@ class Settings(BaseSettings):
         alerts: Apprise addresses, separated by commas.
         project: Name of the project a model server serves.
         version: Version it serves.
+        request_bytes: Largest body of a request to a model server, over REST and gRPC; a larger one gets 413.
+        request_depth: Most brackets of JSON inside one another in it; more get 400. The forms that are served need six.
     """
 
     model_config = SettingsConfigDict(env_prefix="CICLO_", extra="ignore", frozen=True)
@@ -60,6 +62,8 @@ class Settings(BaseSettings):
     alerts: str = Field("", description="comma separated")
     project: str = ""
     version: int | None = None
+    request_bytes: int = Field(8 << 20, ge=1 << 10)
+    request_depth: int = Field(16, ge=6, le=100)
 
     @property
     def store_uri(self) -> str:

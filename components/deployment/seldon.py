@@ -15,6 +15,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 
 PREDICTOR, CONTAINER, HTTP_PORT = "main", "model", 9000
+COMMAND = ("python", "-P", "-m", "ciclo.components.serving", "--host", "0.0.0.0")  # noqa: S104
 DIGEST = "ciclo/digest"
 HOME = "/var/lib/ciclo"
 DRAIN_SECONDS, GRACE_SECONDS = 10, 60
@@ -94,6 +95,7 @@ def _container(project: Project, version: int, image: str) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": image,
+        "command": list(COMMAND),
         "envFrom": [
             {"configMapRef": {"name": "ciclo", "optional": True}},
             {"secretRef": {"name": "ciclo", "optional": True}},
@@ -123,11 +125,6 @@ def _environment(project: str, version: int) -> dict[str, str]:
         "CICLO_PROJECT": project,
         "CICLO_VERSION": str(version),
         "CICLO_HOME": HOME,
-        "GRPC_WORKERS": "0",  # a gRPC child is never told to stop, and the pod would live until it is killed
-        "GUNICORN_THREADS": "4",  # a long prediction must not fail the probes
-        "GUNICORN_KEEPALIVE": "100",
-        "OMP_NUM_THREADS": "1",  # several threads for one row only wait for each other
-        "INCLUDE_METRICS_IN_CLIENT_RESPONSE": "false",
     }
 
 

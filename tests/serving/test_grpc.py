@@ -17,7 +17,9 @@ from seldon_core.flask_utils import SeldonMicroserviceException
 from seldon_core.metrics import SeldonMetrics
 from seldon_core.proto.prediction_pb2 import Feedback, SeldonMessage
 from seldon_core.proto.prediction_pb2_grpc import SeldonStub
-from seldon_core.wrapper import get_grpc_server
+from seldon_core import wrapper
+from ciclo.components.core.settings import settings
+from ciclo.components.serving.limits import limit_servers
 from ciclo.components.serving.model import Model
 
 def fault(call, *arguments):
@@ -32,7 +34,8 @@ rows = json.load(sys.stdin)
 model, found = Model(), {}
 found["before_load"] = fault(model.health_status)
 model.load()
-server = get_grpc_server(model, SeldonMetrics())
+limit_servers(settings())
+server = wrapper.get_grpc_server(model, SeldonMetrics())
 port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -42,6 +45,13 @@ with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
     labels = {"labels": [{"row": 1, "value": "mid"}]}
     feedback = {"response": {"meta": {"puid": "over-grpc"}}, "truth": {"jsonData": labels}}
     found["feedback"] = MessageToDict(stub.SendFeedback(ParseDict(feedback, Feedback())))
+    message["jsonData"]["rows"] = rows[:1]
+    found["reused"] = fault(stub.Predict, ParseDict(message, SeldonMessage()))
+    message["jsonData"]["rows"] = rows
+    try:
+        stub.Predict(SeldonMessage(strData="x" * (9 << 20)))
+    except grpc.RpcError as error:
+        found["too_large"] = error.code().name
     bad = SeldonMessage()
     found["refused"] = fault(stub.Predict, bad)
     ParseDict({"jsonData": {"rows": rows}}, bad)
@@ -49,6 +59,8 @@ with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
     found["infinite"] = fault(stub.Predict, bad)
 server.stop(None)
 model._served.engine._model = None
+found["retry"] = model.predict_raw(message)["jsonData"]["predictions"]
+message["meta"]["puid"] = "another"
 found["our_fault"] = fault(model.predict_raw, message)
 print(json.dumps(found), file=sys.stderr)
 """
@@ -79,6 +91,17 @@ def test_grpc_answers_as_rest_does(talk):
     assert found["answer"]["jsonData"]["version"] == 1
     assert found["answer"]["meta"]["puid"] == "over-grpc"
     assert found["feedback"]["jsonData"] == {"labels": 1}
+
+
+def test_a_retry_over_another_transport_is_answered_as_before_and_another_content_is_refused(talk):
+    found, _ = talk
+    assert found["retry"] == found["answer"]["jsonData"]["predictions"]
+    assert "the id 'over-grpc' was given to a request with other content" in found["reused"]
+
+
+def test_a_message_that_is_too_large_is_refused_before_it_is_parsed(talk):
+    found, _ = talk
+    assert found["too_large"] == "RESOURCE_EXHAUSTED"
 
 
 def test_grpc_clients_learn_what_to_change(talk):

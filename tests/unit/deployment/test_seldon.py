@@ -1,13 +1,16 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from ciclo.components.core.errors import SettingsError
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.seldon import DIGEST, deployment_name, seldon_deployment, service_url
+from ciclo.components.serving.__main__ import DEFAULTS
 from tests.tables import project
 
+ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = Settings(namespace="models", serving_image="registry/serving@sha256:abc", _env_file=None)
 
 
@@ -81,12 +84,18 @@ def test_it_leaves_in_time():
 def test_the_environment_says_what_is_served_and_how():
     environment = {e["name"]: e["value"] for e in container(version=12)["env"]}
     assert (environment["CICLO_PROJECT"], environment["CICLO_VERSION"]) == ("unit", "12")
-    assert environment["GRPC_WORKERS"] == "0"
-    assert int(environment["GUNICORN_THREADS"]) > 1
-    assert environment["GUNICORN_KEEPALIVE"] == "100"
     assert all(isinstance(value, str) for value in environment.values())
     sources = [next(iter(s)) for s in container()["envFrom"]]
     assert sources == ["configMapRef", "secretRef"]
+
+
+def test_it_starts_as_on_a_laptop_with_the_same_variables():
+    assert container()["command"] == ["python", "-P", "-m", "ciclo.components.serving", "--host", "0.0.0.0"]
+    assert not {e["name"] for e in container()["env"]} & set(DEFAULTS)
+    assert (DEFAULTS["GRPC_WORKERS"], DEFAULTS["GUNICORN_KEEPALIVE"]) == ("0", "100")
+    assert int(DEFAULTS["GUNICORN_THREADS"]) > 1
+    (command,) = re.findall(r"^CMD (\[.*\])$", (ROOT / "Dockerfile").read_text().rpartition("AS serving\n")[2], re.M)
+    assert json.loads(command) == container()["command"]
 
 
 def test_the_operator_s_own_variables_are_never_set():
