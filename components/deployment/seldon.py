@@ -19,6 +19,16 @@ COMMAND = ("python", "-P", "-m", "ciclo.components.serving", "--host", "0.0.0.0"
 DIGEST = "ciclo/digest"
 HOME = "/var/lib/ciclo"
 DRAIN_SECONDS, GRACE_SECONDS = 10, 60
+# What a model server reads of the config map and of the secret named ciclo, and nothing else of them.
+SETTINGS = (
+    "CICLO_STORE",
+    "CICLO_S3_ENDPOINT",
+    "CICLO_S3_SECURE",
+    "CICLO_S3_REGION",
+    "CICLO_PUBLIC_KEYS",
+    "CICLO_UNSIGNED",
+)
+SECRETS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY", "CICLO_PREDICTIONS")
 
 
 def seldon_deployment(project: Project, version: int, settings: Settings) -> dict[str, Any]:
@@ -96,11 +106,11 @@ def _container(project: Project, version: int, image: str) -> dict[str, Any]:
         "name": CONTAINER,
         "image": image,
         "command": list(COMMAND),
-        "envFrom": [
-            {"configMapRef": {"name": "ciclo", "optional": True}},
-            {"secretRef": {"name": "ciclo", "optional": True}},
+        "env": [
+            *(_key("configMapKeyRef", name) for name in SETTINGS),
+            *(_key("secretKeyRef", name) for name in SECRETS),
+            *({"name": name, "value": value} for name, value in _environment(project.name, version).items()),
         ],
-        "env": [{"name": name, "value": value} for name, value in _environment(project.name, version).items()],
         "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -118,6 +128,10 @@ def _container(project: Project, version: int, image: str) -> dict[str, Any]:
             {"name": "trust", "mountPath": "/etc/ciclo/trust", "readOnly": True},
         ],
     }
+
+
+def _key(kind: str, name: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {kind: {"name": "ciclo", "key": name, "optional": True}}}
 
 
 def _environment(project: str, version: int) -> dict[str, str]:
