@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sklearn import datasets
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def main() -> None:
@@ -15,8 +15,8 @@ def main() -> None:
         table.columns = [c.replace("od280/od315_of_diluted_wines", "od280_od315") for c in table.columns]
         if name == "wine":
             table[target] = table[target].map(dict(enumerate(("barolo", "grignolino", "barbera"))))
-        table.to_csv(HERE / name / "data.csv", index=False)
-        print(HERE / name / "data.csv")
+        table.to_csv(FOLDER / name / "data.csv", index=False)
+        print(FOLDER / name / "data.csv")
 
 
 if __name__ == "__main__":

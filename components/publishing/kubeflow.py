@@ -239,13 +239,13 @@ def _errors_named(kubeflow: _Kubeflow, host: str, limit: float) -> Iterator[None
 
 
 def _refused(at: str, error: Any) -> StorageError:
-    said = getattr(error.data, "message", None) or error.body or error.reason or ""
+    message = getattr(error.data, "message", None) or error.body or error.reason or ""
     hint = "See its log."
     if error.status in (401, 403):
         hint = "Give a token that may write there."
     elif error.status == 404:
         hint = "Is this its address, and does it speak version v1 of its interface?"
-    return StorageError(f"{at} refused", seen=f"{error.status} {str(said)[:200]}", hint=hint)
+    return StorageError(f"{at} refused", seen=f"{error.status} {str(message)[:200]}", hint=hint)
 
 
 def _property(value: object) -> Property | None:

@@ -337,11 +337,11 @@ def _manifest(raw: bytes) -> Manifest:
 
 def _same_libraries(libraries: Mapping[str, str]) -> None:
     for name in LIBRARIES:
-        wanted, here = libraries.get(name), installed(name)
-        if wanted != here:
+        wanted, found = libraries.get(name), installed(name)
+        if wanted != found:
             raise IntegrityError(
                 f"the model was written with another {name}",
-                seen=f"{name} {wanted} in the bundle, {here} here",
+                seen=f"{name} {wanted} in the bundle, {found} here",
                 hint="Retrain with the libraries of this environment, or run the release that published it.",
             )
 

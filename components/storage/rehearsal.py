@@ -88,9 +88,9 @@ def rehearse(*paths: Path, limits: Limits = LIMITS) -> list[str]:
         process.kill()
         process.communicate()
         raise
-    said = output.decode(errors="replace").splitlines()
+    lines = output.decode(errors="replace").splitlines()
     end = f"it took longer than {limits.wall * (1 + len(paths)):g} s" if late else _end(process.returncode, limits)
-    return _digests(paths, said, end, memory)
+    return _digests(paths, lines, end, memory)
 
 
 def load_models(paths: Iterable[str | Path]) -> list[Any]:
@@ -133,20 +133,20 @@ def _end(code: int, limits: Limits) -> str:
     return f"it was ended by {name}"
 
 
-def _digests(paths: Sequence[Path], said: list[str], end: str, memory: int) -> list[str]:
-    """The digests that the child said.
+def _digests(paths: Sequence[Path], lines: list[str], end: str, memory: int) -> list[str]:
+    """The digests that the child printed.
 
     Raises:
         IntegrityError: If it did not say one for every file and end well.
     """
-    if said[:1] != [READY]:
+    if lines[:1] != [READY]:
         raise IntegrityError(
             "no model file could be rehearsed: the process that loads it first did not start",
-            seen=end or said[:1],
+            seen=end or lines[:1],
             hint="Give this machine more memory and time, and check that the environment is whole.",
         )
     digests: list[str] = []
-    for line in said[1:]:
+    for line in lines[1:]:
         answer = _answer(line)
         if "digest" not in answer:
             limit = f"it needs more than {memory >> 20} MiB of memory" if answer.get("memory") else ""
@@ -155,7 +155,7 @@ def _digests(paths: Sequence[Path], said: list[str], end: str, memory: int) -> l
         if len(digests) == len(paths):
             break
     if end or len(digests) != len(paths):
-        raise _refused(paths[min(len(digests), len(paths) - 1)], end or "it said nothing")
+        raise _refused(paths[min(len(digests), len(paths) - 1)], end or "it exited without output")
     return digests
 
 

@@ -46,6 +46,6 @@ def relations(train: Dataset, held_out: Dataset) -> dict[str, float]:
     for name in train.contract.names:
         column = train.X[[name]]
         model = single_feature_tree(task, column).fit(column, train.y)
-        said = predictions(metric.needs, model, held_out.X[[name]], train.contract.codes)
-        scores[name] = metric.score(held_out.y, said, train.contract.codes)
+        predicted = predictions(metric.needs, model, held_out.X[[name]], train.contract.codes)
+        scores[name] = metric.score(held_out.y, predicted, train.contract.codes)
     return dict(sorted(scores.items(), key=lambda item: -np.nan_to_num(item[1], nan=-1.0)))

@@ -74,14 +74,14 @@ def search(name: str, candidate: Candidate, project: Project, train: Dataset, va
     settings, metric, codes = project.training, project.metric, train.contract.codes
     space = candidate.search or recipe_for(candidate, project)[0].search
     sample = train.sample(settings.search_rows, settings.seed)
-    judge = validation.sample(settings.search_rows, settings.seed)
+    held_out = validation.sample(settings.search_rows, settings.seed)
     trials: list[Trial] = []
 
     def objective(trial: optuna.Trial) -> float:
         started = time.monotonic()
         parameters = {key: trial.suggest_categorical(key, list(values)) for key, values in space.items()}
         model = build(candidate, project, train.contract, len(sample), parameters).fit(sample.X, sample.y)
-        score = metric.score(judge.y, predictions(metric.needs, model, judge.X, codes), codes)
+        score = metric.score(held_out.y, predictions(metric.needs, model, held_out.X, codes), codes)
         trials.append(Trial(parameters, score, time.monotonic() - started))
         return score
 
