@@ -163,7 +163,7 @@ def test_a_file_of_another_format_does_not_get_as_far_as_a_child(
         ("exit 1", "did not start.*code 1"),
         ("kill -SEGV $$", "did not start.*SIGSEGV"),
         ("echo nonsense", "did not start.*nonsense"),
-        ("echo ready", r"honest\.skops.*said nothing"),
+        ("echo ready", r"honest\.skops.*exited without output"),
         ("echo ready; echo nonsense", r"honest\.skops.*nonsense"),
         ("echo ready; echo []; echo '{'", r"honest\.skops"),
         ('echo ready; echo \'{"digest": "%s"}\'; exit 7', r"honest\.skops.*code 7"),
