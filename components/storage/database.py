@@ -26,19 +26,22 @@ requests = sa.Table(
 predictions = sa.Table(
     "predictions",
     metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("project", sa.String(64), nullable=False),
-    sa.Column("prediction_id", sa.String(128), nullable=False),
-    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("prediction_id", sa.String(128)),
     sa.Column("request_id", sa.String(128), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("time", sa.DateTime, nullable=False),
     sa.Column("features", sa.JSON, nullable=False),
     sa.Column("prediction", sa.Text, nullable=False),
     sa.Column("probability", sa.Double),
-    sa.PrimaryKeyConstraint("project", "prediction_id", "row", name="predictions_key"),
+    sa.Index("predictions_key", "project", sa.text("coalesce(prediction_id, request_id)"), "row", unique=True),
     sa.Index("predictions_by_time", "project", "time"),
     sa.Index("predictions_by_request", "project", "request_id"),
 )
+# The key of a request: ours, or the client's id where a release before this one wrote it.
+key = sa.func.coalesce(predictions.c.prediction_id, predictions.c.request_id)
 labels = sa.Table(
     "labels",
     metadata,
