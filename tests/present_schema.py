@@ -23,7 +23,7 @@ TABLES = {
     ),
 }
 ROWS = (
-    "INSERT INTO predictions VALUES"
+    "INSERT INTO predictions (project, request_id, row, version, time, features, prediction, probability) VALUES"
     " ('flights', 'old', 0, 3, '2024-03-01 12:00:00.000000', '{\"x\": 1.5, \"id\": \"k\"}', '\"true\"', 0.7),"
     " ('flights', 'old', 1, 3, '2024-03-01 12:00:01.000000', '{\"x\": null}', '\"false\"', 0.2),"
     " ('flights', 'older', 0, 2, '2024-03-01 11:00:00.000000', '{\"x\": 2.0}', '4.5', NULL),"

@@ -29,9 +29,11 @@ import structlog
 
 from ciclo.components.core.engine import Answer
 from ciclo.components.core.errors import ReusedIdError, StorageError
+from ciclo.components.storage.database import write_ahead
 from ciclo.components.storage.predictions import Answered, PredictionStore
 
 LOOK_SECONDS = 0.25
+LOCK_SECONDS = 1.0
 REST_SECONDS = 10.0
 MOST_IDS = 20_000
 MOST_BYTES = 64 << 20
@@ -167,8 +169,8 @@ class AnsweredRequests:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
-    file.execute("PRAGMA journal_mode=WAL")
+    file = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+    write_ahead(file, LOCK_SECONDS)
     file.execute("PRAGMA synchronous=OFF")  # it has to outlive a process, not the machine
     file.execute(
         "CREATE TABLE IF NOT EXISTS answered (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL,"

@@ -4,6 +4,8 @@ One schema for SQLite (a laptop, with a write-ahead log) and PostgreSQL (a clust
 ``migrations/versions``; a new one is a module that follows the last.
 """
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +28,22 @@ requests = sa.Table(
 predictions = sa.Table(
     "predictions",
     metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("project", sa.String(64), nullable=False),
-    sa.Column("prediction_id", sa.String(128), nullable=False),
-    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("prediction_id", sa.String(128)),
     sa.Column("request_id", sa.String(128), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("time", sa.DateTime, nullable=False),
     sa.Column("features", sa.JSON, nullable=False),
     sa.Column("prediction", sa.Text, nullable=False),
     sa.Column("probability", sa.Double),
-    sa.PrimaryKeyConstraint("project", "prediction_id", "row", name="predictions_key"),
+    sa.Index("predictions_key", "project", sa.text("coalesce(prediction_id, request_id)"), "row", unique=True),
     sa.Index("predictions_by_time", "project", "time"),
     sa.Index("predictions_by_request", "project", "request_id"),
 )
+# The key of a request: ours, or the client's id where a release before this one wrote it.
+key = sa.func.coalesce(predictions.c.prediction_id, predictions.c.request_id)
 labels = sa.Table(
     "labels",
     metadata,
@@ -69,7 +74,7 @@ def open_engine(uri: str, wait: float = WAIT_SECONDS) -> sa.Engine:
     match url.get_backend_name():
         case "sqlite":
             engine = sa.create_engine(url, connect_args={"timeout": wait})
-            sa.event.listen(engine, "connect", _write_ahead)
+            sa.event.listen(engine, "connect", lambda connection, _: write_ahead(connection, wait))
             return engine
         case "postgresql":
             milliseconds = int(wait * 1000)
@@ -86,8 +91,21 @@ def open_engine(uri: str, wait: float = WAIT_SECONDS) -> sa.Engine:
             raise SettingsError("CICLO_PREDICTIONS has to be SQLite or PostgreSQL", seen=other)
 
 
-def _write_ahead(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
+def write_ahead(connection: Any, wait: float) -> None:
+    """Give a SQLite file its write-ahead log; SQLite does not wait by itself while others turn to it.
+
+    Raises:
+        sqlite3.OperationalError: If others hold the file all the time.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def bring_up_to_date(engine: sa.Engine) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ciclo.components.core.errors import RefusedError, StorageError
 from ciclo.components.storage.database import WAIT_SECONDS, bring_up_to_date, open_engine
+from ciclo.components.storage.database import key as _key
 from ciclo.components.storage.database import labels as _labels
 from ciclo.components.storage.database import predictions as _predictions
 from ciclo.components.storage.database import requests as _requests
@@ -167,7 +168,7 @@ class PredictionStore:
             if found is None:
                 return None
             told = sa.select(p.version, p.features, p.prediction, p.probability)
-            mine = sa.and_(p.project == project, p.prediction_id == found.prediction_id)
+            mine = sa.and_(p.project == project, _key == found.prediction_id)
             rows = connection.execute(told.where(mine).order_by(p.row)).all()
         if not rows:  # somebody has cleared the predictions
             return None
@@ -284,20 +285,20 @@ def _inside(project: str, start: datetime, end: datetime) -> sa.ColumnElement[bo
 
 def _predictions_of(inside: sa.ColumnElement[bool]) -> sa.Select[Any]:
     p = _predictions.c
-    columns = (p.prediction_id, p.request_id, p.row, p.version, p.time, p.prediction, p.probability, p.features)
+    columns = (_key, p.request_id, p.row, p.version, p.time, p.prediction, p.probability, p.features)
     return sa.select(*columns).where(inside).order_by(p.time, p.request_id, p.row)
 
 
 def _labels_of(inside: sa.ColumnElement[bool]) -> sa.CompoundSelect[Any]:
     """Labels of those predictions, by the client's id or by ours, the newest of each last."""
     p, label = _predictions.c, _labels.c
-    columns = (p.prediction_id, p.row, label.value, label.time.label("told"), label.id.label("place"))
+    columns = (_key, p.row, label.value, label.time.label("told"), label.id.label("place"))
     row = sa.and_(p.project == label.project, p.row == label.row)
     theirs = _labels.join(_predictions, sa.and_(row, p.request_id == label.request_id))
-    ours = _labels.join(_predictions, sa.and_(row, p.prediction_id == label.request_id))
+    ours = _labels.join(_predictions, sa.and_(row, _key == label.request_id))
     found = sa.union_all(
         sa.select(*columns).select_from(theirs).where(inside),
-        sa.select(*columns).select_from(ours).where(inside, p.prediction_id != p.request_id),
+        sa.select(*columns).select_from(ours).where(inside, _key != p.request_id),
     )
     return found.order_by(sa.text("told"), sa.text("place"))
 

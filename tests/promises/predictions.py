@@ -2,6 +2,7 @@
 
 import math
 import threading
+import warnings
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -197,7 +198,7 @@ class PredictionStorePromises:
         for other in others:
             other.close()
         assert sum(error is None for error in raised) == 1
-        assert all(isinstance(error, RefusedError) for error in raised if error)
+        assert [type(error) for error in raised if error] == [RefusedError] * 3, raised
         assert len(window(store)) == len(rows[store.answered("flights", "a").prediction_id])
 
     def test_what_was_answered_is_known_by_the_id_of_the_client(self, store):
@@ -242,9 +243,17 @@ class PredictionStorePromises:
             ["old", 0, 3, "true"],
             ["old", 1, 3, "false"],
         ]
+        with engine.begin() as connection:  # as a server of that release, which is still there, sends its spool
+            connection.exec_driver_sql(ROWS[0] + " ON CONFLICT DO NOTHING")
+            columns = "project, request_id, row, version, time, features, prediction, probability"
+            late = (
+                f"INSERT INTO predictions ({columns}) SELECT project, 'late', row, 3, time, features, prediction, 0.5"
+            )
+            connection.exec_driver_sql(f"{late} FROM predictions WHERE request_id = 'old' AND project = 'flights'")
+        assert window(store).query("request_id == 'late'")["row"].tolist() == [0, 1]
         assert found["feature.id"][1] == "k"
         assert found["label"].tolist()[2] == "false"
-        assert (store.count("flights"), store.count("other")) == (3, 1)
+        assert (store.count("flights"), store.count("other")) == (5, 1)
         assert store.answered("flights", "old").digest is None
         store.record([row("early")])
         assert window(store).query("request_id == 'early'")["label"].tolist() == ["true"]
@@ -272,7 +281,9 @@ class PredictionStorePromises:
             columns = {c["name"]: c["nullable"] for c in found.get_columns(table.name)}
             assert columns == {c.name: c.nullable for c in table.columns}
             assert found.get_pk_constraint(table.name)["constrained_columns"] == [c.name for c in table.primary_key]
-            assert {i["name"] for i in found.get_indexes(table.name)} >= {i.name for i in table.indexes}
+            with warnings.catch_warnings(action="ignore"):  # SQLAlchemy cannot reflect an index of an expression
+                there = {index["name"] for index in found.get_indexes(table.name)}
+            assert there >= {index.name for index in table.indexes} - {"predictions_key"}
         engine.dispose()
 
     def test_the_count_is_that_of_the_project(self, store):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ciclo.components.core.errors import StorageError
 from ciclo.components.serving.recorder import Recorder
-from ciclo.components.storage.predictions import PredictionStore
+from ciclo.components.storage.predictions import PredictionRow, PredictionStore
 from tests.promises.predictions import NOON, PredictionStorePromises, label, row, window
 
 
@@ -45,6 +45,29 @@ class TestPostgreSQL(PredictionStorePromises):
         assert len(found) == 1_200
         assert found["label"].notna().sum() == 400
         assert list((tmp_path / "spool").iterdir()) == []
+
+    def test_what_it_refuses_for_ever_is_set_aside_and_the_rest_goes_on(self, store, tmp_path):
+        counted = []
+        recorder = Recorder(tmp_path / "spool", store, refused=lambda: counted.append(1))
+        for number in range(20):
+            poison = PredictionRow("flights", str(number), 0, 2**40, NOON, {}, "true", None)
+            recorder.record([poison] if number % 7 == 3 else [row(str(number))])
+        recorder.record([PredictionRow("x" * 65, "long", 0, 1, NOON, {}, "true", None)])
+        recorder.flush()
+        assert len(window(store)) == 17
+        (refused,) = (tmp_path / "spool").glob("*.refused")
+        assert len(refused.read_text().splitlines()) == 4
+        assert counted == [1]
+
+    def test_a_retry_is_looked_up_by_an_index(self, store, uri):
+        store.record([row(str(n), number) for n in range(5_000) for number in range(2)])
+        with _connect(uri) as connection:
+            connection.execute("ANALYZE")
+            plan = connection.execute(
+                "EXPLAIN SELECT * FROM predictions WHERE project = 'flights'"
+                " AND coalesce(prediction_id, request_id) = '7'"
+            ).fetchall()
+        assert "predictions_key" in str(plan)
 
     def test_a_window_is_read_by_its_index(self, store, uri):
         store.record([row(str(n), time=NOON + timedelta(seconds=n)) for n in range(20_000)])

@@ -1,6 +1,10 @@
 """A request is answered once and stored once, whoever asks again, and whenever."""
 
+import sqlite3
 import threading
+import time
+from contextlib import closing
+from urllib.request import urlopen
 
 import pytest
 
@@ -42,6 +46,45 @@ def test_a_label_finds_its_row_by_our_id_too(server):
     label = {"request_id": answer["jsonData"]["prediction_id"], "row": 0, "value": "no"}
     assert server.post({"truth": {"jsonData": {"labels": [label]}}}, "feedback")[0] == 200
     server.recorded(lambda f: f[f["request_id"] == "labelled-by-key"]["label"].tolist() == ["false"])
+
+
+def counted(server, name):
+    """A counter, once the worker has handed it over."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with (
+            urlopen(f"{server.endpoint.url}/health/status", timeout=30),
+            urlopen(server.endpoint.metrics, timeout=30) as answer,
+        ):
+            lines = answer.read().decode().splitlines()
+        found = sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name}_total{{"))
+        if found:
+            return found
+        time.sleep(0.2)
+    return 0
+
+
+def test_what_the_database_refuses_for_ever_is_counted_and_the_rest_is_stored(server):
+    server.predict([ROW], puid="makes-the-tables")
+    server.recorded(lambda f: len(f) > 0)
+    with closing(sqlite3.connect(server.published.settings.predictions_uri.removeprefix("sqlite:///"))) as database:
+        database.execute(
+            "CREATE TRIGGER IF NOT EXISTS no BEFORE INSERT ON predictions WHEN NEW.request_id = 'poison'"
+            " BEGIN SELECT RAISE(ABORT, 'never'); END"
+        )
+    for request_id in ("before-it", "poison", "behind-it"):
+        server.predict([ROW], puid=request_id)
+    found = server.recorded(lambda f: {"before-it", "behind-it"} <= set(f["request_id"]))
+    assert "poison" not in set(found["request_id"])
+    assert counted(server, "ciclo_segments_refused") == 1
+    spool = server.published.settings.home / "spool" / "unit"
+    assert "never" in next(spool.glob("*.reason")).read_text()
+
+
+def test_retries_are_counted(server):
+    for _ in range(2):
+        server.predict([ROW], puid="counted")
+    assert counted(server, "ciclo_retries") >= 1
 
 
 @pytest.fixture
