@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             predictions=PredictionStore(here.predictions_uri),
             store=open_store(here.store_uri, here),
             clock=lambda: options.now or datetime.now(UTC),
-            submit=KfpSubmitter.from_environment(project),
+            submit=KfpSubmitter.of(here, project),
             dry_run=options.dry_run,
         )
     except CicloError as error:

@@ -1,7 +1,6 @@
 """Publishing: a passing verdict turns a model into an immutable, signed version and moves the champion pointer."""
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -133,7 +132,7 @@ def lineage(project: Project, settings: Settings, parts: Parts, run: Run, parent
         "split": project.split_method,
         "train_end": Profile.model_validate_json(Path(parts.profile).read_text()).end,
         "seed": project.training.seed,
-        "commit": commit(),
+        "commit": settings.commit or commit(),
         "images": {
             "pipeline": "" if PIPELINE_IMAGE == PLACEHOLDER else PIPELINE_IMAGE,
             "serving": settings.serving_image,
@@ -156,9 +155,7 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit of this code: ``CICLO_COMMIT``, which the image sets, or that of the checkout; empty if unknown."""
-    if "CICLO_COMMIT" in os.environ:
-        return os.environ["CICLO_COMMIT"]
+    """The commit of the checkout this code is in; empty if it is in none."""
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return ""

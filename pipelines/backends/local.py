@@ -22,7 +22,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.core.verdict import Verdict
-from ciclo.pipelines.compile import arguments
+from ciclo.components.monitoring.kfp_api import arguments
 
 Status = Literal["started", "done", "failed", "crashed"]
 Outcome = Literal["promoted", "kept", "stopped", "failed", "crashed"]
@@ -128,8 +128,8 @@ def run_pipeline(
     """
     where = settings or current_settings()
     folder = _new_folder(where.home / "runs", name or project.name)
-    window = {"window_start": window_start, "window_end": window_end, "trigger": trigger}
-    (folder / "arguments.json").write_text(json.dumps({**arguments(project), **window}))
+    parameters = arguments(project, window_start=window_start, window_end=window_end, trigger=trigger)
+    (folder / "arguments.json").write_text(json.dumps(parameters))
     events: list[Event] = []
     with (folder / "run.log").open("wb") as log:
         child = subprocess.Popen(  # noqa: S603  (our own module)
