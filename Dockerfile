@@ -64,4 +64,6 @@ RUN pip install --no-deps dist/*.whl && python -c 'import ciclo.components.servi
 
 FROM image AS serving
 COPY --from=serving-build /opt/ciclo /opt/ciclo
+# seldon-core imports from the folder it is started in: one that nobody can write.
+WORKDIR /opt/ciclo
 CMD ["python", "-P", "-m", "ciclo.components.serving", "--host", "0.0.0.0"]

@@ -161,7 +161,7 @@ def _list(settings: Settings, contents: dict[str, Path], table: Table) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: store.put(f"{registry.root}/published/{n}", marker), range(newest + 1, LISTED)))
     registry.publish(contents, signer=signer_from(settings), parent=None)
-    command = [sys.executable, "-m", "ciclo.pipelines.command.app", "models", "list", "benchmark", "--last", "1"]
+    command = [sys.executable, "-P", "-m", "ciclo.pipelines.command.app", "models", "list", "benchmark", "--last", "1"]
     environment = {**os.environ, **settings.environment()}
     times = _measure(
         {

@@ -14,22 +14,12 @@ from pathlib import Path
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.images import PLACEHOLDER
 from ciclo.components.core.project import Project
-from ciclo.components.core.project_file import project_to_json
+from ciclo.components.monitoring.kfp_api import arguments
 
 _IMAGE = re.compile(
     r"[a-z0-9][a-z0-9._/:-]*?(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?"
 )
 _EXAMPLE = "Give one such as 'registry.example.com/ciclo-python:1.4.0': steps are cached by the name of their image."
-
-
-def travelling(project: Project) -> str:
-    """The project as one line of ASCII JSON, which is what survives every layer between here and a task."""
-    return json.dumps(json.loads(project_to_json(project)), separators=(",", ":"))
-
-
-def arguments(project: Project) -> dict[str, object]:
-    """The parameters of the pipeline that follow from a project."""
-    return {"project": travelling(project), "candidates": list(project.candidates)}
 
 
 def check_image(image: str) -> str:
@@ -78,7 +68,12 @@ def compile_pipeline(project: Project, image: str, output: Path) -> None:
         subprocess.run(  # noqa: S603  (our own module)
             [sys.executable, "-P", "-m", "ciclo.pipelines.compile", str(compiled)],
             input=json.dumps(arguments(project)).encode(),
-            env={**os.environ, "CICLO_IMAGE": image},
+            env={
+                **os.environ,
+                "CICLO_IMAGE": image,
+                "CICLO_ALERT_KEYS": json.dumps(project.monitoring.alerts),
+                "PYTHONSAFEPATH": "1",
+            },
             check=True,
         )
         try:

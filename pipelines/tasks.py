@@ -3,6 +3,7 @@
 from kfp import dsl, kubernetes
 
 from ciclo.components.core.images import PIPELINE_IMAGE, USER
+from ciclo.components.core.settings import read_settings
 
 # Kubernetes objects a run reads its settings from; each may be absent.
 SETTINGS, SECRETS, SIGNING, TRUST = "ciclo", "ciclo", "ciclo-signing", "ciclo-trust"
@@ -11,7 +12,7 @@ SETTING_KEYS = (
     "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
 )  # fmt: skip
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
-ALERT_KEYS = ("CICLO_ALERTS",)
+ALERT_KEYS = ("CICLO_ALERTS", *read_settings().alert_keys)  # the latter are those the project names
 
 
 def configure(

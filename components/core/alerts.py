@@ -12,23 +12,23 @@ from ciclo.components.core.settings import Settings
 def send_alert(title: str, body: str, settings: Settings, project: Project) -> bool:
     """Tell people something.
 
-    Addresses hold secrets, so they are counted in the log and never shown.
+    Addresses hold secrets, so the log has the names of their variables and never shows them.
 
     Args:
         title: One line.
         body: A few lines.
-        settings: Gives addresses of the environment, separated by commas.
-        project: Gives further addresses.
+        settings: Gives the addresses.
+        project: Names further variables that hold one.
 
     Returns:
         Whether it went out by every route; False where none is configured.
     """
     log = structlog.get_logger().bind(project=project.name, title=title, body=body)
-    addresses = [a.strip() for a in settings.alerts.split(",") if a.strip()] + list(project.monitoring.alerts)
+    addresses = settings.addresses(project.monitoring.alerts)
     if not addresses:
         log.info("alert", sent=False, routes=0)
         return False
-    failed = [number for number, address in enumerate(addresses, start=1) if not _send(address, title, body)]
+    failed = [name for name, address in addresses.items() if not _send(address, title, body)]
     if failed:
         log.error("alert", sent=False, routes=len(addresses), failed=failed)
     else:

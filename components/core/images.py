@@ -4,8 +4,8 @@ The KFP decorator needs the reference when a wrapper is imported, so ``ciclo com
 imports the graph. The default cannot be pulled: a package with it is refused.
 """
 
-import os
+from ciclo.components.core.settings import read_settings
 
 PLACEHOLDER = "ciclo-python:unset"
 USER = 65532  # of both images, without a name
-PIPELINE_IMAGE = os.environ.get("CICLO_IMAGE", PLACEHOLDER)
+PIPELINE_IMAGE = read_settings().image or PLACEHOLDER

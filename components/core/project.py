@@ -258,7 +258,7 @@ class Resources(Section):
     """Kubernetes quantities of one replica."""
 
     cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
-    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?([kMGT]i?)?$")
+    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?(k|[KMGT]i|[MGT])?$")
 
 
 class Deployment(Section):

@@ -5,12 +5,15 @@ pipeline parameters.
 """
 
 import json
+import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from ciclo.components.core.errors import SettingsError
 
@@ -36,13 +39,23 @@ class Settings(BaseSettings):
         public_keys: PEM files that are trusted.
         unsigned: Publish and load without signatures. Says so loudly.
         alerts: Apprise addresses, separated by commas.
+        alert_keys: Further variables that hold Apprise addresses; `ciclo compile` sets it to those a project names, so
+            that a task is given these keys and no others.
         project: Name of the project a model server serves.
         version: Version it serves.
         request_bytes: Largest body of a request to a model server, over REST and gRPC; a larger one gets 413.
         request_depth: Most brackets of JSON inside one another in it; more get 400. The forms that are served need six.
+        image: Image of the components, with a tag that never moves or a digest.
+        commit: Commit of the code, for the lineage of a version; the image sets it, a checkout is asked.
+        kfp_host: Address of the KFP API to which monitoring submits runs; without one it only recommends.
+        kfp_experiment_id: Experiment of these runs; a multi-user installation needs one.
+        kfp_token_file: Token of the service account for the KFP API; KF_PIPELINES_SA_TOKEN_PATH is read too.
+        pipeline_package: Compiled pipeline that monitoring submits.
+        model_registry_token: What lets `ciclo models export` into a Kubeflow Model Registry.
+        s3_ca_file: Authorities to trust for S3, PEM; SSL_CERT_FILE is read too.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CICLO_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CICLO_", extra="ignore", frozen=True, populate_by_name=True)
 
     home: Path = Path("build/ciclo")
     store: str = ""
@@ -51,7 +64,8 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr = SecretStr("")
     s3_secure: bool = True
     s3_region: str = "us-east-1"
-    predictions: str = ""
+    s3_ca_file: Path | None = Field(None, validation_alias=AliasChoices("CICLO_S3_CA_FILE", "SSL_CERT_FILE"))
+    predictions: SecretStr = SecretStr("")
     deployer: Literal["process", "seldon", "none"] = "process"
     serving_python: Path | None = None
     namespace: str = "default"
@@ -59,11 +73,22 @@ class Settings(BaseSettings):
     private_key: Path | None = None
     public_keys: tuple[Path, ...] = ()
     unsigned: bool = False
-    alerts: str = Field("", description="comma separated")
+    alerts: SecretStr = SecretStr("")
+    alert_keys: tuple[str, ...] = ()
     project: str = ""
     version: int | None = None
     request_bytes: int = Field(8 << 20, ge=1 << 10)
     request_depth: int = Field(16, ge=6, le=100)
+    image: str = ""
+    commit: str = ""
+    kfp_host: str = ""
+    kfp_experiment_id: str = ""
+    kfp_token_file: Path = Field(
+        Path("/var/run/secrets/kubeflow/pipelines/token"),
+        validation_alias=AliasChoices("CICLO_KFP_TOKEN_FILE", "KF_PIPELINES_SA_TOKEN_PATH"),
+    )
+    pipeline_package: Path | None = None
+    model_registry_token: SecretStr = SecretStr("")
 
     @property
     def store_uri(self) -> str:
@@ -73,7 +98,13 @@ class Settings(BaseSettings):
     @property
     def predictions_uri(self) -> str:
         """The address of the prediction store."""
-        return self.predictions or f"sqlite:///{(self.home / 'predictions.sqlite').resolve()}"
+        return self.predictions.get_secret_value() or f"sqlite:///{(self.home / 'predictions.sqlite').resolve()}"
+
+    def addresses(self, names: Iterable[str]) -> dict[str, str]:
+        """Where alerts go: those of ``alerts`` by number, those of the named variables by name, empty if not set."""
+        ours = [address.strip() for address in self.alerts.get_secret_value().split(",") if address.strip()]
+        numbered = {f"CICLO_ALERTS number {number}": address for number, address in enumerate(ours, start=1)}
+        return {**numbered, **{name: os.environ.get(name, "") for name in names}}
 
     def environment(self) -> dict[str, str]:
         """These settings as the variables another process reads them from, with absolute paths."""
@@ -102,8 +133,24 @@ def settings() -> Settings:
     Raises:
         SettingsError: Naming the variable that is wrong.
     """
+    return read_settings()
+
+
+def read_settings() -> Settings:
+    """The settings as the environment has them now.
+
+    Raises:
+        SettingsError: Naming the variable that is wrong.
+    """
     try:
         return Settings()
     except ValidationError as error:
-        problems = "; ".join(f"CICLO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"the environment is not valid: {problems}") from error
+        problems = "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"the environment is not valid: {problems}") from None
+    except UnreadableError as error:  # what should be a list and is not JSON
+        raise SettingsError(f"the environment is not valid: {str(error).split(' from ')[0]}") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = "_".join(map(str, location)).upper()
+    return name if name.startswith(("CICLO_", "KF_", "SSL_")) else f"CICLO_{name}"

@@ -5,17 +5,20 @@ from typing import Any
 
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Page, Section, Table, Text
-from ciclo.components.core.verdict import Verdict
+from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.evaluation.comparison import Comparison
 
 
-def model_card(project: Project, comparison: Comparison, verdict: Verdict) -> Page:
-    """Build the card (Mitchell et al., Model Cards for Model Reporting, 2019)."""
+def model_card(project: Project, comparison: Comparison, verdict: Verdict, service: Sequence[Check] = ()) -> Page:
+    """Build the card (Mitchell et al., Model Cards for Model Reporting, 2019).
+
+    Args:
+        project: The project.
+        comparison: What was measured.
+        verdict: What was decided.
+        service: Whether the needs of the users are met.
+    """
     decided = Text(text=f"{verdict.decision}: {verdict.reason}", tone="good" if verdict.passed else "bad")
-    checks = _table(
-        ["check", "passed", "value", "limit", "finding"],
-        [[c.name, c.passed, c.value, c.limit, c.message] for c in verdict.checks],
-    )
     uses = {
         "owners": ", ".join(project.design.owners),
         "users": project.design.users,
@@ -32,15 +35,18 @@ def model_card(project: Project, comparison: Comparison, verdict: Verdict) -> Pa
         *([name, score, name == chosen] for name, score in comparison.validation.items()),
         *([name, f"failed: {why}", False] for name, why in comparison.failed.items()),
     ]
+    unused = [[name, c.why or "nobody wrote why"] for name, c in project.data.columns.items() if c.role == "ignored"]
     importance = sorted(comparison.importance.items(), key=lambda item: -item[1])
     sections = {
-        "Decision": (decided, checks),
+        "Decision": (decided, _checks(verdict.checks)),
         "Intended use": (_table(["", ""], uses.items()),),
         "Test scores": (_table(["metric", chosen], comparison.scores.items()),),
         f"Gain in {metric} on the same {comparison.rows:,} rows": (
             _table(["over", "gain", "low", "high"], [[who, g.point, g.low, g.high] for who, g in gains.items()]),
         ),
         "Candidates": (_table(["candidate", "validation score", "chosen"], candidates),),
+        "Needs of the service": (_checks(service),) if service else (),
+        "Columns that are not used": (_table(["column", "why"], unused),) if unused else (),
         "Slices": (_table(["column", "value", "rows", metric], comparison.slices),) if comparison.slices else (),
         "Importance": (_table(["feature", "loss when shuffled"], importance),),
     }
@@ -48,6 +54,13 @@ def model_card(project: Project, comparison: Comparison, verdict: Verdict) -> Pa
         title=f"Model card: {project.name}",
         lead=project.design.objective,
         sections=tuple(Section(title=title, parts=parts) for title, parts in sections.items() if parts),
+    )
+
+
+def _checks(checks: Sequence[Check]) -> Table:
+    return _table(
+        ["check", "passed", "value", "limit", "finding"],
+        [[c.name, c.passed, c.value, c.limit, c.message] for c in checks],
     )
 
 

@@ -13,11 +13,12 @@ from ciclo.components.core.engine import Engine
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
-from ciclo.components.core.verdict import Verdict
+from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.evaluation.card import model_card
 from ciclo.components.evaluation.champion import read_champion
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
 from ciclo.components.evaluation.decision import decide
+from ciclo.components.evaluation.service import latencies, service_checks
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.tables.datasets import Dataset
 
@@ -79,10 +80,15 @@ def evaluate(
     reference = reference.with_model(comparison.importance, comparison.prediction)
     Path(outputs.reference).write_text(reference.model_dump_json())
     Path(outputs.golden).write_text(json.dumps(golden_requests(comparison.winner.model, test)))
-    card = model_card(project, comparison, verdict)
+    card = model_card(project, comparison, verdict, _service(project, comparison.winner.model, test))
     card.report().write(outputs.card)
     Path(outputs.card_data).write_text(card.model_dump_json(indent=2))
     return verdict, comparison
+
+
+def _service(project: Project, model: Any, test: Dataset) -> tuple[Check, ...]:
+    taken = latencies(Engine(model, test.contract), test)
+    return service_checks(taken, project.design.infrastructure, project.deployment)
 
 
 def golden_requests(model: Any, test: Dataset) -> dict[str, Any]:

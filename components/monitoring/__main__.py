@@ -1,4 +1,4 @@
-"""The entry of the CronJob: ``python -m ciclo.components.monitoring PROJECT_FILE [--now TIME] [--dry-run]``.
+"""The entry of the CronJob: ``python -P -m ciclo.components.monitoring PROJECT_FILE [--now TIME] [--dry-run]``.
 
 Ends with 0 whatever was decided, and with 1 if nothing could be.
 """
@@ -24,7 +24,7 @@ from ciclo.components.storage.store import open_store
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one tick and print its decision."""
     parser = argparse.ArgumentParser(
-        prog="python -m ciclo.components.monitoring", description="Watch the served model once."
+        prog="python -P -m ciclo.components.monitoring", description="Watch the served model once."
     )
     parser.add_argument("project", help="project file")
     parser.add_argument("--now", type=_time, help="time of the tick, ISO; without a zone it is UTC")
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             predictions=PredictionStore(current.predictions_uri),
             store=open_store(current.store_uri, current),
             clock=lambda: options.now or datetime.now(UTC),
-            submit=KfpSubmitter.from_environment(project),
+            submit=KfpSubmitter.of(current, project),
             dry_run=options.dry_run,
         )
     except CicloError as error:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import xlogy
 from scipy.stats import chi2
 
+from ciclo.components.core.distances import divergence, jensen_shannon
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import ColumnProfile, Profile
 from ciclo.components.core.project import Monitoring
@@ -101,10 +101,9 @@ def merge_rare(reference: Array, window: Array) -> tuple[Array, Array]:
 def compare(reference: Array, window: Array) -> tuple[Array, Array]:
     """Compare two samples of each column.
 
-    The p-value is that of the G-test of homogeneity (Woolf, 1957). The effect is the Jensen-Shannon distance to base 2
-    (Lin, 1991; Endres and Schindelin, 2003), less what two samples of one distribution would show by chance: their
-    divergence is ``(k - 1) / 8 * (1/n + 1/m)`` on average over ``k`` bins, by the bias of entropy estimates (Miller,
-    1955).
+    The p-value is that of the G-test of homogeneity (Woolf, 1957). The effect is the Jensen-Shannon distance, less what
+    two samples of one distribution would show by chance: their divergence is ``(k - 1) / 8 * (1/n + 1/m)`` on average
+    over ``k`` bins, by the bias of entropy estimates (Miller, 1955).
 
     Args:
         reference: Counts, shape ``(columns, bins)``, padded with zeros.
@@ -120,19 +119,11 @@ def compare(reference: Array, window: Array) -> tuple[Array, Array]:
     safe_n, safe_m = np.maximum(n, 1)[:, None], np.maximum(m, 1)[:, None]
 
     pooled = (ours + theirs) / (safe_n + safe_m)
-    g = 2 * (_divergence(ours, pooled * safe_n) + _divergence(theirs, pooled * safe_m))
+    g = 2 * (divergence(ours, pooled * safe_n) + divergence(theirs, pooled * safe_m))
     p_value = np.where(known & (free > 0), chi2.sf(g, np.maximum(free, 1)), 1.0)
 
-    p, q = ours / safe_n, theirs / safe_m
-    middle = (p + q) / 2
-    divergence = (_divergence(p, middle) + _divergence(q, middle)) / 2
     chance = free / 8 * (1 / safe_n + 1 / safe_m)[:, 0]
-    effect = np.sqrt(np.clip((divergence - chance) / np.log(2), 0, 1))
-    return np.where(known, effect, 0.0), p_value
-
-
-def _divergence(p: Array, q: Array) -> Array:
-    return np.asarray(xlogy(p, np.where(p > 0, p / np.where(q > 0, q, 1), 1)).sum(axis=1))
+    return jensen_shannon(ours, theirs, chance), p_value
 
 
 def bin_window(profile: Profile, frame: pd.DataFrame) -> dict[str, Array]:

@@ -1,7 +1,6 @@
 """Publishing: a verdict turns a model into an immutable, signed version, and a passing one promotes it."""
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -173,7 +172,7 @@ def lineage(project: Project, settings: Settings, parts: Parts, run: Run, parent
         "approval": project.deployment.approval,
         "train_end": Profile.model_validate_json(Path(parts.profile).read_text()).end,
         "seed": project.training.seed,
-        "commit": commit(),
+        "commit": settings.commit or commit(),
         "images": {
             "pipeline": "" if PIPELINE_IMAGE == PLACEHOLDER else PIPELINE_IMAGE,
             "serving": settings.serving_image,
@@ -196,9 +195,7 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit of this code: ``CICLO_COMMIT``, which the image sets, or that of the checkout; empty if unknown."""
-    if "CICLO_COMMIT" in os.environ:
-        return os.environ["CICLO_COMMIT"]
+    """The commit of the checkout this code is in; empty if it is in none."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""

@@ -43,6 +43,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     multiprocessing.set_start_method("fork")  # seldon-core starts its servers from local functions
     listen_on(args.host)
+    os.chdir("/")  # seldon-core imports from wherever it is started, which may be a folder of the user's
     sys.argv = [
         "seldon-core-microservice",
         "ciclo.components.serving.model.Model",

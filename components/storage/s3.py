@@ -10,7 +10,6 @@ succeeded. Every conditional write therefore carries a nonce as metadata, and a 
 read back and the nonce is not ours.
 """
 
-import os
 import threading
 import time
 import uuid
@@ -59,7 +58,7 @@ def s3_client(settings: Settings, timeout: float = 10.0) -> Minio:
         timeout=urllib3.Timeout(connect=min(timeout, 3.0), read=timeout),
         retries=False,
         cert_reqs="CERT_REQUIRED",
-        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        ca_certs=str(settings.s3_ca_file or certifi.where()),
     )
     try:
         return Minio(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import jensenshannon
 
+from ciclo.components.core.distances import jensen_shannon
 from ciclo.components.core.profile import ColumnProfile, Profile
 from ciclo.components.core.project import Level, Project
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most
@@ -71,7 +71,7 @@ def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
 def split_distances(profile: Profile, test: pd.DataFrame) -> dict[str, float]:
     """Jensen-Shannon distance (base 2, 0 to 1) of each feature between the profiled rows and others."""
     return {
-        name: float(np.nan_to_num(jensenshannon(column.counts, column.bin(test[name]), base=2)))
+        name: float(jensen_shannon(np.array(column.counts), column.bin(test[name])))
         for name, column in profile.columns.items()
     }
 

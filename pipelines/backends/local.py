@@ -23,7 +23,7 @@ from ciclo.components.core.project_file import project_from_json
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.core.verdict import Verdict
-from ciclo.pipelines.compile import arguments
+from ciclo.components.monitoring.kfp_api import arguments
 
 Status = Literal["started", "done", "failed", "crashed"]
 Outcome = Literal["promoted", "waiting", "kept", "stopped", "failed", "crashed"]
@@ -129,8 +129,8 @@ def run_pipeline(
     """
     used = settings or current_settings()
     folder = _new_folder(used.home / "runs", name or project.name)
-    window = {"window_start": window_start, "window_end": window_end, "trigger": trigger}
-    (folder / "arguments.json").write_text(json.dumps({**arguments(project), **window}))
+    parameters = arguments(project, window_start=window_start, window_end=window_end, trigger=trigger)
+    (folder / "arguments.json").write_text(json.dumps(parameters))
     events: list[Event] = []
     with (folder / "run.log").open("wb") as log:
         child = subprocess.Popen(  # noqa: S603  (our own module)

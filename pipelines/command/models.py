@@ -183,7 +183,7 @@ def export(
     project: Name,
     version: Version,
     to: Annotated[str, typer.Option(help="Address of a Kubeflow Model Registry, http://host:port or https://...")],
-    token: Annotated[str, typer.Option(help="What it lets you in with.", envvar="CICLO_MODEL_REGISTRY_TOKEN")] = "",
+    token: Annotated[str, typer.Option(help="What it lets you in with; better in CICLO_MODEL_REGISTRY_TOKEN.")] = "",
     ca: Annotated[Path | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
     storage_key: Annotated[str, typer.Option(help="Kubernetes secret with which KServe reads the store.")] = "",
     by: By = "",
@@ -194,6 +194,7 @@ def export(
     from ciclo.components.storage.bundle import MODEL
 
     registry, current = open_named(project)
+    token = token or current.model_registry_token.get_secret_value()
     record = registry.record(_number(registry, version))
     uri = f"{current.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{MODEL}"
     exported = kubeflow.export(record, uri, to, author=by or _user(), token=token, ca=ca, storage_key=storage_key)

@@ -34,7 +34,7 @@ class Ran:
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "ciclo.pipelines.command.app", *map(str, arguments)]
+    return [sys.executable, "-P", "-m", "ciclo.pipelines.command.app", *map(str, arguments)]
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ def given() -> Settings:
         name
         for name, there in (
             ("CICLO_S3_ENDPOINT", settings.s3_endpoint),
-            ("CICLO_PREDICTIONS=postgresql+psycopg://...", settings.predictions.startswith("postgresql")),
+            ("CICLO_PREDICTIONS=postgresql+psycopg://...", settings.predictions_uri.startswith("postgresql")),
         )
         if not there
     ]

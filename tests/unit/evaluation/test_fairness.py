@@ -13,13 +13,14 @@ from sklearn.tree import DecisionTreeClassifier
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.engine import Engine
+from ciclo.components.core.errors import DataError, TrainingError
 from ciclo.components.core.profile import ColumnProfile
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
 from ciclo.components.evaluation.champion import Champion
-from ciclo.components.evaluation.comparison import Comparison, Contender, compare
+from ciclo.components.evaluation.comparison import Comparison, Contender, compare, contenders, read_answers
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.signing import signer_from
@@ -31,6 +32,7 @@ from tests.versions import files
 CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
 DAYS = pd.date_range("2026-01-01", periods=600, freq="D", tz="UTC")
 TRAIN_END = DAYS[299]
+EXACTLY = int(table()["colour"].astype(str).value_counts().iloc[1])  # rows of the second largest slice
 
 
 def project(task: str = "binary", *, timed: bool = False, **sections: dict) -> Project:
@@ -143,14 +145,54 @@ def test_the_prediction_profile_is_of_what_a_server_answers(tmp_path, task):
 
 
 def test_importance_is_of_the_columns_that_matter_and_slices_are_of_their_own_rows(tmp_path):
-    asked, frame = project(evaluation={"resamples": 100, "slices": ["colour"], "minimum_rows": 150}), rows()
+    asked, frame = project(evaluation={"resamples": 100, "slices": ["colour"], "minimum_rows": EXACTLY}), rows()
     model = fitted(asked, LogisticRegression(), frame)
     found = compared(asked, frame, tmp_path, {"one": (0.5, model)})
     assert found.importance["size"] > 0.05 > found.importance["noise"] >= 0
     counts = frame["colour"].astype(str).value_counts()
-    assert {(c, v, n) for c, v, n, _ in found.slices} == {("colour", v, n) for v, n in counts.items() if n >= 150}
+    assert {(c, v, n) for c, v, n, _ in found.slices} == {("colour", v, n) for v, n in counts.items() if n >= EXACTLY}
     contract = Contract.of(asked, CLASSES["binary"])
     for _, value, _, score in found.slices:
         part = frame[frame["colour"].astype(str) == value]
         probability = model.predict_proba(contract.frame(part))
         assert score == pytest.approx(asked.metric.score(contract.encode(part["y"]), probability, contract.codes))
+
+
+def test_by_hash_a_champion_is_scored_on_every_row_whatever_its_time(tmp_path):
+    asked, frame = project(timed=True, cleaning={"split": {"method": "hash"}}), rows()
+    model = fitted(asked, LogisticRegression(), frame)
+    champion = champion_of(tmp_path / "c", asked, model, split="hash", train_end=DAYS[-1].isoformat())
+    found = compared(asked, frame, tmp_path, {"new": (0.5, model)}, champion)
+    assert found.champion is not None, found.champion_problem
+
+
+@pytest.mark.parametrize("change", [{"classes": ("true", "false")}, {"target": "z"}], ids=["classes", "target"])
+def test_a_champion_that_predicts_something_else_is_not_compared(tmp_path, change):
+    asked, frame = project(), rows()
+    model = fitted(asked, LogisticRegression(), frame)
+    champion = champion_of(tmp_path / "c", asked, model, split="hash")
+    champion.__dict__["contract"] = champion.contract.model_copy(update=change)
+    found = compared(asked, frame, tmp_path, {"new": (0.5, model)}, champion)
+    assert (found.champion, found.champion_problem) == (None, "it predicts something else")
+
+
+def test_answers_are_read_only_if_they_are_about_the_test_rows(tmp_path):
+    asked, frame = project(), rows(rows=40)
+    test = Dataset(Contract.of(asked, CLASSES["binary"]), frame)
+    answers = frame[["row_id"]].assign(trivial=[[0.5, 0.5]] * 40, rule=[[0.1, 0.9]] * 40)
+    answers.to_parquet(tmp_path / "answers")
+    found = read_answers(tmp_path / "answers", test)
+    assert {name: said.shape for name, said in found.items()} == {"trivial": (40, 2), "rule": (40, 2)}
+    answers.iloc[::-1].to_parquet(tmp_path / "answers")
+    with pytest.raises(DataError, match="other rows"):
+        read_answers(tmp_path / "answers", test)
+
+
+def test_candidates_that_were_fitted_are_loaded_and_none_is_an_error(tmp_path):
+    asked, frame = project(), rows(rows=60)
+    dump_model(fitted(asked, LogisticRegression(), frame), tmp_path / "model")
+    (one,) = contenders({"one": (tmp_path / "model", {"score": 0.25})})
+    assert (one.name, one.score) == ("one", 0.25)
+    assert len(one.model.predict(Contract.of(asked, CLASSES["binary"]).frame(frame))) == 60
+    with pytest.raises(TrainingError, match="no candidate"):
+        contenders({})

@@ -8,7 +8,7 @@ from scipy.stats import chi2_contingency, norm
 
 from ciclo.components.core.profile import ColumnProfile, Profile
 from ciclo.components.core.project import Monitoring
-from ciclo.components.monitoring.drift import Drift, bin_window, compare, judge
+from ciclo.components.monitoring.drift import Drift, bin_window, compare, judge, merge_rare, prediction_values
 
 POLICY = Monitoring()
 TRAINING_ROWS = 5_000
@@ -159,3 +159,38 @@ def test_real_rows_take_the_same_path_with_categories_and_missing_values():
     same = judge(profile, bin_window(profile, rows(1_000, [0.6, 0.3, 0.1])), None, POLICY)
     moved = judge(profile, bin_window(profile, rows(1_000, [0.3, 0.6, 0.1])), None, POLICY)
     assert (same.names, moved.names) == ([], ["place"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "merged"),
+    [
+        ([50, 50, 5, 5], [50, 50, 5, 5, 0]),
+        ([50, 50, 4, 4], [50, 50, 0, 0, 8]),
+        ([50, 60, 4, 0], [54, 60, 0, 0, 0]),
+        ([2, 1, 0, 0], [0, 0, 0, 0, 3]),
+        ([0, 0, 0, 0], [0, 0, 0, 0, 0]),
+    ],
+    ids=["none is rare", "rare ones together", "one joins the smallest", "all are rare", "empty"],
+)
+def test_sparse_bins_are_merged_and_no_row_is_lost(counts, merged):
+    both = merge_rare(np.array([counts]), np.array([counts]))
+    assert [part[0].tolist() for part in both] == [merged, merged]
+
+
+def test_columns_are_told_the_furthest_first_and_count_alike_where_nothing_is_known_of_them():
+    rng = np.random.default_rng(9)
+    profile = numeric_profile(rng, 4)
+    unknown = profile.model_copy(
+        update={"columns": {n: c.model_copy(update={"importance": 0.0}) for n, c in profile.columns.items()}}
+    )
+    (drift,) = judged(rng, unknown, 2_000, shifts={"x2": 0.5, "x1": 1.5})
+    assert drift.names == ["x1", "x2"]
+    assert drift.importance == pytest.approx(0.5)
+
+
+def test_predictions_are_read_as_they_were_profiled():
+    number, category = ColumnProfile(kind="number", counts=(1, 0)), ColumnProfile(kind="category", counts=(0, 0))
+    said = pd.DataFrame({"prediction": ["1", "0"], "probability": [0.9, 0.2]})
+    assert prediction_values(said, number, "binary").tolist() == [0.9, 0.2]
+    assert prediction_values(said, number, "regression").tolist() == [1.0, 0.0]
+    assert prediction_values(said, category, "multiclass").tolist() == ["1", "0"]

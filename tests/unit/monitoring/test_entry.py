@@ -34,7 +34,7 @@ monitoring: {persistence: {alarms: 1, windows: 1}}
 def run(folder, *arguments, **environment):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("CICLO_")}
     return subprocess.run(
-        [sys.executable, "-m", "ciclo.components.monitoring", *arguments],
+        [sys.executable, "-P", "-m", "ciclo.components.monitoring", *arguments],
         env={**clean, "CICLO_HOME": str(folder), **environment},
         capture_output=True,
         text=True,

@@ -85,6 +85,10 @@ CASES = {
         ),
         "retrain",
     ),
+    "a refusal of the very moment of the acknowledgement": (
+        History(**ended("refused", "refused", first=50), acknowledgements=(acknowledged(50),)),
+        "retrain",
+    ),
     "escalated and nobody acknowledged": (History(decisions=(decision(60, "escalate_development"),)), "blocked"),
     "acknowledged before the escalation": (
         History(decisions=(decision(60, "escalate_development"),), acknowledgements=(acknowledged(61),)),

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.settings import Settings
+from ciclo.components.monitoring.kfp_api import KfpApi
 from ciclo.components.monitoring.submission import KfpSubmitter
 from tests.unit.monitoring.conftest import project
 
@@ -96,7 +98,7 @@ def submitter(api, tmp_path):
     package = tmp_path / "pipeline.yaml"
     package.write_text(PACKAGE)
     with served(api) as host:
-        yield KfpSubmitter(host, package, project(), pause=0)
+        yield KfpSubmitter(KfpApi(host, tmp_path / "token"), package, project(), pause=0)
 
 
 def test_a_run_is_submitted_with_all_it_needs(api, submitter):
@@ -152,19 +154,19 @@ def test_a_host_that_does_not_answer_is_named(tmp_path):
     with served(Api()) as host:
         pass
     with pytest.raises(SubmissionError, match="nobody answers"):
-        KfpSubmitter(host, tmp_path, project()).find("x")
+        KfpSubmitter(KfpApi(host, tmp_path / "token"), tmp_path, project()).find("x")
 
 
 def test_the_environment_decides(monkeypatch, tmp_path):
     package = tmp_path / "pipeline.yaml"
     package.write_text(PACKAGE)
     monkeypatch.delenv("CICLO_KFP_HOST", raising=False)
-    assert KfpSubmitter.from_environment(project()) is None
+    assert KfpSubmitter.of(Settings(), project()) is None
     monkeypatch.setenv("CICLO_KFP_HOST", "ml-pipeline:8888")
     with pytest.raises(SubmissionError, match="http://"):
-        KfpSubmitter.from_environment(project())
+        KfpSubmitter.of(Settings(), project())
     monkeypatch.setenv("CICLO_KFP_HOST", "http://ml-pipeline:8888")
     with pytest.raises(SubmissionError, match="no compiled pipeline"):
-        KfpSubmitter.from_environment(project())
+        KfpSubmitter.of(Settings(), project())
     monkeypatch.setenv("CICLO_PIPELINE_PACKAGE", str(package))
-    assert KfpSubmitter.from_environment(project()) is not None
+    assert KfpSubmitter.of(Settings(), project()) is not None
