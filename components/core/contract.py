@@ -268,9 +268,11 @@ class Contract(BaseModel):
                     if c.name not in row:
                         raise RequestError(f"column '{c.name}' is missing", hint="Send null if it has no value.")
                     found = read(row[c.name])
-                    if isinstance(found, Refusal):
+                    if found is None:
+                        found = math.nan
+                    elif isinstance(found, Refusal):
                         c.refuse(row[c.name], found)
-                    values[c.name].append(math.nan if found is None else found)
+                    values[c.name].append(found)
             except RequestError as error:
                 raise RequestError(f"row {number}: {error.problem}", seen=error.seen, hint=error.hint) from None
         return pd.DataFrame(

@@ -159,12 +159,13 @@ class ValueReader:
 
     def typed(self, raw: Any) -> Any:
         """Read a value by type alone: canonical, None where it is missing, or ``TYPE`` or ``EXACT``."""
-        raw = _scalar(raw)
-        if raw is None:
-            return None
         if isinstance(raw, str):
             raw = raw.strip(BLANK)
             if not raw or raw in self._words:
+                return None
+        elif type(raw) not in (int, bool):
+            raw = _scalar(raw)
+            if raw is None:
                 return None
         if self._numbers and _number(raw) in self._numbers:
             return None
@@ -208,8 +209,8 @@ def folded(text: str) -> str:
 
 def _scalar(raw: Any) -> Any:
     """A value of Python's own; None for null, NaN and what pandas has for them."""
-    if raw is None or isinstance(raw, str | bool | int):
-        return raw
+    if raw is None or type(raw) is float:
+        return raw if raw == raw else None
     if type(raw).__name__ in _MISSING_TYPES:
         return None
     if hasattr(raw, "to_pydatetime"):
@@ -222,6 +223,8 @@ def _scalar(raw: Any) -> Any:
 
 
 def _number(raw: Any) -> float | Refusal:
+    if type(raw) is float and math.isfinite(raw):
+        return raw
     if isinstance(raw, str) and not _NUMBER.fullmatch(raw):
         return Refusal.TYPE
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
