@@ -1,6 +1,6 @@
 """The estimators a project can name, each with the parameters worth searching.
 
-To add one: write a line in ``RECIPES`` and one in ``core/estimators.py``, and let ``storage/models.py`` trust its types.
+To add one: write a line here and one in ``core/estimators.py``, and let ``storage/models.py`` trust its types.
 """
 
 from collections.abc import Callable, Mapping
