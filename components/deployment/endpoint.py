@@ -1,10 +1,10 @@
 """Where a project's model is served now, as a small file that is replaced in one step."""
 
 import json
-import os
-import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from ciclo.components.core.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,7 @@ class Endpoint:
     def write(self, path: Path) -> None:
         """Replace the file; a reader sees the old endpoint or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        draft.write_text(json.dumps(asdict(self), indent=2))
-        os.replace(draft, path)
+        write_whole(path, [json.dumps(asdict(self), indent=2).encode()])
 
     @classmethod
     def read(cls, path: Path) -> "Endpoint | None":

@@ -5,12 +5,12 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from ciclo.components.core.errors import NotFoundError, StorageError
-from ciclo.components.core.files import write_whole
+from ciclo.components.core.files import drafted, write_whole
 from ciclo.components.storage.objects import CHUNK, Stored, checked, checked_prefix
 
 
@@ -87,19 +87,10 @@ class DirectoryStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise NotFoundError(f"there is no object '{key}'") from error
 
-    @contextmanager
-    def _draft(self, chunks: Iterable[bytes]) -> Iterator[Path]:
+    def _draft(self, chunks: Iterable[bytes]) -> AbstractContextManager[Path]:
         """A synced file on the same file system, out of sight, gone at the end."""
         self._drafts.mkdir(parents=True, exist_ok=True)
-        draft = self._drafts / uuid.uuid4().hex
-        try:
-            with draft.open("wb") as file:
-                file.writelines(chunks)
-                file.flush()
-                os.fsync(file.fileno())
-            yield draft
-        finally:
-            draft.unlink(missing_ok=True)
+        return drafted(self._drafts / uuid.uuid4().hex, chunks, synced=True)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

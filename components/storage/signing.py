@@ -13,8 +13,7 @@ import base64
 import hashlib
 import json
 import os
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ciclo.components.core.errors import IntegrityError, SettingsError
+from ciclo.components.core.files import write_whole
 from ciclo.components.core.settings import Settings
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -232,10 +232,11 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
         folder.mkdir(parents=True, exist_ok=True)
         if not private.exists():
             fresh = ec.generate_private_key(ec.SECP256R1())
-            _place(private, _private_pem(fresh), os.link)
+            with suppress(FileExistsError):  # of many at once the first wins
+                write_whole(private, [_private_pem(fresh)], synced=True, mode=0o600, move=os.link)
         pem = _public_pem(Signer.read(private).key.public_key())
         if not public.exists() or public.read_bytes() != pem:
-            _place(public, pem, os.replace)
+            write_whole(public, [pem], synced=True, mode=0o600)
     except OSError as error:
         raise SettingsError("a signing key cannot be made", seen=str(error), hint="Set CICLO_PRIVATE_KEY.") from error
     return private, public
@@ -249,20 +250,6 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def _public_pem(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _place(path: Path, data: bytes, move: Callable[[Path, Path], None]) -> None:
-    """Put a file in its place whole; of many links to one place the first wins."""
-    draft = path.with_name(f".{uuid.uuid4().hex}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        with suppress(FileExistsError):
-            move(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def signer_from(settings: Settings) -> Signer | None:

@@ -1,6 +1,6 @@
 """The estimators a project can name, each with the parameters worth searching.
 
-To add one: write a builder and a line in ``RECIPES``, and let ``components/storage/models.py`` trust its types.
+To add one: write a line here and one in ``core/estimators.py``, and let ``storage/models.py`` trust its types.
 """
 
 from collections.abc import Callable, Mapping
@@ -104,17 +104,13 @@ def recipe_for(candidate: Candidate, project: Project) -> tuple[Recipe, type]:
     """Look up how a candidate is built, and its class for the task.
 
     Raises:
-        ProjectError: If there is no such estimator, or it is not one for the task.
+        ProjectError: If it is not one for the task, which a project file cannot say.
     """
-    classes = {n: r.regressor if project.task == "regression" else r.classifier for n, r in RECIPES.items()}
-    kind = classes.get(candidate.estimator)
+    recipe = RECIPES[candidate.estimator]
+    kind = recipe.regressor if project.task == "regression" else recipe.classifier
     if kind is None:
-        raise ProjectError(
-            f"training.candidates: there is no estimator of that name for a {project.task} task",
-            seen=candidate.estimator,
-            hint=f"Use one of {', '.join(n for n, k in classes.items() if k)}.",
-        )
-    return RECIPES[candidate.estimator], kind
+        raise ProjectError(f"training.candidates: {candidate.estimator} is not for a {project.task} task")
+    return recipe, kind
 
 
 def build(
@@ -128,14 +124,8 @@ def build(
         contract: The data contract.
         rows: Rows it will be fitted on.
         parameters: Searched parameters of the estimator.
-
-    Raises:
-        ProjectError: If the estimator is unknown, or does not have a parameter.
     """
     recipe, kind = recipe_for(candidate, project)
-    try:
-        estimator = kind(**{**recipe.fixed(contract, rows, project.training.seed), **parameters})
-    except TypeError as error:
-        raise ProjectError(f"training.candidates: {candidate.estimator} cannot be built", seen=str(error)) from error
+    estimator = kind(**{**recipe.fixed(contract, rows, project.training.seed), **parameters})
     steps = preprocessor(contract, recipe.style, project.cleaning.missing.numbers)
     return Pipeline([("preprocess", steps), ("model", estimator)])

@@ -47,20 +47,11 @@ def test_the_best_trial_is_the_smallest_error(tmp_path):
     assert fitted.score == min(t.score for t in fitted.trials)
 
 
-@pytest.mark.parametrize(
-    ("candidate", "says"),
-    [
-        ({"estimator": "perceptron"}, "no estimator of that name"),
-        ({"estimator": "ridge"}, "no estimator of that name for a binary task"),
-        ({"estimator": "logistic_regression", "search": {"alpha": [1]}}, "cannot be built"),
-        ({"estimator": "logistic_regression", "search": {"C": [-1.0]}}, "C"),
-    ],
-    ids=["unknown", "wrong task", "wrong parameter", "wrong value"],
-)
-def test_a_candidate_that_cannot_be_fitted_says_why_and_does_not_raise(tmp_path, candidate, says):
+def test_a_candidate_that_cannot_be_fitted_says_why_and_does_not_raise(tmp_path):
+    candidate = {"estimator": "logistic_regression", "search": {"C": [-1.0]}}
     parsed = project(training={**QUICK, "candidates": {"it": candidate}})
     fitted = fit(parsed, "it", dataset(tmp_path / "d.parquet"), tmp_path / "m.skops")
-    assert says in fitted.failure
+    assert "C" in fitted.failure
     assert math.isnan(fitted.score)
     assert (tmp_path / "m.skops").read_bytes() == b""
 
