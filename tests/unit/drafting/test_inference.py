@@ -144,6 +144,7 @@ def test_the_time_column(tmp_path: Path, columns: dict[str, object], time: str |
     assert ("the last rows are the test" in text) == (time is not None)
 
 
+@pytest.mark.slow
 def test_odd_names_and_values_make_valid_yaml(tmp_path: Path) -> None:
     names = [
         "a: b",

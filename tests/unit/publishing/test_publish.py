@@ -132,6 +132,7 @@ def test_the_lineage_names_the_images_of_the_run_if_there_are_any(tmp_path, sett
     assert lineage(project(), served, parts, RUN, None)["images"] == images
 
 
+@pytest.mark.slow
 def test_publishing_twice_gives_the_same_version(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     assert [publish(project(), settings, parts, RUN) for _ in range(2)] == [Published(1, True)] * 2
@@ -152,6 +153,7 @@ def test_a_version_that_was_rolled_back_is_not_promoted_by_the_run_that_made_it(
     assert registry.alias("champion").version == 1
 
 
+@pytest.mark.slow
 def test_a_run_is_not_taken_for_one_whose_id_begins_alike(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     publish(project(), settings, parts, replace(RUN, id="run-12"))
@@ -181,6 +183,7 @@ def test_the_same_model_again_is_kept_out_and_cannot_be_published(tmp_path, sett
     assert open_registry("unit", settings).versions() == [1]
 
 
+@pytest.mark.slow
 def test_a_verdict_about_another_model_refuses(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     Path(parts.model).write_bytes(Path(parts.model).read_bytes() + b" ")
@@ -198,6 +201,7 @@ def test_a_verdict_from_before_another_promotion_is_stale(tmp_path, settings):
         publish(project(), settings, early, replace(RUN, id="run-2"))
 
 
+@pytest.mark.slow
 def test_the_profile_is_that_of_the_fitted_rows(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     profile = Profile.model_validate_json(Path(parts.profile).read_text())

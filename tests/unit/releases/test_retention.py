@@ -233,6 +233,7 @@ def test_a_publish_in_the_middle_of_a_prune_leaves_it_whole_or_refused(
     assert at > 10
 
 
+@pytest.mark.slow
 def test_a_name_that_moves_in_the_middle_of_a_prune_keeps_its_version(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:

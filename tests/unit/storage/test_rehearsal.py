@@ -139,6 +139,7 @@ def test_a_child_that_the_kernel_ends_is_told_as_such(tmp_path: Path) -> None:
         rehearsal.result()
 
 
+@pytest.mark.slow
 def test_a_file_of_foreign_types_is_refused_as_it_is_without_a_rehearsal(honest: Path, tmp_path: Path) -> None:
     forged = tmp_path / "forged.skops"
     forged.write_bytes(hostile(f"touch {tmp_path / 'mark'}", honest.read_bytes())["constructor call"])
