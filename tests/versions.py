@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.profile import ColumnProfile, Profile
 from ciclo.components.core.project_file import project_to_yaml
-from ciclo.components.core.report import Page
+from ciclo.components.core.report import Document
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.storage.models import dump_model
 from ciclo.components.training.preprocessing import preprocessor
@@ -41,5 +41,5 @@ def files(name: str = "unit", run: str = "run-1") -> dict[str, bytes]:
         "lineage.json": json.dumps({"run": run}).encode(),
         "golden.json": json.dumps({"rows": CONTRACT.rows(rows.head(2)), "predictions": []}).encode(),
         "card.html": b"<html>card</html>",
-        "card.json": Page(title="card").model_dump_json().encode(),
+        "card.json": Document(title="card").model_dump_json().encode(),
     }

@@ -1,4 +1,4 @@
-"""What cleaning did with every row, in numbers and as a page."""
+"""What cleaning did with every row, in numbers and as a report."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -136,25 +136,25 @@ class CleaningReport:
         return f"{text}, {self.quarantined:,} quarantined." if self.quarantined else f"{text}."
 
     def report(self) -> Report:
-        """The accounts as a page."""
-        page = Report("Cleaning", self.summary)
-        page.section("Rows").table(
+        """The accounts as a report."""
+        report = Report("Cleaning", self.summary)
+        report.section("Rows").table(
             ["", "rows"],
             [["in", self.rows], ["kept", self.kept], ["quarantined", self.quarantined], *self.splits.items()],
         )
-        page.section("Quarantine")
+        report.section("Quarantine")
         if self.reasons:
-            page.text("A row may have several reasons; a row that merely has no label does not count as broken.")
-            page.table(["reason", "rows"], self.reasons.items())
+            report.text("A row may have several reasons; a row that merely has no label does not count as broken.")
+            report.table(["reason", "rows"], self.reasons.items())
         else:
-            page.text("No row broke a rule.", "good")
+            report.text("No row broke a rule.", "good")
         if self.classes:
-            page.section("Classes")
-            page.table(["class", "rows", "share"], [[c, n, f"{n / self.kept:.1%}"] for c, n in self.classes.items()])
-        page.section("Missing values").table(
+            report.section("Classes")
+            report.table(["class", "rows", "share"], [[c, n, f"{n / self.kept:.1%}"] for c, n in self.classes.items()])
+        report.section("Missing values").table(
             ["feature", "missing"], [[name, f"{share:.1%}"] for name, share in self.missing.items()]
         )
-        return page
+        return report
 
     def metadata(self, source: Mapping[str, Any]) -> dict[str, Any]:
         """Flat facts for the dataset, with those of what it was made from.

@@ -41,10 +41,10 @@ def clean(
         ProjectError: If the project asks for classes the target does not have.
     """
     with TemporaryDirectory() as scratch:
-        judged = judge(project, raw_path, Path(scratch))
-        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, _quarantine(judged, quarantine_path), project)
+        checked = check_rows(project, raw_path, Path(scratch))
+        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, _quarantine(checked, quarantine_path), project)
         _refuse(report, project)
-        kept = _keep(judged, project)
+        kept = _keep(checked, project)
     report.balance(kept.num_rows)
     contract = Contract.of(project, class_labels(project, kept[project.data.target].unique().to_pylist()))
     report = report.with_kept(kept, contract)
@@ -54,7 +54,7 @@ def clean(
 
 
 @dataclass(frozen=True)
-class Judged:
+class Checked:
     """Rows that were read, named and held against the rules.
 
     Attributes:
@@ -70,8 +70,8 @@ class Judged:
     duplicate: str | None
 
 
-def judge(project: Project, raw_path: str | Path, scratch: Path) -> Judged:
-    """Read, name and judge every row.
+def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked:
+    """Read, name and check every row.
 
     Each step is written out, since an engine would otherwise work out a value anew for every rule that looks at it.
     """
@@ -101,32 +101,32 @@ def judge(project: Project, raw_path: str | Path, scratch: Path) -> Judged:
     typed = [value.typed.name(name) for name, value in values.items()]
     rows = stored(
         read.select("_line", *typed, row_id=row_id(values, project), reasons=reasons),
-        "judged.parquet",
+        "checked.parquet",
     )
     repeated = stored(repeats(rows.filter(rows["reasons"].length() == 0)), "repeated.parquet")
     reason = DUPLICATE_ID if project.data.id_columns else DUPLICATE_ROW
-    return Judged(raw, rows, repeated, reason if project.cleaning.duplicates == "quarantine" else None)
+    return Checked(raw, rows, repeated, reason if project.cleaning.duplicates == "quarantine" else None)
 
 
-def _quarantine(judged: Judged, path: str | Path) -> list[list[str]]:
+def _quarantine(checked: Checked, path: str | Path) -> list[list[str]]:
     """Write the rows that are not kept, as they came, and give their reasons."""
-    reasons = judged.rows.select("_line", "reasons").left_join(judged.repeated, "_line")
-    repeated = reasons["occurrence"].notnull() & (judged.duplicate is not None)
-    all_reasons = repeated.ifelse(ibis.array([judged.duplicate or ""]), reasons["reasons"])
+    reasons = checked.rows.select("_line", "reasons").left_join(checked.repeated, "_line")
+    repeated = reasons["occurrence"].notnull() & (checked.duplicate is not None)
+    all_reasons = repeated.ifelse(ibis.array([checked.duplicate or ""]), reasons["reasons"])
     refused = reasons.select("_line", reasons=all_reasons)
     refused = refused.filter(refused["reasons"].length() > 0)
-    judged.raw.inner_join(refused, "_line").order_by("_line").to_parquet(path, compression="zstd")
+    checked.raw.inner_join(refused, "_line").order_by("_line").to_parquet(path, compression="zstd")
     listed: list[list[str]] = pq.read_table(path, columns=["reasons"])["reasons"].to_pylist()
     return listed
 
 
-def _keep(judged: Judged, project: Project) -> pa.Table:
+def _keep(checked: Checked, project: Project) -> pa.Table:
     """The good rows in the order of the source, each on its side of the split."""
-    good = judged.rows.filter(judged.rows["reasons"].length() == 0).drop("reasons")
-    if judged.duplicate is not None:
-        good = good.anti_join(judged.repeated, "_line")
+    good = checked.rows.filter(checked.rows["reasons"].length() == 0).drop("reasons")
+    if checked.duplicate is not None:
+        good = good.anti_join(checked.repeated, "_line")
     else:
-        numbered = good.left_join(judged.repeated, "_line").drop("_line_right")
+        numbered = good.left_join(checked.repeated, "_line").drop("_line_right")
         again = numbered["row_id"] + "-" + numbered["occurrence"].cast("string")
         good = numbered.mutate(row_id=again.fill_null(numbered["row_id"])).drop("occurrence")
     split = project.cleaning.split

@@ -26,7 +26,7 @@ def read_columns(raw: Any, project: Project) -> dict[str, Value]:
 def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> dict[str, Any]:
     """What may be wrong with a row, beside being a duplicate.
 
-    Ignored columns are not judged, unless a missing value in them is to delete the row. A malformed row breaks that
+    Ignored columns are not checked, unless a missing value in them is to delete the row. A malformed row breaks that
     rule alone: its values are not known.
 
     Args:
@@ -38,10 +38,10 @@ def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> 
         For each reason a boolean expression, true or false for every row, true where the row breaks the rule.
     """
     data = project.data
-    judged = {*project.features, *data.id_columns, data.target, data.time_column}
+    checked = {*project.features, *data.id_columns, data.target, data.time_column}
     reasons: dict[str, Any] = {"malformed: the record does not fit the header": malformed}
     for name, column in data.columns.items():
-        if name in judged:
+        if name in checked:
             for reason, broken in _column_rules(name, column, values[name]).items():
                 reasons[reason] = ~malformed & broken.fill_null(False)
     times = (data.time_column,) if data.time_column else ()

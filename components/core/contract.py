@@ -284,7 +284,15 @@ class Contract(BaseModel):
 
 
 def _contract_column(name: str, column: Column) -> ContractColumn:
-    return ContractColumn(name=name, **column.model_dump(exclude={"role", "why"}))
+    return ContractColumn(
+        name=name,
+        type=column.type,
+        nullable=column.nullable,
+        minimum=column.minimum,
+        maximum=column.maximum,
+        categories=column.categories,
+        missing=column.missing,
+    )
 
 
 @lru_cache(maxsize=10_000)

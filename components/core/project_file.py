@@ -60,7 +60,7 @@ def project_from_yaml(text: str, *, origin: str) -> Project:
     try:
         raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise ProjectError(f"{origin} is not valid YAML", seen=_told(error)) from None
+        raise ProjectError(f"{origin} is not valid YAML", seen=_objection(error)) from None
     return project_from_mapping(raw, origin=origin)
 
 
@@ -121,31 +121,31 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def _told(error: Exception) -> str:
+def _objection(error: Exception) -> str:
     """What YAML objects to and where, without the line itself: it may hold a secret."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return type(error).__name__
     mark = error.problem_mark or error.context_mark
-    where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return " ".join(f"{error.problem or error.context or 'it cannot be parsed'}{where}".split())
+    place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return " ".join(f"{error.problem or error.context or 'it cannot be parsed'}{place}".split())
 
 
 def _explain(error: dict[str, Any], root: type[BaseModel]) -> str:
     path = [str(part) for part in error["loc"]]
-    where = ".".join(path) or "project"
+    field = ".".join(path) or "project"
     if error["type"] == "extra_forbidden":
-        return f"{where}: {GONE.get(where) or f'unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}'}"
+        return f"{field}: {GONE.get(field) or f'unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}'}"
     if error["type"] == "missing":
-        return f"{where}: missing, has to be given"
+        return f"{field}: missing, has to be given"
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    hidden = isinstance(error["input"], dict) or _may_be_secret(where, error["input"])
+    hidden = isinstance(error["input"], dict) or _may_be_secret(field, error["input"])
     shown = "" if hidden else f", not {error['input']!r}"
-    return f"{where}: {message}{shown}" if path else message
+    return f"{field}: {message}{shown}" if path else message
 
 
-def _may_be_secret(where: str, value: object) -> bool:
+def _may_be_secret(field: str, value: object) -> bool:
     """Whether what somebody wrote must not be repeated: an address can hold a password or a token."""
-    return where.startswith(("monitoring.alerts", "data.source")) or "://" in str(value)
+    return field.startswith(("monitoring.alerts", "data.source")) or "://" in str(value)
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

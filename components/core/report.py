@@ -1,6 +1,6 @@
 """Self-contained HTML reports: text, tables and inline SVG, nothing fetched from anywhere.
 
-A ``Page`` is a report as data, for those that are read again by a program; ``Report`` is what a browser shows.
+A ``Document`` is a report as data, for those that are read again by a program; ``Report`` is what a browser shows.
 """
 
 import html
@@ -70,7 +70,7 @@ class Section(_Data):
     parts: tuple[Text | Table, ...]
 
 
-class Page(_Data):
+class Document(_Data):
     """A report as data.
 
     Attributes:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ciclo.components.core.project import Project
-from ciclo.components.core.report import Page, Section, Table, Text
+from ciclo.components.core.report import Document, Section, Table, Text
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.evaluation.comparison import Comparison
 
 
-def model_card(project: Project, comparison: Comparison, verdict: Verdict, service: Sequence[Check] = ()) -> Page:
+def model_card(project: Project, comparison: Comparison, verdict: Verdict, service: Sequence[Check] = ()) -> Document:
     """Build the card (Mitchell et al., Model Cards for Model Reporting, 2019).
 
     Args:
@@ -50,7 +50,7 @@ def model_card(project: Project, comparison: Comparison, verdict: Verdict, servi
         "Slices": (_table(["column", "value", "rows", metric], comparison.slices),) if comparison.slices else (),
         "Importance": (_table(["feature", "loss when shuffled"], importance),),
     }
-    return Page(
+    return Document(
         title=f"Model card: {project.name}",
         lead=project.design.objective,
         sections=tuple(Section(title=title, parts=parts) for title, parts in sections.items() if parts),

@@ -103,7 +103,7 @@ def first_models(task: str, dataset: Dataset) -> dict[str, Any]:
     return {name: model.fit(dataset.X, dataset.y) for name, model in pipelines.items()}
 
 
-def judge(gains: dict[str, Interval], minimum: float, subject: str, facts: dict[str, str | float | int]) -> Verdict:
+def decide(gains: dict[str, Interval], minimum: float, subject: str, facts: dict[str, str | float | int]) -> Verdict:
     """Decide whether ML is appropriate: the first model has to beat every simple answer.
 
     Args:
@@ -143,16 +143,18 @@ def assess(project: Project, dataset: Dataset, digest: str, baselines_path: str 
     """
     metric, codes, seed = project.metric, dataset.contract.codes, project.training.seed
     sample = dataset.split("train").sample(SAMPLE, seed)
-    judged = dataset.split("validation").sample(SAMPLE, seed)
-    simple = {b.name: b.predict(metric.needs, judged.X, codes) for b in baselines(project, sample)}
-    said = {n: predictions(metric.needs, m, judged.X, codes) for n, m in first_models(project.task, sample).items()}
-    scores = {n: metric.score(judged.y, p, codes) for n, p in said.items()}
+    held_out = dataset.split("validation").sample(SAMPLE, seed)
+    simple = {b.name: b.predict(metric.needs, held_out.X, codes) for b in baselines(project, sample)}
+    predicted = {
+        n: predictions(metric.needs, m, held_out.X, codes) for n, m in first_models(project.task, sample).items()
+    }
+    scores = {n: metric.score(held_out.y, p, codes) for n, p in predicted.items()}
     best = max(scores, key=lambda n: np.nan_to_num(metric.gain(scores[n], 0.0), nan=-np.inf))
     gains = {
         name: gain_interval(
             metric,
-            judged.y,
-            said[best],
+            held_out.y,
+            predicted[best],
             answer,
             codes,
             confidence=project.evaluation.confidence,
@@ -161,10 +163,10 @@ def assess(project: Project, dataset: Dataset, digest: str, baselines_path: str 
         )
         for name, answer in simple.items()
     }
-    facts: dict[str, str | float | int] = {f"score_{n}": metric.score(judged.y, a, codes) for n, a in simple.items()}
+    facts: dict[str, str | float | int] = {f"score_{n}": metric.score(held_out.y, a, codes) for n, a in simple.items()}
     facts |= {"first_model": best, "score_first_model": scores[best]}
     _write_answers(project, dataset, baselines_path)
-    return judge(gains, project.evaluation.minimum_gain_over_baseline, digest, _finite(facts))
+    return decide(gains, project.evaluation.minimum_gain_over_baseline, digest, _finite(facts))
 
 
 def _write_answers(project: Project, dataset: Dataset, path: str | Path) -> None:

@@ -136,7 +136,7 @@ def bin_window(profile: Profile, frame: pd.DataFrame) -> dict[str, Array]:
     return {name: column.bin(frame[name]) for name, column in profile.columns.items()}
 
 
-def judge(profile: Profile, counts: Mapping[str, Array], prediction: Array | None, policy: Monitoring) -> Drift:
+def assess(profile: Profile, counts: Mapping[str, Array], prediction: Array | None, policy: Monitoring) -> Drift:
     """Judge a window.
 
     A column has drifted if its p-value is below the false-alarm rate divided by the number of tests (Bonferroni; Dunn,

@@ -149,7 +149,7 @@ class KfpApi:
         try:
             return action(getattr(kfp, service)(client))
         except kfp.ApiException as error:
-            raise RefusedError(self.host, error.status or 0, _told(error)) from error
+            raise RefusedError(self.host, error.status or 0, _explained(error)) from error
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise SubmissionError(
                 f"nobody answers at {self.host}",
@@ -163,17 +163,17 @@ class KfpApi:
 class RefusedError(SubmissionError):
     """The API answered, and said no."""
 
-    def __init__(self, host: str, status: int, told: str) -> None:
+    def __init__(self, host: str, status: int, answer: str) -> None:
         look = "Look among the runs before you try again: the run may exist all the same." if status >= 500 else ""
         self.status = status
-        super().__init__(f"the KFP API at {host} refused", seen=told, hint=_ADVICE.get(status, look))
+        super().__init__(f"the KFP API at {host} refused", seen=answer, hint=_ADVICE.get(status, look))
 
 
 def _named(name: str) -> str:
     return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
 
 
-def _told(error: Any) -> str:
+def _explained(error: Any) -> str:
     with suppress(TypeError, ValueError, AttributeError):
         return f"{error.status}: {json.loads(error.body).get('error') or error.reason}"
     return f"{error.status}: {error.reason}"

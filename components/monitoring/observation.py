@@ -11,7 +11,7 @@ from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Monitoring
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.monitoring.decision import Evidence
-from ciclo.components.monitoring.drift import bin_window, judge, prediction_values
+from ciclo.components.monitoring.drift import assess, bin_window, prediction_values
 from ciclo.components.monitoring.health import faults
 from ciclo.components.monitoring.performance import Performance, realised
 from ciclo.components.releases.names import Alias
@@ -74,12 +74,12 @@ class Observer:
             return evidence
         frame = canonical(rows, self.contract)
         counts = bin_window(self.profile, frame)
-        said = self.profile.prediction
-        predicted = None if said is None else said.bin(prediction_values(rows, said, self.contract.task))
+        expected = self.profile.prediction
+        predicted = None if expected is None else expected.bin(prediction_values(rows, expected, self.contract.task))
         return replace(
             evidence,
             faults=faults(self.profile, counts, frame),
-            drift=judge(self.profile, counts, predicted, self.policy),
+            drift=assess(self.profile, counts, predicted, self.policy),
             performance=self._performance(rows, start, end, any_version),
         )
 

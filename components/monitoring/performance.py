@@ -59,33 +59,33 @@ def realised(
     """
     truth = encoded(frame["label"], contract)
     usable = ~np.isnan(truth)
-    said, problem = answers(frame, contract, metric)
-    if said is not None:
-        usable &= np.isfinite(said).all(axis=1) if said.ndim == 2 else np.isfinite(said)
+    predicted, problem = answers(frame, contract, metric)
+    if predicted is not None:
+        usable &= np.isfinite(predicted).all(axis=1) if predicted.ndim == 2 else np.isfinite(predicted)
     rows = int(usable.sum())
 
     def unknown(reason: str) -> Performance:
         return Performance(metric.name, rows, None, reference, False, reason)
 
-    if said is None or not math.isfinite(reference):
+    if predicted is None or not math.isfinite(reference):
         return unknown(problem or "the published score of the model is not known")
     if rows < MINIMUM_LABELS:
         return unknown(f"{rows} labelled rows are too few, {MINIMUM_LABELS} are needed")
-    y, said = truth[usable], said[usable]
+    y, predicted = truth[usable], predicted[usable]
     if contract.task != "regression":
         y = y.astype("int64")
         if int((np.bincount(y, minlength=len(contract.classes)) >= MINIMUM_PER_CLASS).sum()) < 2:
             return unknown(f"the labels do not hold two classes with {MINIMUM_PER_CLASS} rows each")
     if rows > MAXIMUM_ROWS:
         chosen = np.random.default_rng(seed).choice(rows, MAXIMUM_ROWS, replace=False)
-        y, said = y[chosen], said[chosen]
+        y, predicted = y[chosen], predicted[chosen]
     score = score_interval(
-        metric, y, said, contract.codes, confidence=1 - policy.false_alarm_rate, resamples=RESAMPLES, seed=seed
+        metric, y, predicted, contract.codes, confidence=1 - policy.false_alarm_rate, resamples=RESAMPLES, seed=seed
     )
-    return _judged(metric, rows, score, reference, policy)
+    return _assessed(metric, rows, score, reference, policy)
 
 
-def _judged(metric: Metric, rows: int, score: Interval, reference: float, policy: Monitoring) -> Performance:
+def _assessed(metric: Metric, rows: int, score: Interval, reference: float, policy: Monitoring) -> Performance:
     better_end = score.high if metric.greater_is_better else score.low
     if not math.isfinite(better_end):
         return Performance(metric.name, rows, None, reference, False, f"{metric.name} is not defined on these labels")

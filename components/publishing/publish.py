@@ -15,7 +15,7 @@ from ciclo.components.core.images import PIPELINE_IMAGE, PLACEHOLDER
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_yaml
-from ciclo.components.core.report import Page
+from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
 from ciclo.components.core.verdict import Verdict, require
@@ -143,7 +143,7 @@ def bundle_files(
         "verdict.json": Path(parts.verdict),
         "golden.json": Path(parts.golden),
         "card.json": Path(parts.card),
-        "card.html": Page.model_validate_json(Path(parts.card).read_text()).report().html().encode(),
+        "card.html": Document.model_validate_json(Path(parts.card).read_text()).report().html().encode(),
         "project.yaml": project_to_yaml(project).encode(),
         "contract.json": read_contract(parts.dataset).model_dump_json().encode(),
         "lineage.json": json.dumps(lineage(project, settings, parts, run, parent), indent=2).encode(),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ciclo.components.core.report import Page
+from ciclo.components.core.report import Document
 from ciclo.components.storage.bundle import Record
 
 Sections = dict[str, dict[str, Any]]
@@ -32,7 +32,7 @@ def story(record: Record, *, names: Sequence[str] = (), moves: Sequence[Mapping[
     }
 
 
-def sections(record: Record, card: Page | None = None) -> Sections:
+def sections(record: Record, card: Document | None = None) -> Sections:
     """The facts of a version by topic, flat.
 
     Args:

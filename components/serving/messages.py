@@ -131,18 +131,18 @@ def read_feedback(message: Mapping[str, Any], project: str, contract: Contract) 
     now = datetime.now(UTC)
     read = []
     for position, raw in enumerate(labels):
-        where = f"label {position}"
-        entry = _mapping(raw, where)
+        field = f"label {position}"
+        entry = _mapping(raw, field)
         if unknown := set(entry) - {"request_id", "row", "value", "time"}:
-            raise RequestError(f"{where}: unknown field", seen=_list(unknown), hint=_LABELS)
+            raise RequestError(f"{field}: unknown field", seen=_list(unknown), hint=_LABELS)
         sent = entry.get("time")
         read.append(
             Label(
                 project,
-                _request_id(entry.get("request_id") or puid, f"{where}: request_id"),
-                _row_number(entry.get("row", position), where),
-                _truth(entry.get("value"), where, contract),
-                now if sent is None else _time(sent, f"{where}: time"),
+                _request_id(entry.get("request_id") or puid, f"{field}: request_id"),
+                _row_number(entry.get("row", position), field),
+                _truth(entry.get("value"), field, contract),
+                now if sent is None else _time(sent, f"{field}: time"),
             )
         )
     return read
@@ -167,29 +167,29 @@ def _matrix_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _truth(value: Any, where: str, contract: Contract) -> str | float:
+def _truth(value: Any, field: str, contract: Contract) -> str | float:
     try:
         return contract.truth_of(value)
     except RequestError as error:
-        raise RequestError(f"{where}: {error.problem}", seen=error.seen, hint=error.hint) from None
+        raise RequestError(f"{field}: {error.problem}", seen=error.seen, hint=error.hint) from None
 
 
-def _row_number(value: Any, where: str) -> int:
+def _row_number(value: Any, field: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < ROW_LIMIT or value % 1:
-        raise RequestError(f"{where}: row has to be the position of a row", seen=shown(value))
+        raise RequestError(f"{field}: row has to be the position of a row", seen=shown(value))
     return int(value)
 
 
-def _request_id(value: Any, where: str) -> str:
+def _request_id(value: Any, field: str) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise RequestError(f"{where} has to be 1 to 128 printable ASCII characters", seen=shown(value))
+        raise RequestError(f"{field} has to be 1 to 128 printable ASCII characters", seen=shown(value))
     return value
 
 
-def _time(value: Any, where: str) -> datetime:
+def _time(value: Any, field: str) -> datetime:
     time = reader("timestamp").typed(value)
     if not isinstance(time, datetime):
-        raise RequestError(f"{where} has to be an ISO time", seen=shown(value))
+        raise RequestError(f"{field} has to be an ISO time", seen=shown(value))
     return time
 
 

@@ -177,7 +177,7 @@ def answer(served: Served, request: Request) -> Reply:
     digest = digest_of([features, sent])
     if request.id != request.key and (before := served.answered.claim(request.id, digest, features)) is not None:
         served.meter.repeated()
-        return replace(before, predictions=[spoken(told, contract) for told in before.predictions])
+        return replace(before, predictions=[spoken(recorded, contract) for recorded in before.predictions])
     try:
         reply = Reply(request.id, request.key, served.version, served.engine.predict(frame))
         served.recorder.record(_rows(served, reply, digest, features, times))
@@ -189,10 +189,14 @@ def answer(served: Served, request: Request) -> Reply:
     return reply
 
 
-def spoken(told: Answer, contract: Contract) -> Answer:
+def spoken(recorded: Answer, contract: Contract) -> Answer:
     """A stored answer as the engine gives it: a boolean target is answered with a boolean."""
-    label = told["prediction"]
-    return {**told, "prediction": label == "true"} if contract.target_type == "boolean" and label in _FLAGS else told
+    label = recorded["prediction"]
+    return (
+        {**recorded, "prediction": label == "true"}
+        if contract.target_type == "boolean" and label in _FLAGS
+        else recorded
+    )
 
 
 _FLAGS = ("true", "false")

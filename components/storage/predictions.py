@@ -167,9 +167,9 @@ class PredictionStore:
             found = connection.execute(claim).one_or_none()
             if found is None:
                 return None
-            told = sa.select(p.version, p.features, p.prediction, p.probability)
+            answered = sa.select(p.version, p.features, p.prediction, p.probability)
             mine = sa.and_(p.project == project, _key == found.prediction_id)
-            rows = connection.execute(told.where(mine).order_by(p.row)).all()
+            rows = connection.execute(answered.where(mine).order_by(p.row)).all()
         if not rows:  # somebody has cleared the predictions
             return None
         return Answered(
@@ -292,7 +292,7 @@ def _predictions_of(inside: sa.ColumnElement[bool]) -> sa.Select[Any]:
 def _labels_of(inside: sa.ColumnElement[bool]) -> sa.CompoundSelect[Any]:
     """Labels of those predictions, by the client's id or by ours, the newest of each last."""
     p, label = _predictions.c, _labels.c
-    columns = (_key, p.row, label.value, label.time.label("told"), label.id.label("place"))
+    columns = (_key, p.row, label.value, label.time.label("labelled_at"), label.id.label("place"))
     row = sa.and_(p.project == label.project, p.row == label.row)
     theirs = _labels.join(_predictions, sa.and_(row, p.request_id == label.request_id))
     ours = _labels.join(_predictions, sa.and_(row, _key == label.request_id))
@@ -300,7 +300,7 @@ def _labels_of(inside: sa.ColumnElement[bool]) -> sa.CompoundSelect[Any]:
         sa.select(*columns).select_from(theirs).where(inside),
         sa.select(*columns).select_from(ours).where(inside, _key != p.request_id),
     )
-    return found.order_by(sa.text("told"), sa.text("place"))
+    return found.order_by(sa.text("labelled_at"), sa.text("place"))
 
 
 def _prediction_values(row: PredictionRow) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import read_project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import deployer
-from ciclo.components.monitoring.drift import bin_window, judge
+from ciclo.components.monitoring.drift import assess, bin_window
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observation import canonical
 from ciclo.components.monitoring.records import Acknowledgement, Decision
@@ -188,7 +188,7 @@ class Year:
                 self.project.name, self.first_drift.window_start, self.first_drift.window_end
             )
             counts = bin_window(bundle.profile, canonical(window, bundle.contract))
-            drift = judge(bundle.profile, counts, None, self.project.monitoring)
+            drift = assess(bundle.profile, counts, None, self.project.monitoring)
             moved = sorted((c for c in drift.columns if c.drifted), key=lambda c: -c.effect * c.importance)[:4]
             return [drift_figure(c.name, bundle.profile.columns[c.name], c.counts) for c in moved]
 

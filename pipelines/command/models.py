@@ -12,7 +12,7 @@ import typer
 from ciclo.components.core.errors import CicloError, NotFoundError
 
 if TYPE_CHECKING:
-    from ciclo.components.core.report import Page
+    from ciclo.components.core.report import Document
     from ciclo.components.core.settings import Settings
     from ciclo.components.releases.names import Alias
     from ciclo.components.releases.registry import Origin, Registry
@@ -250,12 +250,12 @@ def _story_of(registry: "Registry", version: int, names: dict[int, list[str]]) -
         return {"version": version, "names": names.get(version, []), "problem": str(error)}
 
 
-def _card(registry: "Registry", record: "Record") -> "Page | None":
-    from ciclo.components.core.report import Page
+def _card(registry: "Registry", record: "Record") -> "Document | None":
+    from ciclo.components.core.report import Document
     from ciclo.components.storage.bundle import CARD_DATA
 
     try:
-        return Page.model_validate_json(registry.read(record, CARD_DATA))
+        return Document.model_validate_json(registry.read(record, CARD_DATA))
     except NotFoundError:  # pruned
         return None
 

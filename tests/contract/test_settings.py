@@ -58,8 +58,8 @@ def test_nothing_else_reads_the_environment() -> None:
             text = ast.unparse(node) if isinstance(node, ast.Subscript | ast.Call) else ""
             if re.match(r"(os\.)?(getenv|environ\.get|environ\[)", text):
                 readers.add(path.relative_to(ROOT).as_posix())
-    # The rehearsal hands a few variables of the operating system on to its child; the server is given its ports, and its
-    # limits, in the variables of seldon-core.
+    # The rehearsal hands a few variables of the operating system on to its child; the server finds its ports in the
+    # variables of seldon-core, and what is called environ in its limits is a request.
     foreign = {"components/storage/rehearsal.py", "components/serving/__main__.py", "components/serving/limits.py"}
     assert readers == {"components/core/settings.py", *foreign}
 

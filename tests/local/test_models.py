@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ciclo.components.core.report import Page, Section, Table
+from ciclo.components.core.report import Document, Section, Table
 from ciclo.components.core.settings import Settings
 from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import open_registry
@@ -26,7 +26,7 @@ def _publish(home: Path, run: str, parent: int | None, score: float, **data: Any
         "model": {"candidate": "ridge", "parameters": {"alpha": score}},
     }
     scores = Table(header=("metric", "ridge"), rows=(("accuracy", score),))
-    card = Page(title="Model card", sections=(Section(title="Test scores", parts=(scores,)),))
+    card = Document(title="Model card", sections=(Section(title="Test scores", parts=(scores,)),))
     verdict = json.loads(files()["verdict.json"]) | {"facts": {"metric": "accuracy", "test_score": score}}
     contents = {
         **files(),

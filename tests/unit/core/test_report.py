@@ -6,7 +6,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.components.core.report import Page, Section, Table, Text
+from ciclo.components.core.report import Document, Section, Table, Text
 
 WORDS = st.text(string.printable + "äß≠<>&\"'", max_size=20)
 CELLS = st.one_of(st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.floats(), WORDS)
@@ -19,12 +19,12 @@ TABLES = st.integers(1, 4).flatmap(
 )
 TEXTS = st.builds(Text, text=WORDS, tone=st.sampled_from(["", "good", "bad", "warn"]))
 SECTIONS = st.builds(Section, title=WORDS, parts=st.lists(st.one_of(TEXTS, TABLES), max_size=3).map(tuple))
-PAGES = st.builds(Page, title=WORDS, lead=WORDS, sections=st.lists(SECTIONS, max_size=3).map(tuple))
+PAGES = st.builds(Document, title=WORDS, lead=WORDS, sections=st.lists(SECTIONS, max_size=3).map(tuple))
 
 
 @given(PAGES)
-def test_a_page_comes_back_as_it_was_and_looks_the_same(page: Page) -> None:
-    again = Page.model_validate_json(page.model_dump_json())
+def test_a_page_comes_back_as_it_was_and_looks_the_same(page: Document) -> None:
+    again = Document.model_validate_json(page.model_dump_json())
     assert again == page
     assert again.report().html() == page.report().html()
     assert again.tables() == page.tables()
@@ -39,16 +39,16 @@ def test_cells_are_named_by_their_row_and_where_there_are_several_by_their_colum
         Section(title="three", parts=(Text(text="above"), gains)),
         Section(title="empty", parts=(Table(header=("a", "b"), rows=()),)),
     )
-    assert Page(title="page", sections=sections).tables() == {
+    assert Document(title="page", sections=sections).tables() == {
         "one": {"a, x": 1_000, "a, y": 0.25},
         "three": {"the champion: gain": 0.5, "the champion: low": None},
     }
-    assert Page(title="page").tables() == {}
+    assert Document(title="page").tables() == {}
 
 
 def test_what_stands_in_a_page_is_not_taken_for_html() -> None:
     table = Table(header=("<i>",), rows=(("<script>",), (True,), (1_234.5678,)))
-    page = Page(title="<b>", lead="&", sections=(Section(title="</h2>", parts=(table, Text(text="<p>"))),))
+    page = Document(title="<b>", lead="&", sections=(Section(title="</h2>", parts=(table, Text(text="<p>"))),))
     html = page.report().html()
     for part in ("<h1>&lt;b&gt;</h1>", "&lt;script&gt;", "<th>&lt;i&gt;</th>", "&lt;/h2&gt;", ">yes<", ">1235<"):
         assert part in html

@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.engine import Engine
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.core.report import Page
+from ciclo.components.core.report import Document
 from ciclo.components.evaluation.card import model_card
 from ciclo.components.evaluation.decision import decide
 from ciclo.components.evaluation.service import latencies, service_checks
@@ -30,7 +30,7 @@ def test_the_card_tells_the_decision_the_use_the_needs_and_what_is_left_out(tmp_
         latencies(Engine(model, test.contract), test), asked.design.infrastructure, asked.deployment
     )
     verdict = decide(comparison, asked.evaluation, asked.metric)
-    card = Page.model_validate_json(model_card(asked, comparison, verdict, service).model_dump_json())
+    card = Document.model_validate_json(model_card(asked, comparison, verdict, service).model_dump_json())
     told = card.tables()
     assert card.lead == "Tell early."
     assert told["Columns that are not used"] == {"leak": "known too late"}

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ciclo.components.core.intervals import Interval
-from ciclo.components.feasibility.baselines import assess, judge
+from ciclo.components.feasibility.baselines import assess, decide
 from ciclo.components.tables.datasets import Dataset
 from tests.tables import dataset, project
 
@@ -22,7 +22,7 @@ GOOD, UNCLEAR = Interval(0.1, 0.2, 0.3), Interval(-0.1, 0.2, 0.3)
     ids=["beats all", "not the rule", "undefined", "nothing to beat"],
 )
 def test_ml_has_to_beat_every_simple_answer(gains, decision):
-    assert judge(gains, 0.0, "d", {}).decision == decision
+    assert decide(gains, 0.0, "d", {}).decision == decision
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

@@ -8,7 +8,7 @@ from scipy.stats import chi2_contingency, norm
 
 from ciclo.components.core.profile import ColumnProfile, Profile
 from ciclo.components.core.project import Monitoring
-from ciclo.components.monitoring.drift import Drift, bin_window, compare, judge, merge_rare, prediction_values
+from ciclo.components.monitoring.drift import Drift, assess, bin_window, compare, merge_rare, prediction_values
 
 POLICY = Monitoring()
 TRAINING_ROWS = 5_000
@@ -36,7 +36,7 @@ def drawn(rng, column, rows, shift=0.0, windows=1):
 def judged(rng, profile, rows, shifts=None, windows=1, prediction_shift=0.0, policy=POLICY):
     columns = {n: drawn(rng, c, rows, (shifts or {}).get(n, 0.0), windows) for n, c in profile.columns.items()}
     predictions = drawn(rng, profile.prediction, rows, prediction_shift, windows)
-    return [judge(profile, {n: c[i] for n, c in columns.items()}, predictions[i], policy) for i in range(windows)]
+    return [assess(profile, {n: c[i] for n, c in columns.items()}, predictions[i], policy) for i in range(windows)]
 
 
 def alarms(drift: Drift) -> bool:
@@ -91,7 +91,7 @@ def test_the_predictions_alone_can_alarm():
     assert drift.predictions
     assert not drift.inputs
     counts = {name: np.array(c.counts) for name, c in profile.columns.items()}
-    assert judge(profile, counts, None, POLICY).prediction is None
+    assert assess(profile, counts, None, POLICY).prediction is None
 
 
 def test_known_answers_agree_with_scipy():
@@ -156,8 +156,8 @@ def test_real_rows_take_the_same_path_with_categories_and_missing_values():
         columns={name: ColumnProfile.of(training[name]) for name in training},
         target=ColumnProfile.of(training["size"]),
     ).with_model({"place": 1.0, "size": 1.0}, ColumnProfile.of(training["size"]))
-    same = judge(profile, bin_window(profile, rows(1_000, [0.6, 0.3, 0.1])), None, POLICY)
-    moved = judge(profile, bin_window(profile, rows(1_000, [0.3, 0.6, 0.1])), None, POLICY)
+    same = assess(profile, bin_window(profile, rows(1_000, [0.6, 0.3, 0.1])), None, POLICY)
+    moved = assess(profile, bin_window(profile, rows(1_000, [0.3, 0.6, 0.1])), None, POLICY)
     assert (same.names, moved.names) == ([], ["place"])
 
 
