@@ -204,7 +204,7 @@ def spelling(categories: Sequence[str]) -> dict[str, str]:
 def folded(text: str) -> str:
     """A text as a category: a whole float as its digits, a boolean in lower case."""
     lower = text.lower() if len(text) <= 5 else text
-    return lower if lower in ("true", "false") else _WHOLE_FLOAT.sub(r"\1\2", text)
+    return lower if lower in ("true", "false") else _WHOLE_FLOAT.sub(r"\1\2", text) if ".0" in text else text
 
 
 def _scalar(raw: Any) -> Any:

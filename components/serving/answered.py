@@ -3,7 +3,8 @@
 Three places know, each slower and wider than the one before:
 
 1. A small SQLite file beside the spool, shared by the worker processes of one pod. A worker claims an id there before
-   it predicts, so on one pod an id never stands for two contents. It is bounded and forgets the oldest.
+   it predicts, so on one pod an id never stands for two contents, and a retry that overtakes its first try waits for
+   the answer of that. It is bounded and forgets the oldest.
 2. The prediction store, asked for ids that the file does not know, for a moment only. While it does not answer it is
    not asked again for some seconds, and requests are answered as if their ids were new.
 3. The key of the store itself: what still got past, such as a retry that reached another pod while the database was
@@ -96,7 +97,7 @@ class AnsweredRequests:
         Raises:
             ReusedIdError: If the id stands for another content.
         """
-        known = self._in_file(request_id, digest)
+        known = self._settled(request_id, digest)
         if known is None and (stored := self._in_store(request_id)) is not None:
             same = stored.digest == digest if stored.digest else stored.features == features
             answers = [{"prediction": p, "probability": q} for p, q in stored.answers]
@@ -119,6 +120,15 @@ class AnsweredRequests:
     def release(self, request_id: str) -> None:
         """Give an id back that got no answer."""
         self._run("DELETE FROM answered WHERE id = ? AND reply IS NULL", (request_id,))
+
+    def _settled(self, request_id: str, digest: str) -> tuple[str, Reply | None] | None:
+        """As ``_in_file``, once the one that is at the same request now has its answer, or is too slow or dead."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            known = self._in_file(request_id, digest)
+            if known is None or known[0] != digest or known[1] is not None or time.monotonic() > deadline:
+                return known
+            time.sleep(0.01)
 
     def _in_file(self, request_id: str, digest: str) -> tuple[str, Reply | None] | None:
         """Claim the id in the file; what it stands for if it was claimed before."""

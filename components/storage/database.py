@@ -5,6 +5,7 @@ One schema for SQLite (a laptop, with a write-ahead log) and PostgreSQL (a clust
 """
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ciclo.components.core.errors import SettingsError, StorageError
 
 WAIT_SECONDS = 10
 VERSIONS = "ciclo_predictions_revision"
+_ONE_AT_A_TIME = threading.Lock()  # Alembic's ``op`` stands for one database at a time in the whole process
 
 metadata = sa.MetaData()
 requests = sa.Table(
@@ -125,7 +127,7 @@ def bring_up_to_date(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
+    with _ONE_AT_A_TIME, engine.begin() as connection:
         _lock(connection)
         context = MigrationContext.configure(connection, opts={"version_table": VERSIONS})
         current = context.get_current_revision()

@@ -65,6 +65,15 @@ def test_an_id_without_an_answer_can_be_asked_again(tmp_path, store):
     assert requests.claim("a", "other", FEATURES) is None
 
 
+def test_a_retry_that_overtakes_its_first_try_gets_the_same_answer(tmp_path, store):
+    first, other = opened(tmp_path, store), opened(tmp_path, store)
+    assert first.claim("a", DIGEST, FEATURES) is None
+    answering_soon = threading.Timer(0.1, first.answered, [REPLY])
+    answering_soon.start()
+    assert other.claim("a", DIGEST, FEATURES) == REPLY
+    answering_soon.join()
+
+
 def test_of_two_contents_at_once_one_is_answered(tmp_path, store):
     pods = [opened(tmp_path, store) for _ in range(8)]
     ready, taken = threading.Barrier(8), []

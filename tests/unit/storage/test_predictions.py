@@ -5,7 +5,7 @@ import pytest
 
 from ciclo.components.core.errors import SettingsError, StorageError
 from ciclo.components.storage.predictions import PredictionStore
-from tests.promises.predictions import PredictionStorePromises, label, row
+from tests.promises.predictions import PredictionStorePromises, at_once, label, row
 
 
 class TestSQLite(PredictionStorePromises):
@@ -38,3 +38,9 @@ def test_a_file_that_is_no_database_is_a_named_error(tmp_path):
 def test_an_address_of_another_kind_is_refused(uri):
     with pytest.raises(SettingsError, match="CICLO_PREDICTIONS"):
         PredictionStore(uri)
+
+
+def test_several_databases_are_made_at_once(tmp_path):
+    stores = [PredictionStore(f"sqlite:///{tmp_path}/{n}.sqlite") for n in range(12)]
+    assert at_once(*(lambda s=s: s.record([row()]) for s in stores)) == [None] * 12
+    assert [s.count("flights") for s in stores] == [1] * 12
