@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from ciclo.components.core.errors import DataError, RequestError
 from ciclo.components.core.metrics import Array, Task
 from ciclo.components.core.project import Column, Project
-from ciclo.components.core.values import KINDS, ColumnType, Refusal, ValueReader
+from ciclo.components.core.values import EDITION, KINDS, ColumnType, Refusal, ValueReader
 from ciclo.components.core.wording import did_you_mean, listed, shown
 
 
@@ -114,7 +114,7 @@ class Contract(BaseModel):
     passthrough: tuple[str, ...] = ()
     time_column: str | None = None
     described: tuple[ContractColumn, ...] = ()
-    edition: Literal[1] = 1
+    edition: Literal[1] = EDITION
 
     @classmethod
     def of(cls, project: Project, classes: Sequence[str]) -> Self:

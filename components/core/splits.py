@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ciclo.components.core.project import Project
+from ciclo.components.core.values import EDITION
 
 HASH = "md5 of the identity, first 12 hex digits"
 
@@ -19,8 +20,9 @@ def fingerprint(project: Project) -> dict[str, Any]:
     """What decides the side of a row, as flat JSON values.
 
     Returns:
-        ``method``, the shares, ``time_column``, and for a split by hash ``hash`` and ``identity``: a digest of the
-        columns that name a row and of how they are read. ``digest`` is over all of it.
+        ``method``, the shares, ``time_column``, and for a split by hash ``hash``, the ``edition`` of the rules by which
+        values are read, and ``identity``: a digest of the columns that name a row and of how they are read. ``digest``
+        is over all of it.
     """
     split, method = project.cleaning.split, project.split_method
     parts: dict[str, Any] = {
@@ -32,7 +34,12 @@ def fingerprint(project: Project) -> dict[str, Any]:
     if method == "hash":
         named = project.data.id_columns or tuple(project.data.columns)
         read = {name: project.data.columns[name].reading() for name in sorted(named)}
-        parts |= {"hash": HASH, "identity_columns": ", ".join(sorted(named)), "identity": _digest(read)}
+        parts |= {
+            "hash": HASH,
+            "edition": EDITION,
+            "identity_columns": ", ".join(sorted(named)),
+            "identity": _digest(read),
+        }
     return {**parts, "digest": _digest(parts)}
 
 

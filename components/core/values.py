@@ -21,10 +21,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 
+EDITION: Final = 1  # of these rules: another edition may read a stored value in another way
 BLANK = string.whitespace
 TRUE_WORDS = ("true", "yes", "y", "t")
 FALSE_WORDS = ("false", "no", "n", "f")
