@@ -12,7 +12,8 @@ SETTING_KEYS = (
     "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
 )  # fmt: skip
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
-ALERT_KEYS = ("CICLO_ALERTS", *read_settings().alert_keys)  # the latter are those the project names
+_NAMED = read_settings().alert_keys  # those that the project names
+ALERT_KEYS = ("CICLO_ALERTS", *_NAMED)
 
 
 def configure(
