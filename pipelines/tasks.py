@@ -3,7 +3,7 @@
 from kfp import dsl, kubernetes
 
 from ciclo.components.core.images import PIPELINE_IMAGE, USER
-from ciclo.components.core.settings import Settings, read_settings
+from ciclo.components.core.settings import read_settings
 
 # Kubernetes objects a run reads its settings from; each may be absent.
 SETTINGS, SECRETS, SIGNING, TRUST = "ciclo", "ciclo", "ciclo-signing", "ciclo-trust"
@@ -12,15 +12,8 @@ SETTING_KEYS = (
     "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
 )  # fmt: skip
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
-
-
-def _alert_keys(settings: Settings) -> tuple[str, ...]:
-    """The variables that hold alert addresses: ours, and those that the project which is compiled names."""
-    named = settings.alert_keys
-    return ("CICLO_ALERTS", *named)
-
-
-ALERT_KEYS = _alert_keys(read_settings())
+_NAMED = read_settings().alert_keys  # those that the project names
+ALERT_KEYS = ("CICLO_ALERTS", *_NAMED)
 
 
 def configure(

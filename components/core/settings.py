@@ -6,7 +6,6 @@ pipeline parameters.
 
 import json
 import os
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -100,11 +99,10 @@ class Settings(BaseSettings):
         """The address of the prediction store."""
         return self.predictions.get_secret_value() or f"sqlite:///{(self.home / 'predictions.sqlite').resolve()}"
 
-    def addresses(self, names: Iterable[str]) -> dict[str, str]:
-        """Where alerts go: those of ``alerts`` by number, those of the named variables by name, empty if not set."""
-        ours = [address.strip() for address in self.alerts.get_secret_value().split(",") if address.strip()]
-        numbered = {f"CICLO_ALERTS number {number}": address for number, address in enumerate(ours, start=1)}
-        return {**numbered, **{name: os.environ.get(name, "") for name in names}}
+    @staticmethod
+    def named(variable: str) -> SecretStr:
+        """A secret that a project names; empty if the environment does not have it."""
+        return SecretStr(os.environ.get(variable, ""))
 
     def environment(self) -> dict[str, str]:
         """These settings as the variables another process reads them from, with absolute paths."""
