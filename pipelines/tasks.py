@@ -12,8 +12,15 @@ SETTING_KEYS = (
     "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
 )  # fmt: skip
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
-_NAMED = read_settings().alert_keys  # those that the project names
-ALERT_KEYS = ("CICLO_ALERTS", *_NAMED)
+
+
+def alert_keys() -> tuple[str, ...]:
+    """The keys of the secret that hold addresses for alerts, those that the project names among them."""
+    named: tuple[str, ...] = read_settings().alert_keys
+    return ("CICLO_ALERTS", *named)
+
+
+ALERT_KEYS = alert_keys()
 
 
 def configure(
