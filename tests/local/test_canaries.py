@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from ciclo.components.core.settings import Settings
-from ciclo.components.storage.signing import make_keys
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.signing import make_keys, signer_from
 from ciclo.components.storage.store import open_store
 from tests.local.command import QUICK, ciclo, environment
 from tests.tables import table
@@ -73,6 +75,10 @@ def test_no_secret_is_in_anything_that_is_written_or_said(s3_settings: Settings,
     does({2}, "run", write_project(hidden, "alert.yaml", alerts=[f"slack://{WRITTEN}"]))
     does({2}, "run", write_project(hidden, "source.yaml", source=f"s3://user:{WRITTEN}@{NOWHERE}/x.csv"))
     does({2}, "run", write_project(hidden, "query.yaml", source=f"https://{NOWHERE}/x.csv?token={WRITTEN}"))
+    serving = s3_settings.model_copy(update={"private_key": private, "public_keys": (public,)})
+    registry = open_registry("unit", serving)
+    move = Move("test", "the watch needs something that serves", "deploy")
+    registry.move("serving", 1, move, expected=None, signer=signer_from(serving))
     for predictions in (variables["CICLO_PREDICTIONS"], f"mysql://u:{DATABASE}@h/db", f"nonsense {DATABASE}", ""):
         watched = subprocess.run(
             [sys.executable, "-P", "-m", "ciclo.components.monitoring", str(project)],

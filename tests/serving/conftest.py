@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 from threadpoolctl import threadpool_limits
 
 from ciclo.components.core.contract import Contract
@@ -150,6 +151,8 @@ def post(url: str, body: Any, path: str = "predictions", raw: bytes | None = Non
 
 def serve(published: Published, **changes: Any) -> Server:
     """Start a server, with some settings changed."""
+    if "predictions" in changes:
+        changes["predictions"] = SecretStr(changes["predictions"])
     settings = published.settings.model_copy(update=changes)
     endpoint = process.start("unit", published.version, settings, settings.home / "server.log")
     return Server(replace(published, settings=settings), endpoint)
