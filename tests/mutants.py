@@ -30,7 +30,8 @@ TIMEOUT = 180.0
 # Module, how many of its mutants are tried, and the tests that have to notice.
 MODULES = {
     "components/evaluation/decision.py": (14, ["tests/unit/evaluation"]),
-    "components/evaluation/comparison.py": (16, ["tests/unit/evaluation"]),
+    "components/evaluation/comparison.py": (12, ["tests/unit/evaluation/test_fairness.py", "tests/unit/evaluation"]),
+    "components/evaluation/champion.py": (10, ["tests/unit/evaluation/test_champion.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
     "components/monitoring/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
     "components/monitoring/governor.py": (16, ["tests/unit/monitoring/test_governor.py"]),

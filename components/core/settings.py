@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as UnreadableError
+from pydantic_settings import SettingsError as MalformedError
 
 from ciclo.components.core.errors import SettingsError
 
@@ -145,7 +145,7 @@ def read_settings() -> Settings:
     except ValidationError as error:
         problems = "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"the environment is not valid: {problems}") from None
-    except UnreadableError as error:  # what should be a list and is not JSON
+    except MalformedError as error:  # what should be a list and is not JSON
         raise SettingsError(f"the environment is not valid: {str(error).split(' from ')[0]}") from None
 
 
