@@ -4,7 +4,8 @@ from typing import Any
 
 import ibis
 
-from ciclo.components.core.project import Column, Project
+from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Column
 from ciclo.components.core.values import KINDS
 from ciclo.components.tables.reading import Value, read
 

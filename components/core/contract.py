@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.errors import DataError, RequestError
 from ciclo.components.core.metrics import Array, Task
-from ciclo.components.core.project import Column, Project
+from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Column
 from ciclo.components.core.values import EDITION, KINDS, ColumnType, Refusal, ValueReader
 from ciclo.components.core.wording import did_you_mean, listed, shown
 

@@ -1,4 +1,4 @@
-"""The schema of ``project.yaml``: the charter of one use case as frozen objects.
+"""``project.yaml`` as an object: the charter of one use case, whole, with the rules that hold between its sections.
 
 Everything but ``data`` has a default that a careful practitioner would choose. Files are read by ``project_file``.
 """
@@ -8,334 +8,32 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from ciclo.components.core.estimators import problem_of
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
-from ciclo.components.core.values import ColumnType
-from ciclo.components.core.wording import did_you_mean, listed
-
-Level = Literal["error", "warning", "off"]
+from ciclo.components.core.sections import (
+    Candidate,
+    Cleaning,
+    Column,
+    Data,
+    Deployment,
+    Design,
+    Evaluation,
+    Monitoring,
+    Section,
+    Training,
+    Validation,
+)
+from ciclo.components.core.wording import did_you_mean
 
 # What a password in an address, or a signature in its query, looks like.
 SECRET = re.compile(r"://[^/?#]*:[^/?#]*@|[?&][^=&]*(token|signature|sig|secret|password|credential)[^=&]*=", re.I)
-ALERT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 # Fields that files of earlier releases may have, and what to do instead.
 GONE = {
     "deployment.canary_steps": "a canary rollout is not built yet: versions are rolled out in one step; remove it",
     "monitoring.schedule": "the schedule is that of the CronJob and is set there; remove the field",
 }
-
-
-class Section(BaseModel):
-    """Base of every part of the project: immutable, and a misspelt field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Infrastructure(Section):
-    """What the users of the predictions need of the service; the model card shows whether it is met.
-
-    Attributes:
-        latency_ms: Longest time the model may take for one row, in 95 of 100 cases.
-        memory_mb: Most memory one replica may be given, in units of 1,048,576 bytes.
-        requests_per_second: Rows of one second that all replicas together have to answer.
-    """
-
-    latency_ms: float = Field(200, gt=0)
-    memory_mb: float = Field(1024, gt=0)
-    requests_per_second: float = Field(10, gt=0)
-
-
-class SimpleRule(Section):
-    """The rule people use today: the positive class (or a high value) when a column reaches a value."""
-
-    column: str
-    at_least: float
-
-
-class Escalation(Section):
-    """Whom to call when retraining does not help."""
-
-    development: str = ""
-    design: str = ""
-
-
-class Design(Section):
-    """What was settled before any data was touched."""
-
-    objective: str = ""
-    owners: tuple[str, ...] = ()
-    users: str = ""
-    cost_of_errors: str = ""
-    used_in: str = ""
-    label_delay_days: float = Field(0, ge=0)
-    infrastructure: Infrastructure = Infrastructure()
-    simple_rule: SimpleRule | None = None
-    escalation: Escalation = Escalation()
-
-
-class Column(Section):
-    """One column of the source.
-
-    Attributes:
-        type: How its values are read.
-        role: ``feature`` or ``ignored``; the target, the time and the ids are named in ``data``.
-        minimum: Smallest allowed value; a row below it is quarantined.
-        maximum: Largest allowed value.
-        categories: Allowed values; empty means any.
-        missing: Words that stand for a missing value in this column, such as ``NA``; blank text and null always do.
-        nullable: Whether a value may be missing.
-        why: Why the column is ignored or restricted, for the next reader.
-    """
-
-    type: ColumnType
-    role: Literal["feature", "ignored"] = "feature"
-    minimum: float | None = None
-    maximum: float | None = None
-    categories: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    nullable: bool = True
-    why: str = ""
-
-    def reading(self) -> dict[str, object]:
-        """What decides how a value is read: two columns that agree in this read every value alike."""
-        return self.model_dump(mode="json", exclude={"role", "why", "minimum", "maximum", "nullable"})
-
-    @field_validator("categories", "missing", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return [str(v).strip() for v in value] if isinstance(value, list | tuple) else value
-
-    @model_validator(mode="after")
-    def _a_word_is_missing_or_a_category(self) -> Self:
-        if both := sorted({*self.missing} & {*self.categories}):
-            raise ValueError(f"{listed(both)} cannot be among both missing and categories")
-        return self
-
-
-class Data(Section):
-    """Where the rows come from and what they look like."""
-
-    source: str = Field(min_length=1)
-    format: Literal["auto", "csv", "parquet"] = "auto"
-    delimiter: str | None = Field(None, min_length=1, max_length=1)
-    target: str = Field(min_length=1)
-    time_column: str | None = None
-    id_columns: tuple[str, ...] = ()
-    columns: dict[str, Column] = Field(min_length=1)
-    row_budget: int = Field(5_000_000, gt=0)
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        named = {"target": (self.target,), "time_column": (self.time_column,), "id_columns": self.id_columns}
-        for field, names in named.items():
-            for name in names:
-                if name is not None and name not in self.columns:
-                    raise ValueError(
-                        f"{field} names '{name}', which is not among columns{did_you_mean(name, self.columns)}"
-                    )
-        if self.time_column is not None and self.columns[self.time_column].type != "timestamp":
-            raise ValueError(f"time_column '{self.time_column}' has to be of type timestamp")
-        if self.columns[self.target].type == "timestamp":
-            raise ValueError(f"target '{self.target}' cannot be a timestamp")
-        return self
-
-
-class Missing(Section):
-    """The missing-data policy: impute inside the model, or delete the row.
-
-    Attributes:
-        numbers: How a missing number is imputed; fitted on the training rows alone.
-        delete: Columns whose missing value sends the row to quarantine instead.
-    """
-
-    numbers: Literal["median", "mean", "most_frequent"] = "median"
-    delete: tuple[str, ...] = ()
-
-
-class Split(Section):
-    """How rows are divided; the same row always falls on the same side.
-
-    Attributes:
-        method: ``hash`` of the row's identity, or ``time``: the last rows are the test. ``auto`` takes time where there
-            is a time column.
-        validation: Share of the rows, or days such as ``14d`` for a time split.
-        test: The same for the test rows.
-    """
-
-    method: Literal["auto", "hash", "time"] = "auto"
-    validation: float | str = 0.15
-    test: float | str = 0.15
-
-    @field_validator("validation", "test")
-    @classmethod
-    def _size(cls, value: float | str) -> float | str:
-        if isinstance(value, str):
-            if not (value.endswith("d") and value[:-1].isdigit() and int(value[:-1]) > 0):
-                raise ValueError("give a share such as 0.15, or days such as '14d'")
-        elif not 0 < value < 0.5:
-            raise ValueError("a share has to be above 0 and below 0.5")
-        return value
-
-
-class Cleaning(Section):
-    """What may be kept and what is quarantined."""
-
-    missing: Missing = Missing()
-    duplicates: Literal["quarantine", "keep"] = "quarantine"
-    quarantine_budget: float = Field(0.05, ge=0, le=1)
-    minimum_rows: int = Field(50, ge=1)
-    split: Split = Split()
-
-
-class Validation(Section):
-    """Checks on data and assumptions: which stop the run, and their limits.
-
-    Attributes:
-        checks: Level of a check by name; those not named keep the default.
-        vif: Largest variance inflation factor of a numeric feature.
-        leakage: Largest score a single feature may reach on its own (AUC or R2).
-        imbalance: Smallest share of the rarest class.
-        split_drift: Largest Jensen-Shannon distance between the training and the test rows.
-    """
-
-    checks: dict[Literal["multicollinearity", "leakage", "imbalance", "split_drift", "nulls"], Level] = {}
-    vif: float = Field(10, gt=1)
-    leakage: float = Field(0.99, gt=0, le=1)
-    imbalance: float = Field(0.01, ge=0, le=0.5)
-    split_drift: float = Field(0.3, gt=0, le=1)
-    nulls: float = Field(0.95, gt=0, le=1)
-
-
-class Candidate(Section):
-    """One model to try.
-
-    Attributes:
-        estimator: Name from ``components/core/estimators.py``.
-        search: Values to try by parameter; empty means the defaults of that estimator.
-    """
-
-    estimator: str
-    search: dict[str, tuple[bool | float | int | str | None, ...]] = {}
-
-
-class Training(Section):
-    """What is fitted, and how hard the search tries."""
-
-    task: Task | None = None
-    positive: str | None = None
-    metric: str | None = None
-    candidates: dict[str, Candidate] = {}
-    trials: int = Field(8, ge=1)
-    search_rows: int = Field(20_000, ge=10)
-    search_seconds: float = Field(300, gt=0)
-    seed: int = 0
-
-
-class Evaluation(Section):
-    """What the best candidate has to show before it may be published.
-
-    Attributes:
-        minimum_gain: Least gain over the champion, in units of the metric; the interval has to lie above it.
-        minimum_gain_over_baseline: The same for the baselines.
-        confidence: Of the one-sided interval.
-        resamples: Bootstrap resamples.
-        slices: Category columns by which the metric is shown.
-        size_mb: Largest model file.
-    """
-
-    minimum_gain: float = Field(0.0, ge=0)
-    minimum_gain_over_baseline: float = Field(0.0, ge=0)
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    resamples: int = Field(500, ge=100)
-    minimum_rows: int = Field(20, ge=5)
-    slices: tuple[str, ...] = ()
-    size_mb: float = Field(200, gt=0)
-
-
-class Resources(Section):
-    """Kubernetes quantities of one replica."""
-
-    cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
-    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?(k|[KMGT]i|[MGT])?$")
-
-
-class Deployment(Section):
-    """How a version is served."""
-
-    strategy: Literal["rolling", "canary"] = "rolling"
-    replicas: int = Field(1, ge=1)
-    resources: Resources = Resources()
-    approval: bool = False
-
-    @field_validator("strategy")
-    @classmethod
-    def _built(cls, value: str) -> str:
-        if value == "canary":
-            raise ValueError("a canary rollout is not built yet: give rolling, which is what there is")
-        return value
-
-
-class Persistence(Section):
-    """An alarm has to show in ``alarms`` of the last ``windows`` windows."""
-
-    alarms: int = Field(2, ge=1)
-    windows: int = Field(3, ge=1)
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.alarms > self.windows:
-            raise ValueError(f"{self.alarms} alarms cannot show in {self.windows} windows")
-        return self
-
-
-class Budget(Section):
-    """At most ``runs`` retraining runs in ``days`` days."""
-
-    runs: int = Field(6, ge=1)
-    days: float = Field(180, gt=0)
-
-
-class Monitoring(Section):
-    """When to look, what counts as drift, and what may be done about it.
-
-    Attributes:
-        window_days: Length of the window that is judged.
-        minimum_rows: Fewer served rows decide nothing.
-        false_alarm_rate: Share of ticks that may alarm on a clean stream.
-        minimum_effect: Least Jensen-Shannon distance (0 to 1) that counts as drift, however certain it is.
-        drifted_importance: Share of the model's importance that has to lie in drifted columns.
-        performance_drop: Relative loss of the metric, measured from the published test score, that counts as worse.
-        persistence: M of N.
-        cool_down_days: Least time between two retraining runs.
-        budget: Most retraining runs.
-        refusals: Challengers refused in a row after which retraining stops and a person is called.
-        alerts: Names of variables that hold Apprise addresses, beside ``CICLO_ALERTS``; an address is a secret itself.
-    """
-
-    window_days: float = Field(7, gt=0)
-    minimum_rows: int = Field(200, ge=10)
-    false_alarm_rate: float = Field(0.01, gt=0, lt=0.5)
-    minimum_effect: float = Field(0.1, gt=0, lt=1)
-    drifted_importance: float = Field(0.25, gt=0, le=1)
-    performance_drop: float = Field(0.05, gt=0, lt=1)
-    persistence: Persistence = Persistence()
-    cool_down_days: float = Field(14, ge=0)
-    budget: Budget = Budget()
-    refusals: int = Field(2, ge=1)
-    alerts: tuple[str, ...] = ()
-
-    @field_validator("alerts")
-    @classmethod
-    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(ALERT_KEY.fullmatch(name) for name in value):
-            raise ValueError(
-                "give the names of environment variables that hold the addresses, such as OPS_ALERTS, in capitals; an "
-                "address is a secret and does not belong into a project"
-            )
-        return value
-
 
 DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
     True: ("logistic_regression", "random_forest", "gradient_boosting"),

@@ -11,7 +11,7 @@ import ibis
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
-from ciclo.components.core.project import Cleaning
+from ciclo.components.core.sections import Cleaning
 from ciclo.components.core.values import Plain
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, measure

@@ -8,7 +8,7 @@ import math
 from typing import Literal
 
 from ciclo.components.core.metrics import Metric
-from ciclo.components.core.project import Evaluation
+from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most, more_than
 from ciclo.components.evaluation.comparison import Comparison
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ciclo.components.core.engine import Engine
-from ciclo.components.core.project import Deployment, Infrastructure
+from ciclo.components.core.sections import Deployment, Infrastructure
 from ciclo.components.core.verdict import Check, at_least, at_most
 from ciclo.components.tables.datasets import Dataset
 

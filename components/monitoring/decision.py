@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from ciclo.components.core.project import Monitoring
+from ciclo.components.core.sections import Monitoring
 from ciclo.components.monitoring.drift import Drift
 from ciclo.components.monitoring.governor import Situation, alarms, govern
 from ciclo.components.monitoring.performance import Performance

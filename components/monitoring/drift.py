@@ -15,7 +15,7 @@ from scipy.stats import chi2
 from ciclo.components.core.distances import divergence, jensen_shannon
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import ColumnProfile, Profile
-from ciclo.components.core.project import Monitoring
+from ciclo.components.core.sections import Monitoring
 
 MINIMUM_EXPECTED = 5.0
 PREDICTION = "prediction"

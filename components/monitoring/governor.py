@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ciclo.components.core.project import Monitoring
+from ciclo.components.core.sections import Monitoring
 from ciclo.components.monitoring.records import Action, Decision, History, Outcome
 
 OVERLAP = 0.1

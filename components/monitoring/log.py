@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from ciclo.components.core.errors import StorageError
-from ciclo.components.core.project import Monitoring
+from ciclo.components.core.sections import Monitoring
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome, Record
 from ciclo.components.storage.objects import ObjectStore
 

@@ -8,7 +8,7 @@ import pandas as pd
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import metric_named
 from ciclo.components.core.profile import Profile
-from ciclo.components.core.project import Monitoring
+from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.monitoring.decision import Evidence
 from ciclo.components.monitoring.drift import assess, bin_window, prediction_values

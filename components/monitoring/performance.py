@@ -15,7 +15,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import RequestError
 from ciclo.components.core.intervals import Interval, score_interval
 from ciclo.components.core.metrics import Array, Metric
-from ciclo.components.core.project import Monitoring
+from ciclo.components.core.sections import Monitoring
 
 MINIMUM_LABELS = 50
 MINIMUM_PER_CLASS = 5

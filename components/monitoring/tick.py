@@ -17,8 +17,9 @@ import structlog
 
 from ciclo.components.core.alerts import send_alert
 from ciclo.components.core.errors import CicloError, IntegrityError, NotFoundError
-from ciclo.components.core.project import Monitoring, Project
+from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
+from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.settings import settings
 from ciclo.components.monitoring.claims import claim_run, close_claims, start_run
 from ciclo.components.monitoring.decision import decide

@@ -8,7 +8,8 @@ import duckdb
 import ibis
 
 from ciclo.components.core.errors import DataError
-from ciclo.components.core.project import RESERVED, Data
+from ciclo.components.core.project import RESERVED
+from ciclo.components.core.sections import Data
 from ciclo.components.core.values import Plain
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.sources.files import SourceFile, locate, size_and_digest

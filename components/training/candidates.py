@@ -21,7 +21,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import ProjectError
-from ciclo.components.core.project import Candidate, Project
+from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Candidate
 from ciclo.components.training.preprocessing import Style, categories, numbers, preprocessor
 
 Values = tuple[Any, ...]

@@ -10,7 +10,8 @@ import optuna
 
 from ciclo.components.core.errors import CicloError
 from ciclo.components.core.metrics import predictions
-from ciclo.components.core.project import Candidate, Project
+from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Candidate
 from ciclo.components.storage.models import dump_model
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.candidates import build, recipe_for

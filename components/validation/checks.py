@@ -8,7 +8,8 @@ import pandas as pd
 
 from ciclo.components.core.distances import jensen_shannon
 from ciclo.components.core.profile import ColumnProfile, Profile
-from ciclo.components.core.project import Level, Project
+from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Level
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.relations import category_names, relations

@@ -8,7 +8,7 @@ import pytest
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.profile import ColumnProfile
-from ciclo.components.core.project import Evaluation
+from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import require
 from ciclo.components.evaluation.comparison import Comparison, Contender
 from ciclo.components.evaluation.decision import decide

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.engine import Engine
-from ciclo.components.core.project import Deployment, Infrastructure, Resources
+from ciclo.components.core.sections import Deployment, Infrastructure, Resources
 from ciclo.components.evaluation.service import ROWS, bytes_of, latencies, service_checks
 from ciclo.components.tables.datasets import Dataset
 from tests.unit.evaluation.test_fairness import fitted, project, rows

@@ -7,7 +7,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, norm
 
 from ciclo.components.core.profile import ColumnProfile, Profile
-from ciclo.components.core.project import Monitoring
+from ciclo.components.core.sections import Monitoring
 from ciclo.components.monitoring.drift import Drift, assess, bin_window, compare, merge_rare, prediction_values
 
 POLICY = Monitoring()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ciclo.components.core.project import Budget, Monitoring, Persistence
+from ciclo.components.core.sections import Budget, Monitoring, Persistence
 from ciclo.components.monitoring.governor import Situation, alarms, govern
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome
 

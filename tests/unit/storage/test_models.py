@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import IntegrityError, TrainingError
 from ciclo.components.core.metrics import Task
-from ciclo.components.core.project import Candidate
+from ciclo.components.core.sections import Candidate
 from ciclo.components.storage.models import TRUSTED, dump_model, parse_model
 from ciclo.components.storage.pickles import no_pickle
 from ciclo.components.storage.rehearsal import load_models
