@@ -137,6 +137,14 @@ def test_a_champion_that_may_have_seen_the_rows_is_not_compared(lineage: dict[st
     assert problem in answers.problem
 
 
+@pytest.mark.parametrize(("rows", "asked"), [(20, False), (21, True)], ids=["19 are later", "20 are later"])
+def test_as_many_rows_as_the_least_are_enough(rows: int, asked: bool) -> None:
+    end = (START + pd.Timedelta(hours=12) * (ALL - rows)).isoformat()
+    answers = ask(champion(OTHER_TEST, end), SAME, judging_rows(SAME))
+    assert int(answers.unseen.sum()) == rows - 1
+    assert (answers.predicted is not None) is asked
+
+
 class Broken(Model):
     def predict_proba(self, X: pd.DataFrame) -> Any:
         raise RuntimeError("index out of bounds")

@@ -125,6 +125,7 @@ def test_a_champion_is_not_scored_on_too_few_unseen_rows(tmp_path):
         champion = champion_of(tmp_path / str(left), asked, model, train_end=end)
         found = compared(asked, frame, tmp_path, {"new": (0.5, model)}, champion)
         assert (found.champion is not None, found.champion_version) == (scored, 1)
+        assert found.champion_rows == (left if scored else 0)
         assert bool(found.champion_problem) is not scored
 
 

@@ -68,6 +68,10 @@ CASES = {
     "cool-down": (History(claims=(claim(13),), outcomes=(outcome(13, "refused"),)), "blocked"),
     "cool-down is over": (History(claims=(claim(14),), outcomes=(outcome(14, "refused"),)), "retrain"),
     "budget": (History(**ended("refused", "promoted", "stopped"), decisions=(decision(20, "ok", False),)), "blocked"),
+    "the first of the budget was used just as long ago as it lasts": (
+        History(**ended("refused", "promoted", "stopped", first=100, step=30), decisions=(decision(20, "ok", False),)),
+        "retrain",
+    ),
     "budget was used long ago": (
         History(**ended("refused", "promoted", "stopped", first=140), decisions=(decision(70, "ok", False),)),
         "retrain",
