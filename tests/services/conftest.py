@@ -49,7 +49,7 @@ def s3_settings(given: Settings, tmp_path: Path) -> Iterator[Settings]:
 @pytest.fixture
 def uri(given: Settings) -> Iterator[str]:
     """Address of a new, empty database."""
-    server, name = sa.make_url(given.predictions), f"ciclo_test_{uuid.uuid4().hex}"
+    server, name = sa.make_url(given.predictions_uri), f"ciclo_test_{uuid.uuid4().hex}"
     admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
