@@ -84,6 +84,7 @@ def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, setting
     assert len(json.loads(Path(parts.golden).read_text())["rows"]) == 100
 
 
+@pytest.mark.slow
 def test_what_a_person_has_to_decide_on_is_published_and_waits(tmp_path, settings):
     """The champion cannot be read any more: a good candidate is kept, and nothing is moved but the name candidate."""
     _, parts = evaluated(tmp_path / "one", settings)
