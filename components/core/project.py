@@ -41,6 +41,7 @@ DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
 }
 
 
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 # Columns that Ciclo adds to tables.
 RESERVED = frozenset({"row_id", "split", "reasons", "_line", "_malformed"})
 
@@ -62,7 +63,7 @@ def _texts(raw: object, path: str = "") -> Iterator[tuple[str, str]]:
 class Project(Section):
     """One use case, whole."""
 
-    name: str = Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")
+    name: str = Field(pattern=f"^{NAME.pattern}$")
     data: Data
     design: Design = Design()
     cleaning: Cleaning = Cleaning()

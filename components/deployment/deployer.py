@@ -107,7 +107,9 @@ def champion_to_serve(registry: Registry, version: int, folder: Path) -> tuple[A
     try:
         bundle, record = registry.fetch(version, folder), registry.record(version)
     except (IntegrityError, NotFoundError) as error:
-        raise UnreadableError(f"version {version} of {registry.project} cannot be read", seen=str(error)) from error
+        raise UnreadableError(
+            f"version {version} of {registry.project} cannot be read", seen=str(error).rstrip(".")
+        ) from error
     objection = unfit(record, registry.history())
     if objection and not champion.override:
         raise VerdictError(f"version {version} of {registry.project} is not fit to be served", seen=objection)
@@ -138,12 +140,14 @@ def stop(project: str, settings: Settings) -> None:
         _file(project, settings).unlink(missing_ok=True)
         if old is not None:
             process.stop(old)
+        process.sweep(_logs(project, settings), None)
 
 
 def _replace_process(bundle: Bundle, champion: Alias, registry: Registry, settings: Settings) -> Endpoint:
     with _alone(bundle.project, settings):
-        old = endpoint(bundle.project, settings)
-        log = settings.home / "serving" / bundle.project / f"{bundle.version}-{time.time_ns()}.log"
+        old, logs = endpoint(bundle.project, settings), _logs(bundle.project, settings)
+        process.sweep(logs, old)
+        log = logs / f"{bundle.version}-{time.time_ns()}.log"
         new = process.start(bundle.project, bundle.version, settings, log)
         try:
             live_check.check(new.url, new.version, bundle.golden)
@@ -156,6 +160,7 @@ def _replace_process(bundle: Bundle, champion: Alias, registry: Registry, settin
         if old is not None:
             time.sleep(DRAIN_SECONDS)  # whoever has just read the old address still gets an answer
             process.stop(old)
+        process.sweep(logs, new)
     return new
 
 
@@ -174,6 +179,10 @@ def _replace_seldon(
         live_check.check(url, bundle.version, bundle.golden)
         _name(registry, champion, settings)
     return Endpoint(url, bundle.version)
+
+
+def _logs(project: str, settings: Settings) -> Path:
+    return settings.home / "serving" / project
 
 
 def _file(project: str, settings: Settings) -> Path:

@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 120
 STOP_SECONDS = 30
 LOG_TAIL = 2_000
+STARTED = ".json"  # beside the log of every server that was started
 
 
 def start(project: str, version: int, settings: Settings, log: Path) -> Endpoint:
@@ -53,6 +54,7 @@ def start(project: str, version: int, settings: Settings, log: Path) -> Endpoint
     )
     metrics = f"http://{HOST}:{metrics_port}/metrics"
     endpoint = Endpoint(f"http://{HOST}:{port}", version, pid, start_time(pid) or "", metrics)
+    endpoint.write(log.with_suffix(STARTED))
     try:
         _wait_until_healthy(endpoint, project, log)
     except BaseException:
@@ -73,6 +75,22 @@ def stop(endpoint: Endpoint) -> None:
         os.killpg(endpoint.pid, signal.SIGKILL)
     with suppress(ChildProcessError):
         os.waitpid(endpoint.pid, os.WNOHANG)
+
+
+def sweep(folder: Path, keep: Endpoint | None) -> None:
+    """Stop what runs beside the one server there should be, as a deployment that was killed leaves it.
+
+    Args:
+        folder: Where the logs of a project's servers are.
+        keep: The server that stays, if there is one.
+    """
+    for file in folder.glob(f"*{STARTED}"):
+        found = Endpoint.read(file)
+        if found is not None and keep is not None and (found.pid, found.started) == (keep.pid, keep.started):
+            continue
+        if found is not None:
+            stop(found)
+        file.unlink(missing_ok=True)
 
 
 def alive(endpoint: Endpoint) -> bool:
@@ -100,14 +118,13 @@ def serving_python(settings: Settings) -> Path:
     Raises:
         DeploymentError: If there is none.
     """
-    roots = (Path(__file__).resolve().parents[2], Path.cwd())
-    known = [root / ".venv-serving" / "bin" / "python" for root in roots]
-    for python in [settings.serving_python] if settings.serving_python else known:
-        if python.exists():
-            return python.absolute()
+    checkout = Path(__file__).resolve().parents[2] / ".venv-serving" / "bin" / "python"
+    python = settings.serving_python or checkout
+    if python.exists():
+        return python.absolute()
     raise DeploymentError(
         "there is no serving environment",
-        seen=settings.serving_python or known[0],
+        seen=python,
         hint="Run `make env`, or set CICLO_SERVING_PYTHON.",
     )
 

@@ -63,7 +63,7 @@ def read_champion(registry: Registry, folder: Path) -> Champion | None:
     try:
         return Champion(alias.version, registry.fetch(alias.version, folder))
     except CicloError as error:
-        return Champion(alias.version, None, f"it cannot be read: {error}")
+        return Champion(alias.version, None, f"it cannot be read: {_clause(error)}")
 
 
 def ask(champion: Champion, project: Project, test: Dataset) -> Answers:
@@ -93,10 +93,14 @@ def ask(champion: Champion, project: Project, test: Dataset) -> Answers:
             project.metric.needs, champion.bundle.model(), contract.frame(test.rows), contract.codes
         )
     except CicloError as error:
-        return Answers(None, unseen, f"it cannot be loaded: {error}")
+        return Answers(None, unseen, f"it cannot be loaded: {_clause(error)}")
     except Exception as error:  # a model of other times may fail in any way
         return Answers(None, unseen, f"it cannot answer these rows: {type(error).__name__}: {str(error)[:200]}")
     return Answers(predicted, unseen)
+
+
+def _clause(error: Exception) -> str:
+    return str(error).rstrip(".")
 
 
 def _differs(champion: Champion, project: Project, test: Dataset) -> str:
@@ -106,7 +110,7 @@ def _differs(champion: Champion, project: Project, test: Dataset) -> str:
     try:
         theirs: Contract = champion.bundle.contract
     except CicloError as error:
-        return f"it cannot be read: {error}"
+        return f"it cannot be read: {_clause(error)}"
     ours = test.contract
     for what, then, today in (
         ("predicts", theirs.target, ours.target),

@@ -45,6 +45,9 @@ class Submitter(Protocol):
     def state(self, run_id: str) -> State:
         """How a run stands."""
 
+    def is_down(self) -> bool:
+        """Whether nothing answers for sure; known only where the server is a process of this machine."""
+
     def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
         """See to it that the champion serves, at once or by a run of that name.
 
@@ -117,8 +120,12 @@ class KfpSubmitter:
         except SubmissionError:
             return "unknown"
 
+    def is_down(self) -> bool:
+        """See ``Submitter``."""
+        return False
+
     def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
-        """See ``Submitter``; every run that gets as far as evaluation deploys the champion, one that keeps it too."""
+        """See ``Submitter``; every run deploys the champion at its end, whatever it came to."""
         found = self.find(name)
         if found is None:
             self.submit(name, window_end, "the champion does not serve")

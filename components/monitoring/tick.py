@@ -77,6 +77,8 @@ def tick(
     serving = registry.alias(SERVING)
     decision, report = _assess(project, serving, registry, predictions, history, now)
     decision = _with_gap(decision, gap)
+    if serving is not None and submit is not None and submit.is_down():
+        decision = _down(decision)
     if decision.action == "retrain" and not acts:
         decision = decision.model_copy(update={"action": "recommend"})
     if dry_run:
@@ -132,6 +134,15 @@ def _unreadable(serving: Alias, error: CicloError, start: datetime, end: datetim
         window_end=end,
         time=now,
     )
+
+
+def _down(decision: Decision) -> Decision:
+    """A decision in view of a server that does not run."""
+    reason = f"The server of version {decision.version} does not run on this machine; `ciclo deploy` starts it again."
+    changes: dict[str, Any] = {"reason": f"{reason} {decision.reason}"}
+    if decision.action in ("ok", "watch"):
+        changes |= {"action": "alert", "cause": "no server"}
+    return decision.model_copy(update=changes)
 
 
 def _with_gap(decision: Decision, gap: Unserved | None) -> Decision:

@@ -63,7 +63,8 @@ def mend(
     Returns:
         What is still the matter, with what was done about it; None if the champion serves now.
     """
-    name = f"{registry.project}-serve-{found.champion.digest[:8]}-{found.champion.sequence}"
+    moved = f"{found.champion.digest[:8]}-{found.champion.sequence}"
+    name = f"{registry.project}-serve-{moved}-{now:%Y%m%d}"  # one try a day
     try:
         effort, failed = submit.serve(name, window_end)
     except CicloError as error:

@@ -123,13 +123,13 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> Pub
 
 def _waits_for(project: Project, version: int, verdict: Verdict) -> str:
     """What a person has to decide before a version may be the champion; nothing if it may be at once."""
-    command = f"ciclo models {{}} {project.name} {version}"
+    command, reason = f"ciclo models {{}} {project.name} {version}", verdict.reason.rstrip(".")
     if not verdict.passed:
         promoting = f'{command.format("promote")} --override "reason"'
-        return f"version {version} waits for a decision: {verdict.reason}. To make it the champion: {promoting}"
+        return f"version {version} waits for a decision: {reason}. To make it the champion: {promoting}"
     if project.deployment.approval:
         approving = f"{command.format('approve')} --by WHO"
-        return f"version {version} waits for approval: {verdict.reason}. To approve it: {approving}"
+        return f"version {version} waits for approval: {reason}. To approve it: {approving}"
     return ""
 
 

@@ -23,6 +23,12 @@ def rolled_back(version: int, history: History) -> str:
     return ""
 
 
+def overridden(version: int, history: History) -> str:
+    """The reason with which somebody made a version the champion against the rules; nothing if nobody did."""
+    reasons = [m["override"] for m in history if m["alias"] == CHAMPION and m["version"] == version and m["override"]]
+    return reasons[-1] if reasons else ""
+
+
 def approval_of(version: int, history: History) -> str:
     """Who approved a version and when; nothing if nobody did."""
     given = [move for move in history if move["alias"] == APPROVED and move["version"] == version]

@@ -15,6 +15,7 @@ back, and it is refused although its signature is good.
 
 import json
 import uuid
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -172,6 +173,22 @@ class Aliases:
                 moves[name, move.sequence] = {"alias": name, **asdict(move)}
         return sorted(moves.values(), key=lambda move: (move["moved_at"], move["alias"], move["sequence"]))
 
+    def repair(self, name: str) -> Alias | None:
+        """Put the newest move that is signed back in the place of a pointer that cannot be trusted.
+
+        Returns:
+            Where the name points now, or None if its pointer is sound, or no move of it can be trusted.
+        """
+        with suppress(IntegrityError):
+            self._pointer(name)
+            return None
+        for key in reversed(list(self._store.list(f"{self._root}/history/{name}/"))):
+            with suppress(IntegrityError):
+                moved = self._parse(name, self._store.get(key), key)
+                self._store.put(f"{self._root}/aliases/{name}.json", self._store.get(key).data)
+                return moved.current
+        return None
+
     def _pointer(self, name: str) -> tuple[Pointer, Stored] | None:
         key = f"{self._root}/aliases/{name}.json"
         while True:
@@ -212,7 +229,11 @@ class Aliases:
                 raise IntegrityError("the statement is about something else")
             pointer = Pointer.model_validate(statement.get("predicate"))
         except (IntegrityError, ValidationError) as error:
-            raise IntegrityError(f"'{key}' is not a pointer that can be trusted", seen=str(error)[:300]) from error
+            raise IntegrityError(
+                f"'{key}' is not a pointer that can be trusted",
+                seen=str(error)[:300],
+                hint=f"Find out who wrote it. `ciclo models repair {self._project}` puts the newest signed move back.",
+            ) from error
         if (pointer.project, pointer.alias) != (self._project, name):
             raise IntegrityError(f"'{key}' is not that pointer", seen=f"{pointer.alias} of {pointer.project}")
         return pointer

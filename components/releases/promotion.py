@@ -5,10 +5,10 @@ of today; where the project asks for it, somebody has to have approved it; and i
 back. Whoever knows better says so with a reason, which is signed and kept in the history for good.
 """
 
-from ciclo.components.core.errors import ConflictError, VerdictError
+from ciclo.components.core.errors import ConflictError, SettingsError, VerdictError
 from ciclo.components.core.verdict import require
-from ciclo.components.releases.history import History, approval_of, champions, rolled_back
-from ciclo.components.releases.names import APPROVED, CANDIDATE, CHAMPION, Alias, Move
+from ciclo.components.releases.history import History, approval_of, champions, overridden, rolled_back
+from ciclo.components.releases.names import APPROVED, CANDIDATE, CHAMPION, Action, Alias, Move
 from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.bundle import MODEL, Record
 from ciclo.components.storage.signing import Signer
@@ -38,9 +38,12 @@ def approve(registry: Registry, version: int, *, by: str, why: str = "", signer:
         signer: Who signs the moves.
 
     Raises:
+        SettingsError: If nobody is named.
         VerdictError: If something else than the missing approval speaks against the version; nothing is moved then.
         ConflictError: If somebody else moved a name meanwhile.
     """
+    if not by.strip():
+        raise SettingsError("an approval needs the name of who approves", seen=repr(by), hint="Give --by WHO.")
     champion, record, history = registry.alias(CHAMPION), registry.record(version), registry.history()
     _refuse_champion(record, champion)
     if objection := unfit(record, history) or _overtaken(record, champion):
@@ -93,12 +96,14 @@ def rollback(
     """
     champion, history = registry.alias(CHAMPION), registry.history()
     earlier = champions(history)
-    if to is None and champion is not None:
-        sound = (v for v in reversed(earlier) if v != champion.version and not rolled_back(v, history))
-        to = next(sound, None)
+    others = [v for v in reversed(earlier) if champion is not None and v != champion.version]
+    if to is None:
+        to = next((v for v in others if not rolled_back(v, history)), None)
     if champion is None or to is None:
+        back = f'To go back to one that was rolled back: --to {others[0]} --override "reason".' if others else ""
         raise VerdictError(
-            f"{registry.project} has no champion to go back to", hint=f"See `ciclo models list {registry.project}`."
+            f"{registry.project} has no champion to go back to",
+            hint=back or f"See `ciclo models list {registry.project}`.",
         )
     if to not in earlier:
         raise VerdictError(f"version {to} has never been the champion", hint="Use `ciclo models promote`.")
@@ -120,6 +125,8 @@ def against(record: Record, champion: Alias | None, history: History) -> str:
 def unfit(record: Record, history: History) -> str:
     """What speaks against serving a version at all, or nothing: its verdict, or that it was rolled back.
 
+    A reason that somebody signed when it was made the champion outweighs its verdict for good.
+
     Args:
         record: The version.
         history: Every move so far, oldest first.
@@ -127,8 +134,16 @@ def unfit(record: Record, history: History) -> str:
     try:
         require(record.verdict, gate="evaluation", subject=record.files[MODEL])
     except VerdictError as error:
-        return str(error)
+        if not overridden(record.version, history):
+            return str(error).rstrip(".")
     return rolled_back(record.version, history)
+
+
+def deciding_command(record: Record) -> str:
+    """What a person gives `ciclo models` to make a version that waits the champion."""
+    if record.verdict.passed and record.lineage.get("approval"):
+        return f"approve {record.project} {record.version} --by WHO"
+    return f'promote {record.project} {record.version} --override "reason"'
 
 
 def _overtaken(record: Record, champion: Alias | None) -> str:
@@ -143,7 +158,7 @@ def _move(
 ) -> Alias:
     _refuse_champion(record, champion)
     if objection and not move.override.strip():
-        raise _unfit(record, objection)
+        raise _unfit(record, objection, move.action)
     if objection:
         move = Move(move.by, f"{move.why} (against: {objection})", move.action, move.override.strip())
     else:
@@ -156,12 +171,12 @@ def _refuse_champion(record: Record, champion: Alias | None) -> None:
         raise VerdictError(f"version {record.version} is the champion already", seen=f"since {champion.moved_at}")
 
 
-def _unfit(record: Record, objection: str) -> VerdictError:
-    promoting = f"`ciclo models promote {record.project} {record.version}"
+def _unfit(record: Record, objection: str, action: Action = "promote") -> VerdictError:
+    command = f"ciclo models {action} {record.project} {'--to ' if action == 'rollback' else ''}{record.version}"
     return VerdictError(
         f"version {record.version} of {record.project} is not fit to be the champion",
         seen=objection,
-        hint=f'If you know better: {promoting} --override "reason"`; the reason is kept in the history.',
+        hint=f'If you know better: `{command} --override "reason"`; the reason is kept in the history.',
     )
 
 

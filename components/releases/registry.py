@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from ciclo.components.core.errors import IntegrityError, NotFoundError, StorageError
 from ciclo.components.core.settings import Settings
-from ciclo.components.releases.names import Alias, Aliases, Move
+from ciclo.components.releases.names import PREVIOUS, Alias, Aliases, Move
 from ciclo.components.storage.bundle import (
     FILES,
     MANIFEST,
@@ -187,6 +187,11 @@ class Registry:
                 self._aliases.move(name, expected.version, expected.digest, back, expected=moved, signer=signer)
             raise gone
         return moved
+
+    def repair(self) -> dict[str, Alias]:
+        """Put back every name whose pointer cannot be trusted, and say where it points now."""
+        found = {name: self._aliases.repair(name) for name in self._aliases.names() if name != PREVIOUS}
+        return {name: alias for name, alias in found.items() if alias is not None}
 
     def history(self) -> list[dict[str, Any]]:
         """Every move of every name, oldest first: the fields of ``Alias``, and ``alias``, the name."""

@@ -94,6 +94,10 @@ class Year:
         """How a run ended."""
         return LocalSubmitter(self.project, self._settings).state(run_id)
 
+    def is_down(self) -> bool:
+        """Whether the server is gone."""
+        return LocalSubmitter(self.project, self._settings).is_down()
+
     def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
         """Deploy the champion, here and now."""
         return LocalSubmitter(self.project, self._settings).serve(name, window_end)

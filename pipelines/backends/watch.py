@@ -72,6 +72,10 @@ class LocalSubmitter:
             return _STATES.get(summary["outcome"], "unknown")
         return "unknown"
 
+    def is_down(self) -> bool:
+        """Whether there should be a server on this machine and is none."""
+        return self._settings.deployer == "process" and deployer.endpoint(self._project.name, self._settings) is None
+
     def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
         """Deploy the champion here and now."""
         served = deployer.serve(self._project, self._settings)

@@ -146,6 +146,7 @@ def status(project: ProjectFile) -> None:
     from ciclo.components.deployment.deployer import endpoint
     from ciclo.components.releases.history import waiting
     from ciclo.components.releases.names import CHAMPION, SERVING
+    from ciclo.components.releases.promotion import deciding_command
     from ciclo.components.releases.registry import open_registry
 
     parsed, current = _read(project), settings()
@@ -160,12 +161,18 @@ def status(project: ProjectFile) -> None:
             typer.echo(f"{name:<10} version {alias.version}, since {alias.moved_at[:19]}: {alias.why} ({alias.by})")
         else:
             typer.echo(f"{name:<10} none yet")
-    if champion is not None and (serving is None or serving.digest != champion.digest):
-        typer.echo(f"{'':<10} the champion does not serve yet: ciclo deploy {project}")
-    if waits is not None:
-        typer.echo(f"{'waiting':<10} version {waits}: ciclo models show {parsed.name} {waits}")
-    typer.echo(f"{'registry':<10} {current.store_uri} ({len(registry.versions())} versions)")
     served = endpoint(parsed.name, current)
+    if current.deployer == "none":
+        typer.echo(f"{'':<10} CICLO_DEPLOYER is none, so nothing is served from here")
+    elif champion is not None and (serving is None or serving.digest != champion.digest):
+        typer.echo(f"{'':<10} the champion does not serve yet: ciclo deploy {project}")
+    elif serving is not None and served is None and current.deployer == "process":
+        typer.echo(f"{'':<10} its server does not run on this machine: ciclo deploy {project}")
+    if waits is not None:
+        deciding = f"ciclo models {deciding_command(registry.record(waits))}"
+        typer.echo(f"{'waiting':<10} version {waits}; to see it: ciclo models show {parsed.name} {waits}")
+        typer.echo(f"{'':<10} to make it the champion: {deciding}")
+    typer.echo(f"{'registry':<10} {current.store_uri} ({len(registry.versions())} versions)")
     address = f"{served.url} (version {served.version})" if served else "none on this machine"
     typer.echo(f"{'endpoint':<10} {address}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ciclo.components.core.errors import CicloError, NotFoundError
+from ciclo.components.core.errors import CicloError, NotFoundError, ProjectError
 
 if TYPE_CHECKING:
     from ciclo.components.core.report import Document
@@ -159,6 +159,20 @@ def rollback(
 
 
 @app.command()
+def repair(project: Name, as_json: Json = False) -> None:
+    """Put the newest signed move back where a name's pointer cannot be trusted any more."""
+    registry, _ = open_named(project)
+    repaired = registry.repair()
+    if as_json:
+        _print({name: asdict(alias) for name, alias in repaired.items()})
+        return
+    for name, alias in repaired.items():
+        typer.echo(f"{name} points at version {alias.version} again, as {alias.by} moved it on {alias.moved_at[:19]}")
+    if not repaired:
+        typer.echo(f"{registry.project}: nothing had to be, or could be, put back")
+
+
+@app.command()
 def prune(
     project: Name,
     keep: Annotated[int, typer.Option(help="How many of the newest versions to keep whole.")] = 20,
@@ -214,6 +228,12 @@ def open_named(project: str) -> "tuple[Registry, Settings]":
         from ciclo.components.core.project_file import read_project
 
         name = read_project(path).name
+    from ciclo.components.core.project import NAME
+
+    if not NAME.fullmatch(name):
+        raise ProjectError(
+            "this is not the name of a project", seen=repr(project), hint="Give it, or its project file."
+        )
     return open_registry(name, settings()), settings()
 
 

@@ -20,9 +20,11 @@ from ciclo.pipelines.tasks import ALERT_KEYS, STORE_KEYS, configure, mount_keys
 NAME = "ciclo-training"
 
 
-def _stop(project: str, gate: dsl.PipelineTask, title: str) -> None:
-    """End a branch in a real task: without one KFP's final status is wrong."""
-    configure(stop(project=project, reason=gate.outputs["Output"]), title, memory="1Gi", minutes=5, cache=False)
+def _stop(project: str, gate: dsl.PipelineTask, why: str) -> None:
+    """End a branch in a real task, without which KFP's final status is wrong; and serve the champion all the same."""
+    ended = stop(project=project, reason=gate.outputs["Output"])
+    configure(ended, f"Stop: {why}", memory="1Gi", minutes=5, cache=False)
+    _serve(project, f"Deployment as it is: {why}")
 
 
 def _serve(project: str, title: str) -> dsl.PipelineTask:
@@ -82,8 +84,7 @@ def training_pipeline(
                 mount_keys(evaluated)
 
                 with dsl.If(evaluated.outputs["Output"] == "keep", "kept"):
-                    _stop(project, evaluated, "Stop: not better")
-                    _serve(project, "Deployment: the champion as it is")
+                    _stop(project, evaluated, "not better")
                 with dsl.Else("offered"):
                     published = publishing(
                         project=project,
@@ -101,6 +102,6 @@ def training_pipeline(
                     mount_keys(published, signs=True)
                     _serve(project, "Deployment").after(published)
             with dsl.Else("not-worthwhile"):
-                _stop(project, feasible, "Stop: no ML needed")
+                _stop(project, feasible, "no ML needed")
         with dsl.Else("unusable"):
-            _stop(project, validated, "Stop: unusable data")
+            _stop(project, validated, "unusable data")

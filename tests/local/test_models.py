@@ -134,6 +134,16 @@ def test_a_champion_is_promoted_and_rolled_back_by_the_rules(home: Path) -> None
     assert _models(home, "rollback", "unit").code == 2  # a reason is asked for
 
 
+@pytest.mark.parametrize("spoiled", [b"garbage", b"{}"])
+def test_a_pointer_that_was_spoiled_is_put_back(home: Path, spoiled: bytes) -> None:
+    _models(home, "promote", "unit", 2, "--by", "ann")
+    (home / "store/projects/unit/aliases/champion.json").write_bytes(spoiled)
+    assert "ciclo models repair unit" in _refused(home, "list", "unit")
+    assert "champion points at version 2 again" in _models(home, "repair", "unit").out
+    assert _json(home, "list", "unit")[1]["names"] == ["champion"]
+    assert "nothing had to be" in _models(home, "repair", "unit").out
+
+
 def test_old_versions_are_pruned(home: Path) -> None:
     would = _json(home, "prune", "unit", "--keep", 1, "--dry-run")
     assert would == {"kept": [1, 3], "reduced": [2], "deleted": [], "unfinished": []}

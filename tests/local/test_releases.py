@@ -56,7 +56,11 @@ def test_a_version_waits_for_people_and_every_run_goes_on(team: Team) -> None:
     assert first.summary["outcome"] == "waiting"
     assert "ciclo models approve unit 1 --by WHO" in first.summary["reason"]
     assert "waits for a person" in first.out
-    assert (team.status["champion"], team.status["waiting"]) == ("none yet", "version 1: ciclo models show unit 1")
+    assert (team.status["champion"], team.status["waiting"]) == (
+        "none yet",
+        "version 1; to see it: ciclo models show unit 1",
+    )
+    assert "ciclo models approve unit 1 --by WHO" in team.do("status", team.project).out
     assert "no champion" in team.do("deploy", team.project, code=1).err
 
     team.do("models", "approve", team.project, 1, "--by", "ann")

@@ -266,6 +266,36 @@ def test_a_process_is_known_by_its_start_and_not_by_its_number(sleeper, tmp_path
     deployer.stop("unit", settings)
 
 
+def test_what_a_killed_deployment_left_running_is_stopped(tmp_path, monkeypatch):
+    settings, logs = Settings(home=tmp_path, _env_file=None), tmp_path / "serving" / "unit"
+    running = [
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+        for _ in range(2)
+    ]
+    try:
+        current, orphan = (Endpoint("http://x", n, p.pid, process.start_time(p.pid)) for n, p in enumerate(running))
+        for endpoint in (current, orphan, Endpoint("http://x", 9, 1, "1")):
+            endpoint.write(logs / f"{endpoint.version}-1.json")
+        process.sweep(logs, current)
+        assert (process.alive(current), process.alive(orphan)) == (True, False)
+        assert [file.name for file in logs.iterdir()] == ["0-1.json"]
+        deployer.stop("unit", settings)
+        assert not process.alive(current)
+        assert list(logs.iterdir()) == []
+    finally:
+        for started in running:
+            started.kill()
+            started.wait()
+
+
+def test_a_python_that_lies_in_the_folder_of_the_user_is_not_run(tmp_path, monkeypatch):
+    foreign = tmp_path / ".venv-serving" / "bin" / "python"
+    foreign.parent.mkdir(parents=True)
+    foreign.touch()
+    monkeypatch.chdir(tmp_path)
+    assert process.serving_python(Settings(_env_file=None)) != foreign
+
+
 def test_a_process_that_does_not_listen_is_killed(monkeypatch):
     monkeypatch.setattr(process, "STOP_SECONDS", 0.1)
     script = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"

@@ -69,7 +69,11 @@ class Backend:
         self.states = {}
         self.fault = None
         self.served = []
+        self.down = False
         self._lock = threading.Lock()
+
+    def is_down(self):
+        return self.down
 
     def serve(self, name, window_end):
         self.served.append(name)

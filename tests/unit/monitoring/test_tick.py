@@ -193,6 +193,24 @@ def test_a_deployment_that_may_still_be_going_on_is_left_alone(unserved):
     assert world.backend.served == []
 
 
+@pytest.mark.parametrize(("shift", "action"), [(0, "alert"), (1, "retrain")], ids=["quiet", "drift"])
+def test_a_server_that_does_not_run_is_told_of(eager, shift, action):
+    eager.serve(NOW, shift=shift)
+    eager.backend.down = True
+    decision = eager.tick()
+    assert decision.action == action
+    assert decision.reason.startswith("The server of version 1 does not run on this machine; `ciclo deploy`")
+
+
+def test_a_champion_that_does_not_serve_is_tried_once_a_day(unserved):
+    world, now = unserved
+    for hours in (0, 1, 24):
+        world.serve(now + timedelta(hours=hours))
+        world.tick(now + timedelta(hours=hours))
+    assert len(world.backend.served) == 3
+    assert len(set(world.backend.served)) in (2, 3)  # an hour may lie on both sides of midnight
+
+
 def test_a_version_that_serves_and_cannot_be_read_pages_and_stops_nothing(eager):
     eager.serve(NOW)
     (profile,) = eager.settings.home.glob("store/projects/loans/versions/1/profile.json")

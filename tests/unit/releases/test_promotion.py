@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ciclo.components.core.errors import ConflictError, NotFoundError, VerdictError
+from ciclo.components.core.errors import ConflictError, NotFoundError, SettingsError, VerdictError
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.releases import promotion
 from ciclo.components.releases.names import Alias, Move
@@ -120,6 +120,28 @@ def test_the_rules_of_approval(
     ]
     with pytest.raises(VerdictError, match="champion already"):
         approve(registry, 2, by="ann", signer=signer)
+
+
+def test_an_approval_has_a_name(registry: Registry, signer: Signer) -> None:
+    _publish(registry, signer)
+    with pytest.raises(SettingsError, match="--by WHO"):
+        approve(registry, 1, by="  ", signer=signer)
+    assert registry.history() == []
+
+
+def test_a_signed_reason_counts_when_somebody_goes_back_to_that_version(registry: Registry, signer: Signer) -> None:
+    _publish(registry, signer)
+    _publish(registry, signer, parent=1, decision="candidate")
+    _publish(registry, signer, parent=2)
+    promote(registry, 1, by="me", signer=signer)
+    promote(registry, 2, by="me", override="looked at it", signer=signer)
+    promote(registry, 3, by="me", signer=signer)
+    assert rollback(registry, by="ann", why="complaints", signer=signer).version == 2
+    assert rollback(registry, by="ann", why="worse", signer=signer).version == 1
+    with pytest.raises(VerdictError, match=r"--to 2 --override"):
+        rollback(registry, by="ann", why="worse still", signer=signer)
+    with pytest.raises(VerdictError, match=r"ciclo models rollback unit --to 2 --override"):
+        rollback(registry, to=2, by="ann", why="", signer=signer)
 
 
 def test_an_approval_that_died_before_the_promotion_is_taken_up_again(
