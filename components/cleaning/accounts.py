@@ -94,7 +94,7 @@ class CleaningReport:
         """
         if kept + self.quarantined != self.rows:
             raise DataError(
-                "the rows kept and quarantined are not the rows that came in",
+                "rows were lost or counted twice: those kept and quarantined are not those that came in",
                 seen=f"{kept:,} + {self.quarantined:,}, not {self.rows:,}",
             )
 
@@ -114,7 +114,7 @@ class CleaningReport:
         absent = [label for label in self.classes if label not in self.train_classes]
         if absent:
             raise DataError(
-                f"the training rows hold no row of class {', '.join(absent[:5])}",
+                f"the training rows have no row of class {', '.join(absent[:5])}",
                 seen=_listed(self.classes),
                 hint="Give more rows, take the class out of the source, or set cleaning.split.method to hash.",
             )

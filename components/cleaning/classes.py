@@ -26,7 +26,7 @@ def class_labels(project: Project, observed: Sequence[object]) -> tuple[str, ...
     column, name = project.data.columns[project.data.target], project.data.target
     if len(observed) < 2:
         raise DataError(
-            f"the target '{name}' has one value alone", seen=", ".join(map(_label, observed)), hint="Nothing to learn."
+            f"the target '{name}' has only one value", seen=", ".join(map(_label, observed)), hint="Nothing to learn."
         )
     if project.task == "regression":
         if column.type not in ("number", "integer"):

@@ -149,7 +149,7 @@ def _refuse(report: CleaningReport, project: Project) -> None:
             f"{report.counted:,} of {report.rows:,} rows break the rules, more than the quarantine budget of "
             f"{cleaning.quarantine_budget:.1%}",
             seen=report.worst,
-            hint="Mend the source or the rules; raise cleaning.quarantine_budget only for rows that are of no use.",
+            hint="Fix the source or the rules; raise cleaning.quarantine_budget only for rows that are of no use.",
         )
     if kept < cleaning.minimum_rows:
         raise DataError(

@@ -276,7 +276,7 @@ def _guess_target(facts: Facts) -> TargetGuess:
     if facts.present == 0:
         raise DataError(f"the target '{name}' is missing in every row")
     if facts.distinct == 1:
-        raise DataError(f"the target '{name}' has one value alone", seen=next(iter(facts.levels)))
+        raise DataError(f"the target '{name}' has only one value", seen=next(iter(facts.levels)))
     if facts.is_flag and (facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"}):
         return TargetGuess(Guess("boolean", saw), "binary")
     if len(facts.levels) == 2 and not (facts.is_number and not facts.mostly(facts.whole)):
@@ -322,7 +322,11 @@ def _shares(facts: Facts) -> str:
 
 
 def _strays(facts: Facts, count: int) -> str:
-    return f", {facts.present - count:,} values are none and go to quarantine" if count < facts.present else ""
+    return (
+        f", {facts.present - count:,} values are not numbers; those rows are quarantined"
+        if count < facts.present
+        else ""
+    )
 
 
 def _quoted(text: str) -> str:

@@ -107,7 +107,7 @@ def _columns(file: TextFile | ParquetFile, wanted: list[str] | None) -> list[str
             )
         if name in file.unusable:
             raise DataError(
-                f"column '{name}' of {file.name} holds values that are not single ones",
+                f"column '{name}' of {file.name} holds lists or structures, not single values",
                 seen=file.unusable[name],
                 hint="Take it out of data.columns.",
             )
@@ -115,7 +115,7 @@ def _columns(file: TextFile | ParquetFile, wanted: list[str] | None) -> list[str
     clash = [name for name in wanted if folded.count(name.casefold()) > 1]
     if clash:
         raise DataError(
-            f"{file.name} has column names that differ in case alone",
+            f"{file.name} has column names that differ only in case",
             seen=", ".join(clash),
             hint="Rename one, or leave it out of data.columns.",
         )

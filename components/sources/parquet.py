@@ -77,7 +77,7 @@ class ParquetFile:
         return read.select(*values.values(), line.name(LINE), ibis.null("string").name(MALFORMED)), self.rows
 
     def _value(self, read: Any, name: str) -> Any:
-        # By position: names that differ in case alone are renamed by the engine.
+        # By position: names that differ only in case are renamed by the engine.
         value = read[read.columns[self.schema.get_field_index(name)]]
         kind = self.schema.field(name).type
         if pa.types.is_timestamp(kind):

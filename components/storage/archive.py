@@ -45,7 +45,7 @@ def check_archive(data: bytes) -> int:
             for entry in entries:
                 with archive.open(entry) as file:
                     if entry.filename != SCHEMA and array_length(file) != entry.file_size:
-                        raise IntegrityError("the model file holds something else than arrays", seen=entry.filename)
+                        raise IntegrityError("the model file holds something other than arrays", seen=entry.filename)
             return size
     except IntegrityError:
         raise

@@ -231,9 +231,7 @@ def open_named(project: str) -> "tuple[Registry, Settings]":
     from ciclo.components.core.project import NAME
 
     if not NAME.fullmatch(name):
-        raise ProjectError(
-            "this is not the name of a project", seen=repr(project), hint="Give it, or its project file."
-        )
+        raise ProjectError("this is an invalid project name", seen=repr(project), hint="Give it, or its project file.")
     return open_registry(name, settings()), settings()
 
 
