@@ -200,7 +200,7 @@ def test_the_budget_counts_broken_rows_and_not_unlabelled_ones(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "sections", "error", "message"),
     [
-        ({"y": "1"}, {}, DataError, "one value alone"),
+        ({"y": "1"}, {}, DataError, "only one value"),
         ({"y": ""}, {}, DataError, "missing in every row"),
         ({}, {"cleaning": {"minimum_rows": 201}}, DataError, "too few rows"),
         ({}, {"training": {"positive": "ture"}}, ProjectError, "did you mean 'true'"),

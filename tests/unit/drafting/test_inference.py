@@ -206,7 +206,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "name twice": (lambda path: path.write_text("x,x,y\n1,2,3\n"), "twice"),
     "open quote": (lambda path: path.write_text('x,y\n1,2\n"1,2\n'), "line 3"),
     "no such target": (lambda path: table(yy=Y).to_csv(path, index=False), "did you mean 'yy'"),
-    "constant target": (lambda path: table(y=1).to_csv(path, index=False), "one value alone"),
+    "constant target": (lambda path: table(y=1).to_csv(path, index=False), "only one value"),
     "no target value": (lambda path: table(y=None).to_csv(path, index=False), "missing in every row"),
     "time target": (lambda path: table(y=TIMES).to_csv(path, index=False), "is a time"),
     "text target": (lambda path: table(y=[f"t{i}" for i in N]).to_csv(path, index=False), "too many for classes"),
