@@ -108,7 +108,7 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, content: bytes, me
     path = tmp_path / "table.csv"
     path.write_bytes(content)
     wanted = project(path, columns={**COLUMNS, "A": {"type": "integer"}}) if message is None else project(path)
-    with pytest.raises(DataError, match=message or "differ in case"):
+    with pytest.raises(DataError, match=message or "differ only in case"):
         _prepare(wanted, tmp_path)
 
 
