@@ -3,7 +3,8 @@
 Plain Python over the rules of a column. ``tables.reading`` says the same as expressions, made from the words and
 patterns here; a property test holds the two to each other value by value.
 
-- Missing is null, NaN, blank text, and the words (or numbers) the project file lists for the column; nothing else.
+- Missing is null, NaN, blank text, and the words the project file lists for the column; nothing else. A word that is
+  a number or a time stands for it however it is written, and comes before what it would mean otherwise.
 - Text is trimmed. Numbers are ASCII decimals, ``007`` is 7, and have to be finite.
 - A whole number may be written as a float (``3.0``); beyond 2^53 - 1 a float may stand for its neighbour: refused.
 - Booleans are the words below in any case, and the numbers 1 and 0. A boolean is no number.
@@ -132,6 +133,7 @@ class ValueReader:
         self._read = _READERS[rules.type]
         self._words = frozenset(missing_words(rules))
         self._numbers = frozenset(missing_numbers(rules))
+        self._times = frozenset(missing_times(rules))
         self._categories = frozenset(rules.categories)
         self._spelling = spelling(rules.categories)
 
@@ -174,7 +176,7 @@ class ValueReader:
         if isinstance(value, str):
             value = raw if raw in self._categories else self._spelling.get(value, value)
             return None if value in self._words else value
-        return value
+        return None if self._times and value in self._times else value
 
 
 @lru_cache(maxsize=4_096)
@@ -195,6 +197,12 @@ def missing_numbers(rules: Rules) -> tuple[float, ...]:
         return ()
     numbers = (_number(word) for word in rules.missing)
     return tuple(number for number in numbers if isinstance(number, float))
+
+
+def missing_times(rules: Rules) -> tuple[datetime, ...]:
+    """The times among the words that stand for a missing value, in UTC."""
+    times = map(_time, rules.missing if rules.type == "timestamp" else ())
+    return tuple(time for time in times if isinstance(time, datetime))
 
 
 def spelling(categories: Sequence[str]) -> dict[str, str]:

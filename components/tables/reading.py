@@ -18,6 +18,7 @@ from ciclo.components.core.values import (
     WHOLE_FLOAT,
     Rules,
     missing_numbers,
+    missing_times,
     missing_words,
     spelling,
 )
@@ -64,19 +65,27 @@ def _read_text(raw: Any, rules: Rules) -> Value:
         value = _spelled(_folded(text), rules, text)
         missing = missing | value.isin(words).fill_null(False) if words else missing
         return Value(missing.ifelse(ibis.null("string"), value), missing)
-    typed = _TEXT[rules.type](raw)
-    # Trimming is the dear part: only what cannot be read as it stands is trimmed.
-    typed = typed.isnull().ifelse(_TEXT[rules.type](text), typed)
-    missing = typed.isnull().ifelse(missing, False)
+    # Trimming is the dear part: only what cannot be read as it stands is trimmed. What can be is a word as it stands.
+    read = _TEXT[rules.type](raw)
+    missing = read.isnull().ifelse(missing, raw.isin(words) if words else False)
+    typed = read.isnull().ifelse(_TEXT[rules.type](text), read)
     if numbers := missing_numbers(rules):
         number = typed.cast("float64") if rules.type in ("number", "integer") else _number_text(text)
+        number = typed.isnull().ifelse(_number_text(text), number) if rules.type == "integer" else number
         missing = missing | number.isin(numbers).fill_null(False)
+    missing = _or_time(missing, typed, rules)
     typed = missing.ifelse(ibis.null(typed.type()), typed) if rules.missing else typed
     if rules.type != "integer":
         return Value(typed, missing)
     number = _number_text(text)
     whole = (text.re_search(DIGITS) | ((number % 1 == 0) & (number.abs() > LARGEST_EXACT))).fill_null(False)
     return Value(typed, missing, typed.isnull() & ~missing & whole)
+
+
+def _or_time(missing: Any, time: Any, rules: Rules) -> Any:
+    """Missing as before, or one of the times that stand for it."""
+    times = [ibis.literal(t, TIME) for t in missing_times(rules)]
+    return missing | time.isin(times).fill_null(False) if times else missing
 
 
 def _number_text(text: Any) -> Any:
@@ -120,6 +129,7 @@ def _read_native(raw: Any, rules: Rules) -> Value:
         missing = missing | typed.isin(missing_words(rules)).fill_null(False) if rules.missing else missing
     elif numbers := missing_numbers(rules):
         missing = missing | _number(value).isin(numbers).fill_null(False)
+    missing = _or_time(missing, typed, rules)
     if rules.missing:
         typed = missing.ifelse(ibis.null(typed.type()), typed)
     if rules.type in ("integer", "category") and raw.type().is_numeric() and not raw.type().is_integer():

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,18 +21,20 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import RequestError
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.values import ColumnType, Plain, Refusal, Rules, ValueReader
 from ciclo.components.serving.messages import plain, read_feedback, read_request
 from ciclo.components.sources.layout import open_source
+from ciclo.components.tables import reading
 from ciclo.components.tables.datasets import collect, connect
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "number": {"type": "number", "missing": ["NA", "-999"]},
     "bounded": {"type": "number", "minimum": -1, "maximum": 7, "nullable": False},
     "integer": {"type": "integer", "missing": ["?"], "minimum": -(2**60)},
-    "boolean": {"type": "boolean", "missing": ["none", "9"]},
+    "boolean": {"type": "boolean", "missing": ["none", "9", "N", "no"]},
     "text": {"type": "category", "missing": ["NA", "-999"]},
     "code": {"type": "category", "categories": ["1", "2.0", "True", "007", "none"], "nullable": False},
-    "time": {"type": "timestamp", "missing": ["never"]},
+    "time": {"type": "timestamp", "missing": ["never", "9999-12-31"]},
 }
 REFUSED = "refused"
 BIG = 2**53 + 1
@@ -76,6 +79,24 @@ def parquet(folder: Path, array: pa.Array) -> dict[str, list[Any]]:
     table = table.append_column("_malformed", pa.nulls(len(array), pa.string()))
     pq.write_table(table, folder / "x.parquet")
     return through_file(connect().read_parquet(folder / "x.parquet"))
+
+
+def by_table(folder: Path, array: pa.Array, rules: Rules) -> list[Any]:
+    """What the table makes of values: canonical, None where they are missing, or the refusal."""
+    pq.write_table(pa.table({"place": range(len(array)), "raw": array}), folder / "raw.parquet")
+    table = connect().read_parquet(folder / "raw.parquet")
+    value = reading.read(table["raw"], rules)
+    inexact = ibis.literal(False) if value.inexact is None else value.inexact
+    columns = {"typed": value.typed, "missing": value.missing, "inexact": inexact}
+    found = collect(table.select("place", **columns).order_by("place")).to_pylist()
+    refusals = {True: Refusal.EXACT, False: Refusal.TYPE}
+    return [
+        None if row["missing"] else refusals[row["inexact"]] if row["typed"] is None else row["typed"] for row in found
+    ]
+
+
+def by_reader(array: pa.Array, rules: Rules) -> list[Any]:
+    return [ValueReader(rules).typed(raw) for raw in array.to_pylist()]
 
 
 SAYS = {
@@ -149,7 +170,7 @@ QUICK = settings(
 )
 WORDS = (  # noqa: SIM905
     "1 0 1.0 0.0 -0 -0.0 2 2.0 2.00 007 007.0 +5 .5 5. 1e2 1E+2 1e400 -1e400 1e-400 9 9.0 7.5 -999 -999.0 -999.5 "
-    "true TRUE True tRuE false Yes no Y n T f on NA na Na ? none None nan NaN inf -Infinity null N/A "
+    "true TRUE True tRuE false Yes no NO Y n N T f on NA na Na ? none None nan NaN inf -Infinity null N/A "
     "never 1_000 1,5 0x1A 9007199254740991 9007199254740992 9007199254740993 9007199254740993.0 9007199254740992.0 "
     "-9007199254740993 9223372036854775807 9223372036854775808 -9223372036854775808 "
     "-9223372036854775809 1234567890123456789.0 1e18 0000000000000000000000012 99999999999999999999999999 "
@@ -247,7 +268,8 @@ def test_a_decimal_is_not_rounded_before_it_is_judged(tmp_path: Path, numbers: l
 TIMES = (  # noqa: SIM905
     "2024-02-29 2023-02-29 2024-01-01T10:00 2024-01-01T10:00:00Z 2024-01-01T10:00:00.5+02:00 2024-01-01T10:00:00+0530 "
     "2024-01-01T10 20240101 2024-1-1 01.02.2024 2024-01-01T24:00 2024-01-01T10:61 1704103200 never NA 0000-01-01 "
-    "2024-01-01T10:00:00.123456789 2024-01-01T10:00:00+16 2024-W01-1 2024-13-01"
+    "2024-01-01T10:00:00.123456789 2024-01-01T10:00:00+16 2024-W01-1 2024-13-01 "
+    "9999-12-31 9999-12-31T00:00:00 9999-12-31T02:00+02:00 9999-12-31T00:00:01 9999-12-30"
 ).split()
 
 
@@ -264,6 +286,33 @@ def test_a_time(tmp_path: Path, times: list[str]) -> None:
             read = kind_of(error)
         # The time column has to have a value; in a request the clock stands in for it.
         assert read == (None if expected == (REFUSED, "time") else expected), text
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "texts", "missing"),
+    [
+        ("boolean", "no", ["no", " no ", "NO", "f", "yes"], [1, 1, 0, 0, 0]),
+        ("boolean", "N", ["N", "N ", "n", "No"], [1, 1, 0, 0]),
+        ("integer", "1.5", ["1.50", "1.5", " 1.50", "1.6"], [1, 1, 1, 0]),
+        ("timestamp", "9999-12-31", ["9999-12-31", " 9999-12-31", "9999-12-31 00:00Z", "9999-12-30"], [1, 1, 1, 0]),
+        ("timestamp", "1900-01-01T02:00+02:00", ["1900-01-01", "1900-01-01T01:00+01:00", "1900-01-02"], [1, 1, 0]),
+    ],
+)
+def test_a_word_for_missing_that_reads_as_the_type_is_missing_all_the_same(
+    tmp_path: Path, kind: ColumnType, word: str, texts: list[str], missing: list[int]
+) -> None:
+    rules = Plain(kind, missing=(word,))
+    assert [value is None for value in by_reader(pa.array(texts), rules)] == list(map(bool, missing))
+    assert by_table(tmp_path, pa.array(texts), rules) == by_reader(pa.array(texts), rules)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("us"), pa.timestamp("s"), pa.timestamp("ms", "UTC"), pa.date32()], ids=str
+)
+def test_a_time_that_stands_for_missing_does_so_however_it_is_stored(tmp_path: Path, kind: pa.DataType) -> None:
+    rules = Plain("timestamp", missing=("9999-12-31",))
+    array = pa.array([datetime(9999, 12, 31), datetime(2024, 3, 1), None]).cast(kind)
+    assert by_reader(array, rules) == by_table(tmp_path, array, rules) == [None, datetime(2024, 3, 1, tzinfo=UTC), None]
 
 
 def test_an_id_that_came_as_a_float_is_refused_and_not_another_id() -> None:
