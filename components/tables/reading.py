@@ -4,6 +4,7 @@ Ingestion, cleaning and the first guess of a project file read columns here and 
 every expression to ``ValueReader``, value by value.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +122,7 @@ def _spelled(value: Any, rules: Rules, text: Any) -> Any:
 
 
 def _read_native(raw: Any, rules: Rules) -> Value:
-    missing = raw.isnull() | raw.isnan() if raw.type().is_floating() else raw.isnull()
+    missing = raw.isnull() | _is_nan(raw) if raw.type().is_floating() else raw.isnull()
     value = missing.ifelse(ibis.null(raw.type()), raw) if raw.type().is_floating() else raw
     typed = _NATIVE[rules.type](value)
     if rules.type == "category":
@@ -136,6 +137,11 @@ def _read_native(raw: Any, rules: Rules) -> Value:
         whole = (value % 1 == 0).fill_null(False)
         return Value(typed, missing, typed.isnull() & ~missing & whole)
     return Value(typed, missing)
+
+
+def _is_nan(number: Any) -> Any:
+    """Whether it is NaN. DuckDB answers ``isnan`` from the statistics of a Parquet file, which leave NaN out."""
+    return number.cast("float64").hash() == ibis.literal(math.nan, "float64").hash()
 
 
 def _number(value: Any) -> Any:

@@ -3,12 +3,14 @@
 import json
 import math
 import os
+import struct
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import ibis
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -204,6 +206,7 @@ def test_a_text(tmp_path: Path, texts: list[str]) -> None:
 
 @QUICK
 @given(st.lists(st.floats() | st.integers(-(2**55), 2**55).map(float) | st.sampled_from([0.0, 1.0, 2.0, 9.0, -999.0])))
+@example([math.nan, 0.0, 7.0])  # a file with NaN whose statistics are finite
 @example([math.nan, math.inf, -math.inf, -0.0, 3.0, 2.5, 2.0**53, 2.0**53 - 1, 1e20, 1e-5, float(BIG)])
 def test_a_float(tmp_path: Path, numbers: list[float]) -> None:
     numbers = [*numbers, 1.0]
@@ -239,6 +242,14 @@ def test_a_whole_number(tmp_path: Path, numbers: list[int]) -> None:
                 assert by_grpc == expected, (column, number)
             if column in LABELS and by_grpc == expected:
                 assert feedback(number, column) == as_label(expected, column), (column, number)
+
+
+@pytest.mark.parametrize("bits", ["7ff8000000000000", "fff8000000000000", "7ff0000000000001", "ffffffffffffffff"])
+@pytest.mark.parametrize("size", [pa.float64(), pa.float32()], ids=str)
+def test_every_nan_is_missing(tmp_path: Path, bits: str, size: pa.DataType) -> None:
+    array = pa.array(np.array([struct.unpack(">d", bytes.fromhex(bits))[0], 1.0, np.inf, -np.inf])).cast(size)
+    assert by_table(tmp_path, array[:2], Plain("number")) == [None, 1.0]  # the file says nothing of its NaN
+    assert by_table(tmp_path, array, Plain("number")) == [None, 1.0, Refusal.TYPE, Refusal.TYPE]
 
 
 @pytest.mark.parametrize("value", [True, False, None])
