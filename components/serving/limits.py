@@ -56,7 +56,7 @@ class BodyGuard:
         try:
             declared = int(environ.get("CONTENT_LENGTH") or 0)
         except ValueError:
-            return _refuse(start, 400, "BAD_REQUEST", "the Content-Length is no number")
+            return _refuse(start, 400, "BAD_REQUEST", "the Content-Length is not a number")
         stream = environ["wsgi.input"]
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         body = b"" if declared > self._bytes else stream.read(self._bytes + 1 if chunked else declared)
