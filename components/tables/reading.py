@@ -6,6 +6,7 @@ every expression to ``ValueReader``, value by value.
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import ibis
@@ -15,6 +16,7 @@ from ciclo.components.core.values import (
     DIGITS,
     FALSE_WORDS,
     LARGEST_EXACT,
+    LARGEST_SINGLE,
     TRUE_WORDS,
     WHOLE_FLOAT,
     Rules,
@@ -107,7 +109,15 @@ def _boolean_text(text: Any) -> Any:
 
 
 def _time_text(text: Any) -> Any:
-    return text.re_search(ISO_TIME).ifelse(text.try_cast(TIME), ibis.null(TIME))
+    time = text.try_cast(TIME)
+    inside = text.between("0001-01-03", "9999-12-29")  # whatever its offset, which saves the dearer question
+    return text.re_search(ISO_TIME).ifelse(inside.ifelse(time, _in_years(time)), ibis.null(TIME))
+
+
+def _in_years(time: Any) -> Any:
+    """A time as Python has it, which knows the years 1 to 9999."""
+    first, last = (ibis.literal(t.replace(tzinfo=UTC), TIME) for t in (datetime.min, datetime.max))
+    return time.between(first, last).ifelse(time, ibis.null(TIME))
 
 
 def _folded(text: Any) -> Any:
@@ -133,7 +143,8 @@ def _read_native(raw: Any, rules: Rules) -> Value:
     missing = _or_time(missing, typed, rules)
     if rules.missing:
         typed = missing.ifelse(ibis.null(typed.type()), typed)
-    if rules.type in ("integer", "category") and raw.type().is_numeric() and not raw.type().is_integer():
+    whole_type = raw.type().is_integer() and not raw.type().is_uint64()
+    if rules.type in ("integer", "category") and raw.type().is_numeric() and not whole_type:
         whole = (value % 1 == 0).fill_null(False)
         return Value(typed, missing, typed.isnull() & ~missing & whole)
     return Value(typed, missing)
@@ -166,7 +177,7 @@ def _integer(value: Any) -> Any:
 
 def _largest(value: Any) -> int:
     """The largest whole number that a float of this size cannot take for its neighbour."""
-    return LARGEST_EXACT if value.type().is_float64() else 2**24 - 1
+    return LARGEST_EXACT if value.type().is_float64() else LARGEST_SINGLE
 
 
 def _boolean(value: Any) -> Any:
@@ -182,6 +193,8 @@ def _category(value: Any) -> Any:
         return (value % 1 == 0).ifelse(
             value.cast("decimal(38, 0)").cast("string"), value.cast("float64").cast("string")
         )
+    if value.type().is_timestamp():
+        return _iso(value)
     if not value.type().is_floating():
         return value.cast("string")
     number = value.cast("float64")
@@ -189,8 +202,18 @@ def _category(value: Any) -> Any:
     return ((number % 1 == 0) | number.isinf()).ifelse(digits, number.cast("string"))
 
 
+def _iso(time: Any) -> Any:
+    """A time as ``datetime.isoformat`` writes it, in UTC if it has a zone."""
+    zone = "" if time.type().timezone is None else "+00:00"
+    time = time.cast(dt.Timestamp(scale=6))
+    whole = time.microsecond() % 1_000_000 == 0
+    return whole.ifelse(time.strftime("%Y-%m-%dT%H:%M:%S"), time.strftime("%Y-%m-%dT%H:%M:%S.%f")) + zone
+
+
 def _time(value: Any) -> Any:
-    return value.cast(TIME) if value.type().is_timestamp() or value.type().is_date() else _unreadable(value, TIME)
+    if not (value.type().is_timestamp() or value.type().is_date()):
+        return _unreadable(value, TIME)
+    return _in_years(value.cast(TIME))
 
 
 def _unreadable(value: Any, kind: Any) -> Any:

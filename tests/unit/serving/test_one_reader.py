@@ -326,6 +326,40 @@ def test_a_time_that_stands_for_missing_does_so_however_it_is_stored(tmp_path: P
     assert by_reader(array, rules) == by_table(tmp_path, array, rules) == [None, datetime(2024, 3, 1, tzinfo=UTC), None]
 
 
+EDGES = ["0001-01-01T00:00+15:00", "0001-01-01T15:00+15:00", "9999-12-31T23:00-15:00", "9999-12-31T23:59:59.999999"]
+MOMENTS = [datetime(2020, 1, 2, 3, 4, 5, 600), datetime(999, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999_999), None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "array", "expected"),
+    [
+        ("integer", pa.array([1, 2**63, 2**64 - 1], pa.uint64()), [1, Refusal.EXACT, Refusal.EXACT]),
+        ("category", pa.array([1, 2**64 - 1], pa.uint64()), ["1", "18446744073709551615"]),
+        ("timestamp", pa.array(EDGES), [Refusal.TYPE, datetime.min, Refusal.TYPE, datetime.max]),
+        ("category", pa.array(MOMENTS, pa.timestamp("us")), [m and m.isoformat() for m in MOMENTS]),
+        ("category", pa.array(MOMENTS, pa.timestamp("us", "UTC")), [m and f"{m.isoformat()}+00:00" for m in MOMENTS]),
+        ("category", pa.array(MOMENTS[:1], pa.timestamp("us", "+02:00")), ["2020-01-02T03:04:05.000600+00:00"]),
+        ("category", pa.array(MOMENTS[:1], pa.timestamp("us")).cast(pa.date32()), ["2020-01-02"]),
+    ],
+)
+def test_a_value_of_another_container_is_read_alike(
+    tmp_path: Path, kind: ColumnType, array: pa.Array, expected: list[Any]
+) -> None:
+    expected = [e.replace(tzinfo=UTC) if isinstance(e, datetime) else e for e in expected]
+    assert by_reader(array, Plain(kind)) == by_table(tmp_path, array, Plain(kind)) == expected
+
+
+@pytest.mark.parametrize("kind", ["integer", "category", "number", "boolean"])
+@pytest.mark.parametrize("size", [np.float32, np.float16])
+def test_a_small_float_is_read_alike(tmp_path: Path, kind: ColumnType, size: type[np.floating[Any]]) -> None:
+    numbers = np.array([1, 0, 2.5, 2**11, 2**14, np.nan, np.inf] + [2**24 - 1, 2**30] * (size is np.float32), size)
+    reader = ValueReader(Plain(kind))
+    array = pa.array(numbers.astype(np.float32))
+    if size is np.float16:
+        array = pa.array(numbers)
+    assert by_table(tmp_path, array, Plain(kind)) == [reader.typed(number) for number in numbers]
+
+
 def test_an_id_that_came_as_a_float_is_refused_and_not_another_id() -> None:
     described = {"source": "x", "target": "y", "id_columns": ["id"], "columns": {"y": {"type": "number"}}}
     described["columns"] |= {"id": {"type": "integer"}, "x": {"type": "number"}}
