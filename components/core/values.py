@@ -3,13 +3,16 @@
 Plain Python over the rules of a column. ``tables.reading`` says the same as expressions, made from the words and
 patterns here; a property test holds the two to each other value by value.
 
-- Missing is null, NaN, blank text, and the words (or numbers) the project file lists for the column; nothing else.
+- Missing is null, NaN, blank text, and the words the project file lists for the column; nothing else. A word that is
+  a number or a time stands for it however it is written, and comes before what it would mean otherwise.
 - Text is trimmed. Numbers are ASCII decimals, ``007`` is 7, and have to be finite.
-- A whole number may be written as a float (``3.0``); beyond 2^53 - 1 a float may stand for its neighbour: refused.
+- A whole number may be written as a float (``3.0``); beyond 2^53 - 1 a float may stand for its neighbour: refused. So
+  may a float32 beyond 2^24 - 1.
 - Booleans are the words below in any case, and the numbers 1 and 0. A boolean is no number.
 - A category is its text (``007`` stays). A whole number is its digits however it is written (``3.0`` is ``3``), a
   boolean is ``true`` or ``false`` in any case; where the project lists categories, it is spelled as there.
-- Times are ISO 8601, UTC where no zone is given.
+- Times are ISO 8601, UTC where no zone is given, and within the years 1 and 9999 in UTC. A time that is a category is
+  its ISO text.
 """
 
 import math
@@ -30,6 +33,7 @@ BLANK = string.whitespace
 TRUE_WORDS = ("true", "yes", "y", "t")
 FALSE_WORDS = ("false", "no", "n", "f")
 LARGEST_EXACT = 2**53 - 1
+LARGEST_SINGLE = 2**24 - 1  # as LARGEST_EXACT, for a float32
 LARGEST_WHOLE = 2**63 - 1
 
 # Patterns of whole texts that Python and the engines' RE2 read alike.
@@ -132,6 +136,7 @@ class ValueReader:
         self._read = _READERS[rules.type]
         self._words = frozenset(missing_words(rules))
         self._numbers = frozenset(missing_numbers(rules))
+        self._times = frozenset(missing_times(rules))
         self._categories = frozenset(rules.categories)
         self._spelling = spelling(rules.categories)
 
@@ -174,7 +179,7 @@ class ValueReader:
         if isinstance(value, str):
             value = raw if raw in self._categories else self._spelling.get(value, value)
             return None if value in self._words else value
-        return value
+        return None if self._times and value in self._times else value
 
 
 @lru_cache(maxsize=4_096)
@@ -197,6 +202,12 @@ def missing_numbers(rules: Rules) -> tuple[float, ...]:
     return tuple(number for number in numbers if isinstance(number, float))
 
 
+def missing_times(rules: Rules) -> tuple[datetime, ...]:
+    """The times among the words that stand for a missing value, in UTC."""
+    times = map(_time, rules.missing if rules.type == "timestamp" else ())
+    return tuple(time for time in times if isinstance(time, datetime))
+
+
 def spelling(categories: Sequence[str]) -> dict[str, str]:
     """How the categories spell what would be written otherwise, such as ``true`` as ``True``."""
     return {folded(c): c for c in reversed(categories) if folded(c) != c and folded(c) not in categories}
@@ -208,6 +219,14 @@ def folded(text: str) -> str:
     return lower if lower in ("true", "false") else _WHOLE_FLOAT.sub(r"\1\2", text) if ".0" in text else text
 
 
+class _Single(float):
+    """A number that came as a float32 or smaller."""
+
+
+def _largest(number: float) -> int:
+    return LARGEST_SINGLE if isinstance(number, _Single) else LARGEST_EXACT
+
+
 def _scalar(raw: Any) -> Any:
     """A value of Python's own; None for null, NaN and what pandas has for them."""
     if raw is None or type(raw) is float:
@@ -217,7 +236,8 @@ def _scalar(raw: Any) -> Any:
     if hasattr(raw, "to_pydatetime"):
         return raw.to_pydatetime()
     if hasattr(raw, "item"):
-        raw = raw.item()
+        single = type(raw).__name__ in ("float32", "float16")
+        raw = _Single(raw) if single else raw.item()
     if isinstance(raw, float | Decimal) and raw != raw:
         return None
     return raw
@@ -247,7 +267,7 @@ def _integer(raw: Any) -> int | Refusal:
     number = _number(raw)
     if isinstance(number, Refusal) or number % 1:
         return Refusal.TYPE
-    return int(number) if abs(number) <= LARGEST_EXACT else Refusal.EXACT
+    return int(number) if abs(number) <= _largest(raw) else Refusal.EXACT
 
 
 def _digits(text: str) -> int:
@@ -279,7 +299,9 @@ def _category(raw: Any) -> str | Refusal:
     if isinstance(raw, float) and math.isfinite(raw):
         if raw % 1:
             return repr(raw)
-        return str(int(raw)) if abs(raw) <= LARGEST_EXACT else Refusal.EXACT
+        return str(int(raw)) if abs(raw) <= _largest(raw) else Refusal.EXACT
+    if isinstance(raw, datetime) and raw.tzinfo is not None:
+        raw = _time(raw)
     return raw.isoformat() if isinstance(raw, date) else Refusal.TYPE
 
 

@@ -4,7 +4,8 @@ Three places know, each slower and wider than the one before:
 
 1. A small SQLite file beside the spool, shared by the worker processes of one pod. A worker claims an id there before
    it predicts, so on one pod an id never stands for two contents, and a retry that overtakes its first try waits for
-   the answer of that. It is bounded and forgets the oldest.
+   the answer of that. If that takes too long, it answers under our id of the first try, and both are one request. The
+   ids we give to requests without one are claimed as well. It is bounded and forgets the oldest.
 2. The prediction store, asked for ids that the file does not know, for a moment only. While it does not answer it is
    not asked again for some seconds, and requests are answered as if their ids were new.
 3. The key of the store itself: what still got past, such as a retry that reached another pod while the database was
@@ -58,6 +59,15 @@ class Reply:
     predictions: list[Answer]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What an id stands for: a content, and our id and the answer, None where there is none yet."""
+
+    digest: str
+    key: str | None
+    reply: Reply | None
+
+
 def digest_of(content: Sequence[Any]) -> str:
     """The sha256 of what was asked, as canonical values; the order of columns does not matter."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
@@ -83,63 +93,73 @@ class AnsweredRequests:
         self._rest_until = 0.0
         self._looking = ThreadPoolExecutor(max_workers=2, thread_name_prefix="answered")
 
-    def claim(self, request_id: str, digest: str, features: list[dict[str, Any]]) -> Reply | None:
+    def claim(self, request_id: str, digest: str, features: list[dict[str, Any]], key: str) -> Reply | str:
         """Take an id for a content, before it is predicted.
 
         Args:
-            request_id: The client's id.
+            request_id: The client's id, or ours if it gave none.
             digest: Of the content.
             features: What is asked, for requests that were stored before there were digests.
+            key: Our own id of the request.
 
         Returns:
-            What was answered before, if this is a retry; None if it is to be answered now.
+            What was answered before, if this is a retry. Otherwise our id to answer it under: that of the first try, if
+            that has no answer yet, so that both are one request.
 
         Raises:
             ReusedIdError: If the id stands for another content.
         """
-        known = self._settled(request_id, digest)
-        if known is None and (stored := self._in_store(request_id)) is not None:
-            same = stored.digest == digest if stored.digest else stored.features == features
-            answers = [{"prediction": p, "probability": q} for p, q in stored.answers]
-            reply = Reply(request_id, stored.prediction_id, stored.version, answers)
-            if not same:
-                self.release(request_id)
+        known = self._settled(request_id, digest, key)
+        if known is not None:
+            if known.digest != digest:
                 raise _reused(request_id)
-            self.answered(reply)
-            return reply
-        if known is None or known[0] == digest:
-            return known[1] if known else None
-        raise _reused(request_id)
+            return known.reply or known.key or key
+        stored = self._in_store(request_id) if request_id != key else None  # nobody has seen an id that is made here
+        if stored is None:
+            return key
+        same = stored.digest == digest if stored.digest else stored.features == features
+        if not same:
+            self.release(request_id)
+            raise _reused(request_id)
+        answers = [{"prediction": p, "probability": q} for p, q in stored.answers]
+        reply = Reply(request_id, stored.prediction_id, stored.version, answers)
+        self.answered(reply, digest)
+        return reply
 
-    def answered(self, reply: Reply) -> None:
-        """Keep an answer for its retries."""
+    def answered(self, reply: Reply, digest: str) -> None:
+        """Keep an answer for its retries; the first one stays."""
         text = json.dumps(vars(reply))
-        kept = "UPDATE answered SET reply = ?, size = ? WHERE id = ? AND reply IS NULL"
-        self._run(kept, (text, len(text), reply.request_id))
+        kept = (
+            "INSERT INTO answered (id, digest, key, reply, size) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " key = excluded.key, reply = excluded.reply, size = excluded.size"
+            " WHERE reply IS NULL AND digest = excluded.digest"
+        )
+        self._run(kept, (reply.request_id, digest, reply.prediction_id, text, len(text)))
 
     def release(self, request_id: str) -> None:
         """Give an id back that got no answer."""
         self._run("DELETE FROM answered WHERE id = ? AND reply IS NULL", (request_id,))
 
-    def _settled(self, request_id: str, digest: str) -> tuple[str, Reply | None] | None:
+    def _settled(self, request_id: str, digest: str, key: str) -> _Known | None:
         """As ``_in_file``, once the one that is at the same request now has its answer, or is too slow or dead."""
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
-            known = self._in_file(request_id, digest)
-            if known is None or known[0] != digest or known[1] is not None or time.monotonic() > deadline:
+            known = self._in_file(request_id, digest, key)
+            if known is None or known.digest != digest or known.reply is not None or time.monotonic() > deadline:
                 return known
             time.sleep(0.01)
 
-    def _in_file(self, request_id: str, digest: str) -> tuple[str, Reply | None] | None:
+    def _in_file(self, request_id: str, digest: str, key: str) -> _Known | None:
         """Claim the id in the file; what it stands for if it was claimed before."""
-        claim = "INSERT INTO answered (id, digest) VALUES (?, ?) ON CONFLICT (id) DO NOTHING RETURNING digest"
-        if self._run(claim, (request_id, digest)):
+        claim = "INSERT INTO answered (id, digest, key) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING digest"
+        if self._run(claim, (request_id, digest, key)):
             self._prune()
             return None
-        found = self._run("SELECT digest, reply FROM answered WHERE id = ?", (request_id,))
+        found = self._run("SELECT digest, key, reply FROM answered WHERE id = ?", (request_id,))
         if not found:  # the file cannot be used, or the id was given back a moment ago
             return None
-        return found[0][0], Reply(**json.loads(found[0][1])) if found[0][1] else None
+        was, owner, reply = found[0]
+        return _Known(was, owner, Reply(**json.loads(reply)) if reply else None)
 
     def _in_store(self, request_id: str) -> Answered | None:
         if time.monotonic() < self._rest_until:
@@ -184,8 +204,14 @@ def _open(path: Path) -> sqlite3.Connection:
     file.execute("PRAGMA synchronous=OFF")  # it has to outlive a process, not the machine
     file.execute(
         "CREATE TABLE IF NOT EXISTS answered (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL,"
-        " reply TEXT, size INTEGER NOT NULL DEFAULT 0)"
+        " reply TEXT, size INTEGER NOT NULL DEFAULT 0, key TEXT)"
     )
+    if "key" not in {column[1] for column in file.execute("PRAGMA table_info(answered)")}:  # of a release before
+        try:
+            file.execute("ALTER TABLE answered ADD COLUMN key TEXT")
+        except sqlite3.OperationalError as error:
+            if "duplicate" not in str(error):  # another process was faster
+                raise
     return file
 
 

@@ -5,13 +5,16 @@ seldon-core has no limits of its own. ``limit_servers`` puts them around the two
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from ciclo.components.core.settings import Settings
 
 DRAINED = 32  # times the limit: what is read of a body that is refused, so that its sender gets to read why
 _CHUNK = 1 << 16
+_JSON = re.compile(r"application/(?:[^/]+\+)?json", re.IGNORECASE)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _GRPC_BYTES = "seldon.io/grpc-max-message-size"
 
@@ -38,7 +41,7 @@ def limit_servers(settings: Settings) -> None:
 
 
 class BodyGuard:
-    """A WSGI application that hands on bodies within the limits and refuses the others.
+    """A WSGI application that hands on bodies of JSON within the limits and refuses the others.
 
     Args:
         app: The application.
@@ -56,7 +59,7 @@ class BodyGuard:
         try:
             declared = int(environ.get("CONTENT_LENGTH") or 0)
         except ValueError:
-            return _refuse(start, 400, "BAD_REQUEST", "the Content-Length is no number")
+            return _refuse(start, 400, "BAD_REQUEST", "the Content-Length is not a number")
         stream = environ["wsgi.input"]
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         body = b"" if declared > self._bytes else stream.read(self._bytes + 1 if chunked else declared)
@@ -65,8 +68,13 @@ class BodyGuard:
             seen = f" (seen: {declared:,})" if declared else ""
             text = f"the body has more than {self._bytes:,} bytes{seen}. Send fewer rows in one request."
             return _refuse(start, 413, "TOO_LARGE", text)
-        if too_deep(body, self._depth):
-            text = f"the body has more than {self._depth} brackets inside one another. Send rows of plain values."
+        kind = environ.get("CONTENT_TYPE", "")
+        if body and kind and not _JSON.fullmatch(kind.partition(";")[0].strip()):  # a form would be parsed as well
+            text = f"the body is not sent as JSON (seen: {kind!r:.99}). Send it with Content-Type: application/json."
+            return _refuse(start, 415, "UNSUPPORTED_MEDIA_TYPE", text)
+        query = unquote_to_bytes(environ.get("QUERY_STRING", ""))  # which may hold a request, too
+        if too_deep(body, self._depth) or too_deep(query, self._depth):
+            text = f"the request has more than {self._depth} brackets inside one another. Send rows of plain values."
             return _refuse(start, 400, "BAD_REQUEST", text)
         environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -108,7 +116,7 @@ def _drain(stream: Any, most: int) -> None:
 
 def _refuse(start: Start, status: int, reason: str, text: str) -> Iterable[bytes]:
     body = json.dumps({"status": {"code": -1, "info": text, "reason": reason, "status": 1}}).encode()
-    phrase = {400: "400 Bad Request", 413: "413 Content Too Large"}[status]
+    phrase = {400: "400 Bad Request", 413: "413 Content Too Large", 415: "415 Unsupported Media Type"}[status]
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close")]
     start(phrase, headers)
     return [body]

@@ -160,7 +160,7 @@ def _matrix_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or not isinstance(rows, list):
         raise RequestError("data has to have names and an ndarray", seen=_list(content), hint=_FORMS)
     if twice := {n for n in names if names.count(n) > 1}:
-        raise RequestError(f"column '{min(twice)}' stands twice in data.names")
+        raise RequestError(f"column '{min(twice)}' appears twice in data.names")
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
             raise RequestError(f"row {number} has to be a list of {len(names)} values, one for each of data.names")

@@ -175,17 +175,18 @@ def answer(served: Served, request: Request) -> Reply:
         return Reply(request.id, request.key, served.version, served.engine.predict(frame))
     features = [features | carried for features, carried in zip(_records(frame), ids, strict=True)]
     digest = digest_of([features, sent])
-    if request.id != request.key and (before := served.answered.claim(request.id, digest, features)) is not None:
+    claimed = served.answered.claim(request.id, digest, features, request.key)
+    if isinstance(claimed, Reply):
         served.meter.repeated()
-        return replace(before, predictions=[spoken(recorded, contract) for recorded in before.predictions])
+        return replace(claimed, predictions=[spoken(recorded, contract) for recorded in claimed.predictions])
     try:
-        reply = Reply(request.id, request.key, served.version, served.engine.predict(frame))
+        reply = Reply(request.id, claimed, served.version, served.engine.predict(frame))
         served.recorder.record(_rows(served, reply, digest, features, times))
     except BaseException:
-        served.answered.release(request.id)
+        if claimed == request.key:  # else it is the first try's, which may still be answered
+            served.answered.release(request.id)
         raise
-    if request.id != request.key:
-        served.answered.answered(reply)
+    served.answered.answered(reply, digest)
     return reply
 
 

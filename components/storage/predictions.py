@@ -84,7 +84,7 @@ class Answered:
 class Label:
     """What turned out to be true of one row; ``time`` decides which of several labels is the newest.
 
-    ``request_id`` is the client's id of the request or ours.
+    ``request_id`` is the client's id of the request, or ours if that is no client's id.
     """
 
     project: str
@@ -140,20 +140,6 @@ class PredictionStore:
             mine = [_prediction_values(r) for r in rows if owners[r.project, r.request_id][0] == r.key]
             if mine:
                 connection.execute(self._insert(_predictions).on_conflict_do_nothing(), mine)
-
-    @staticmethod
-    def _owners(
-        connection: sa.Connection, keys: list[tuple[str, str]]
-    ) -> dict[tuple[str, str], tuple[str, str | None]]:
-        """Whose each client's id is: key and digest of the first request with it."""
-        r, owners = _requests.c, {}
-        for start in range(0, len(keys), 1_000):
-            wanted = sa.tuple_(r.project, r.request_id).in_(keys[start : start + 1_000])
-            for project, request_id, owner, digest in connection.execute(
-                sa.select(r.project, r.request_id, r.prediction_id, r.digest).where(wanted)
-            ):
-                owners[project, request_id] = (owner, digest)
-        return owners
 
     def answered(self, project: str, request_id: str) -> Answered | None:
         """What was answered to a request, by the client's id.
@@ -290,15 +276,17 @@ def _predictions_of(inside: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 
 def _labels_of(inside: sa.ColumnElement[bool]) -> sa.CompoundSelect[Any]:
-    """Labels of those predictions, by the client's id or by ours, the newest of each last."""
+    """Labels of those predictions, by the client's id, or by ours where no request has it; the newest of each last."""
     p, label = _predictions.c, _labels.c
     columns = (_key, p.row, label.value, label.time.label("labelled_at"), label.id.label("place"))
     row = sa.and_(p.project == label.project, p.row == label.row)
     theirs = _labels.join(_predictions, sa.and_(row, p.request_id == label.request_id))
     ours = _labels.join(_predictions, sa.and_(row, _key == label.request_id))
+    another = _predictions.alias()
+    taken = sa.exists().where(another.c.project == label.project, another.c.request_id == label.request_id)
     found = sa.union_all(
         sa.select(*columns).select_from(theirs).where(inside),
-        sa.select(*columns).select_from(ours).where(inside, _key != p.request_id),
+        sa.select(*columns).select_from(ours).where(inside, _key != p.request_id, ~taken),
     )
     return found.order_by(sa.text("labelled_at"), sa.text("place"))
 

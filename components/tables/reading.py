@@ -4,7 +4,9 @@ Ingestion, cleaning and the first guess of a project file read columns here and 
 every expression to ``ValueReader``, value by value.
 """
 
+import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import ibis
@@ -14,10 +16,12 @@ from ciclo.components.core.values import (
     DIGITS,
     FALSE_WORDS,
     LARGEST_EXACT,
+    LARGEST_SINGLE,
     TRUE_WORDS,
     WHOLE_FLOAT,
     Rules,
     missing_numbers,
+    missing_times,
     missing_words,
     spelling,
 )
@@ -64,19 +68,27 @@ def _read_text(raw: Any, rules: Rules) -> Value:
         value = _spelled(_folded(text), rules, text)
         missing = missing | value.isin(words).fill_null(False) if words else missing
         return Value(missing.ifelse(ibis.null("string"), value), missing)
-    typed = _TEXT[rules.type](raw)
-    # Trimming is the dear part: only what cannot be read as it stands is trimmed.
-    typed = typed.isnull().ifelse(_TEXT[rules.type](text), typed)
-    missing = typed.isnull().ifelse(missing, False)
+    # Trimming is the dear part: only what cannot be read as it stands is trimmed. What can be is a word as it stands.
+    read = _TEXT[rules.type](raw)
+    missing = read.isnull().ifelse(missing, raw.isin(words) if words else False)
+    typed = read.isnull().ifelse(_TEXT[rules.type](text), read)
     if numbers := missing_numbers(rules):
         number = typed.cast("float64") if rules.type in ("number", "integer") else _number_text(text)
+        number = typed.isnull().ifelse(_number_text(text), number) if rules.type == "integer" else number
         missing = missing | number.isin(numbers).fill_null(False)
+    missing = _or_time(missing, typed, rules)
     typed = missing.ifelse(ibis.null(typed.type()), typed) if rules.missing else typed
     if rules.type != "integer":
         return Value(typed, missing)
     number = _number_text(text)
     whole = (text.re_search(DIGITS) | ((number % 1 == 0) & (number.abs() > LARGEST_EXACT))).fill_null(False)
     return Value(typed, missing, typed.isnull() & ~missing & whole)
+
+
+def _or_time(missing: Any, time: Any, rules: Rules) -> Any:
+    """Missing as before, or one of the times that stand for it."""
+    times = [ibis.literal(t, TIME) for t in missing_times(rules)]
+    return missing | time.isin(times).fill_null(False) if times else missing
 
 
 def _number_text(text: Any) -> Any:
@@ -97,7 +109,15 @@ def _boolean_text(text: Any) -> Any:
 
 
 def _time_text(text: Any) -> Any:
-    return text.re_search(ISO_TIME).ifelse(text.try_cast(TIME), ibis.null(TIME))
+    time = text.try_cast(TIME)
+    inside = text.between("0001-01-03", "9999-12-29")  # whatever its offset, which saves the dearer question
+    return text.re_search(ISO_TIME).ifelse(inside.ifelse(time, _in_years(time)), ibis.null(TIME))
+
+
+def _in_years(time: Any) -> Any:
+    """A time as Python has it, which knows the years 1 to 9999."""
+    first, last = (ibis.literal(t.replace(tzinfo=UTC), TIME) for t in (datetime.min, datetime.max))
+    return time.between(first, last).ifelse(time, ibis.null(TIME))
 
 
 def _folded(text: Any) -> Any:
@@ -112,7 +132,7 @@ def _spelled(value: Any, rules: Rules, text: Any) -> Any:
 
 
 def _read_native(raw: Any, rules: Rules) -> Value:
-    missing = raw.isnull() | raw.isnan() if raw.type().is_floating() else raw.isnull()
+    missing = raw.isnull() | _is_nan(raw) if raw.type().is_floating() else raw.isnull()
     value = missing.ifelse(ibis.null(raw.type()), raw) if raw.type().is_floating() else raw
     typed = _NATIVE[rules.type](value)
     if rules.type == "category":
@@ -120,12 +140,19 @@ def _read_native(raw: Any, rules: Rules) -> Value:
         missing = missing | typed.isin(missing_words(rules)).fill_null(False) if rules.missing else missing
     elif numbers := missing_numbers(rules):
         missing = missing | _number(value).isin(numbers).fill_null(False)
+    missing = _or_time(missing, typed, rules)
     if rules.missing:
         typed = missing.ifelse(ibis.null(typed.type()), typed)
-    if rules.type in ("integer", "category") and raw.type().is_numeric() and not raw.type().is_integer():
+    whole_type = raw.type().is_integer() and not raw.type().is_uint64()
+    if rules.type in ("integer", "category") and raw.type().is_numeric() and not whole_type:
         whole = (value % 1 == 0).fill_null(False)
         return Value(typed, missing, typed.isnull() & ~missing & whole)
     return Value(typed, missing)
+
+
+def _is_nan(number: Any) -> Any:
+    """Whether it is NaN. DuckDB answers ``isnan`` from the statistics of a Parquet file, which leave NaN out."""
+    return number.cast("float64").hash() == ibis.literal(math.nan, "float64").hash()
 
 
 def _number(value: Any) -> Any:
@@ -150,7 +177,7 @@ def _integer(value: Any) -> Any:
 
 def _largest(value: Any) -> int:
     """The largest whole number that a float of this size cannot take for its neighbour."""
-    return LARGEST_EXACT if value.type().is_float64() else 2**24 - 1
+    return LARGEST_EXACT if value.type().is_float64() else LARGEST_SINGLE
 
 
 def _boolean(value: Any) -> Any:
@@ -166,6 +193,8 @@ def _category(value: Any) -> Any:
         return (value % 1 == 0).ifelse(
             value.cast("decimal(38, 0)").cast("string"), value.cast("float64").cast("string")
         )
+    if value.type().is_timestamp():
+        return _iso(value)
     if not value.type().is_floating():
         return value.cast("string")
     number = value.cast("float64")
@@ -173,8 +202,18 @@ def _category(value: Any) -> Any:
     return ((number % 1 == 0) | number.isinf()).ifelse(digits, number.cast("string"))
 
 
+def _iso(time: Any) -> Any:
+    """A time as ``datetime.isoformat`` writes it, in UTC if it has a zone."""
+    zone = "" if time.type().timezone is None else "+00:00"
+    time = time.cast(dt.Timestamp(scale=6))
+    whole = time.microsecond() % 1_000_000 == 0
+    return whole.ifelse(time.strftime("%Y-%m-%dT%H:%M:%S"), time.strftime("%Y-%m-%dT%H:%M:%S.%f")) + zone
+
+
 def _time(value: Any) -> Any:
-    return value.cast(TIME) if value.type().is_timestamp() or value.type().is_date() else _unreadable(value, TIME)
+    if not (value.type().is_timestamp() or value.type().is_date()):
+        return _unreadable(value, TIME)
+    return _in_years(value.cast(TIME))
 
 
 def _unreadable(value: Any, kind: Any) -> Any:

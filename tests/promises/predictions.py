@@ -126,6 +126,14 @@ class PredictionStorePromises:
         store.record([row(time=time)])
         assert len(window(store, start=NOON)) == inside
 
+    def test_a_label_belongs_to_the_request_with_its_id_before_that_with_its_key(self, store):
+        store.record([asked("k1", "d1"), asked("k1", "d1", number=1)])
+        store.label([label("false", 1, "k1"), label("false", 1, "k1", number=1)])
+        assert window(store)["label"].tolist() == ["false", "false"]
+        store.record([asked("k2", "d2", "k1")])
+        found = window(store).fillna({"label": "none"}).set_index(["request_id", "row"])["label"]
+        assert found.to_dict() == {("a", 0): "none", ("a", 1): "none", ("k1", 0): "false"}
+
     def test_projects_do_not_see_each_other(self, store):
         store.record([row(), row(project="other", prediction="false")])
         assert window(store)["prediction"].tolist() == ["true"]
@@ -210,7 +218,7 @@ class PredictionStorePromises:
         assert store.answered("other", "a") is None
 
     def test_labels_find_their_rows_by_the_id_of_the_client_and_by_ours(self, store):
-        store.record([asked("k1", "d"), asked("k1", "d", number=1), asked("k2", "d", "k1")])
+        store.record([asked("k1", "d"), asked("k1", "d", number=1), asked("k2", "d", "b")])
         store.label(
             [label("false", 1), label("true", 2, "k1"), label("true", 1, number=1), label("false", 2, number=1)]
         )

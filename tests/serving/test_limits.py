@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -78,3 +79,24 @@ def test_a_body_that_is_nested_too_deep_is_the_fault_of_the_client(server, path,
 
 def test_brackets_in_a_text_are_no_nesting(server):
     assert server.post(rows_message([{**ROW, "id": "[{" * 100}]))[0] == 200
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_a_form_is_refused(server, kind):
+    address = urlsplit(server.endpoint.url)
+    deep = "[" * 2_000 + "]" * 2_000
+    form = f'--x\r\nContent-Disposition: form-data; name="json"\r\n\r\n{deep}\r\n--x--\r\n'
+    body = form if "multipart" in kind else f"json={deep}"
+    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=60)) as connection:
+        connection.request("POST", "/api/v1.0/predictions", body, {"Content-Type": kind})
+        with connection.getresponse() as answer:
+            assert (answer.status, "not sent as JSON" in answer.read().decode()) == (415, True)
+
+
+def test_a_query_that_is_nested_too_deep_is_refused(server):
+    address = urlsplit(server.endpoint.url)
+    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=60)) as connection:
+        connection.request("GET", "/predict?json=" + "[" * 3_000)
+        with connection.getresponse() as answer:
+            assert answer.status == 400
+    server.predict([ROW])

@@ -53,7 +53,7 @@ def without(name):
         pytest.param(rows_message([ROW], puid="x" * 129), ["meta.puid"], id="long-request-id"),
         pytest.param({"data": {"ndarray": [[1]]}}, ["data has to have names"], id="no-names"),
         pytest.param({"data": {"names": ["size"], "ndarray": [[1, 2]]}}, ["row 0", "list of 1 value"], id="ragged"),
-        pytest.param({"data": {"names": ["a", "a"], "ndarray": [[1, 2]]}}, ["'a' stands twice"], id="twice"),
+        pytest.param({"data": {"names": ["a", "a"], "ndarray": [[1, 2]]}}, ["'a' appears twice"], id="twice"),
         pytest.param({"strData": "hello"}, ["the request has no rows"], id="another-payload"),
         pytest.param({}, ["the request has no rows"], id="empty-object"),
         pytest.param([1, 2], ["has to be a JSON object"], id="list"),

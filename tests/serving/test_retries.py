@@ -41,6 +41,16 @@ def test_the_same_id_with_other_content_is_refused(server):
     stored(server, "taken", 1)
 
 
+def test_an_id_that_we_gave_stands_for_its_request_at_once(server):
+    message = {"jsonData": {"rows": [ROW]}}
+    status, first = server.post(message)
+    given = first["jsonData"]["request_id"]
+    assert server.post(rows_message([ROW], puid=given)) == (status, first)
+    assert server.post(rows_message([{**ROW, "count": 4}], puid=given))[0] == 409
+    assert server.post(message)[1]["jsonData"]["request_id"] != given
+    stored(server, given, 1)
+
+
 def test_a_label_finds_its_row_by_our_id_too(server):
     _, answer = server.post(rows_message([ROW], puid="labelled-by-key"))
     label = {"request_id": answer["jsonData"]["prediction_id"], "row": 0, "value": "no"}

@@ -77,6 +77,41 @@ def test_a_body_beyond_the_limit_is_never_held(length, headers, status):
     assert found == status
     if status == 200:
         assert answer == length
+    if status == 400:
+        assert answer["status"]["info"] == "the Content-Length is not a number"
     if status == 413:
         assert "more than 1,000 bytes" in answer["status"]["info"]
         assert length - body.left <= 1_001 + 33_000 + (1 << 16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("application/json", b"{}", 200),
+        ("Application/JSON ; charset=utf-8", b"{}", 200),
+        ("application/problem+json", b"{}", 200),
+        ("", b"{}", 200),  # the application refuses it itself
+        ("text/plain", b"", 200),  # as a probe may send it
+        ("application/x-www-form-urlencoded", b"json=1", 415),
+        ("multipart/form-data; boundary=x", b"--x", 415),
+        ("text/plain", b"{}", 415),
+        ("application/jsonp", b"{}", 415),
+        ("text/plain; application/json", b"{}", 415),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_body_that_is_not_json_is_refused(method, kind, body, status):
+    headers = {"CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body)), "REQUEST_METHOD": method}
+    found, answer = ask(io.BytesIO(body), **headers)
+    assert found == status
+    if status == 415:
+        assert answer["status"]["reason"] == "UNSUPPORTED_MEDIA_TYPE"
+        info = answer["status"]["info"]
+        assert info == f"the body is not sent as JSON (seen: {kind!r}). Send it with Content-Type: application/json."
+
+
+@pytest.mark.parametrize("query", ["json=" + "[" * 1_000, "json=" + "%5B" * 1_000 + "%5D" * 1_000])
+def test_a_query_is_no_way_around_the_depth(query):
+    found, answer = ask(io.BytesIO(b""), QUERY_STRING=query)
+    assert (found, "brackets inside one another" in answer["status"]["info"]) == (400, True)
+    assert ask(io.BytesIO(b""), QUERY_STRING="json=%7B%22data%22%3A%5B%5D%7D")[0] == 200

@@ -3,11 +3,14 @@
 import json
 import math
 import os
+import struct
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ibis
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,18 +23,20 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import RequestError
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.values import ColumnType, Plain, Refusal, Rules, ValueReader
 from ciclo.components.serving.messages import plain, read_feedback, read_request
 from ciclo.components.sources.layout import open_source
+from ciclo.components.tables import reading
 from ciclo.components.tables.datasets import collect, connect
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "number": {"type": "number", "missing": ["NA", "-999"]},
     "bounded": {"type": "number", "minimum": -1, "maximum": 7, "nullable": False},
     "integer": {"type": "integer", "missing": ["?"], "minimum": -(2**60)},
-    "boolean": {"type": "boolean", "missing": ["none", "9"]},
+    "boolean": {"type": "boolean", "missing": ["none", "9", "N", "no"]},
     "text": {"type": "category", "missing": ["NA", "-999"]},
     "code": {"type": "category", "categories": ["1", "2.0", "True", "007", "none"], "nullable": False},
-    "time": {"type": "timestamp", "missing": ["never"]},
+    "time": {"type": "timestamp", "missing": ["never", "9999-12-31"]},
 }
 REFUSED = "refused"
 BIG = 2**53 + 1
@@ -76,6 +81,24 @@ def parquet(folder: Path, array: pa.Array) -> dict[str, list[Any]]:
     table = table.append_column("_malformed", pa.nulls(len(array), pa.string()))
     pq.write_table(table, folder / "x.parquet")
     return through_file(connect().read_parquet(folder / "x.parquet"))
+
+
+def by_table(folder: Path, array: pa.Array, rules: Rules) -> list[Any]:
+    """What the table makes of values: canonical, None where they are missing, or the refusal."""
+    pq.write_table(pa.table({"place": range(len(array)), "raw": array}), folder / "raw.parquet")
+    table = connect().read_parquet(folder / "raw.parquet")
+    value = reading.read(table["raw"], rules)
+    inexact = ibis.literal(False) if value.inexact is None else value.inexact
+    columns = {"typed": value.typed, "missing": value.missing, "inexact": inexact}
+    found = collect(table.select("place", **columns).order_by("place")).to_pylist()
+    refusals = {True: Refusal.EXACT, False: Refusal.TYPE}
+    return [
+        None if row["missing"] else refusals[row["inexact"]] if row["typed"] is None else row["typed"] for row in found
+    ]
+
+
+def by_reader(array: pa.Array, rules: Rules) -> list[Any]:
+    return [ValueReader(rules).typed(raw) for raw in array.to_pylist()]
 
 
 SAYS = {
@@ -149,7 +172,7 @@ QUICK = settings(
 )
 WORDS = (  # noqa: SIM905
     "1 0 1.0 0.0 -0 -0.0 2 2.0 2.00 007 007.0 +5 .5 5. 1e2 1E+2 1e400 -1e400 1e-400 9 9.0 7.5 -999 -999.0 -999.5 "
-    "true TRUE True tRuE false Yes no Y n T f on NA na Na ? none None nan NaN inf -Infinity null N/A "
+    "true TRUE True tRuE false Yes no NO Y n N T f on NA na Na ? none None nan NaN inf -Infinity null N/A "
     "never 1_000 1,5 0x1A 9007199254740991 9007199254740992 9007199254740993 9007199254740993.0 9007199254740992.0 "
     "-9007199254740993 9223372036854775807 9223372036854775808 -9223372036854775808 "
     "-9223372036854775809 1234567890123456789.0 1e18 0000000000000000000000012 99999999999999999999999999 "
@@ -183,6 +206,7 @@ def test_a_text(tmp_path: Path, texts: list[str]) -> None:
 
 @QUICK
 @given(st.lists(st.floats() | st.integers(-(2**55), 2**55).map(float) | st.sampled_from([0.0, 1.0, 2.0, 9.0, -999.0])))
+@example([math.nan, 0.0, 7.0])  # a file with NaN whose statistics are finite
 @example([math.nan, math.inf, -math.inf, -0.0, 3.0, 2.5, 2.0**53, 2.0**53 - 1, 1e20, 1e-5, float(BIG)])
 def test_a_float(tmp_path: Path, numbers: list[float]) -> None:
     numbers = [*numbers, 1.0]
@@ -220,6 +244,14 @@ def test_a_whole_number(tmp_path: Path, numbers: list[int]) -> None:
                 assert feedback(number, column) == as_label(expected, column), (column, number)
 
 
+@pytest.mark.parametrize("bits", ["7ff8000000000000", "fff8000000000000", "7ff0000000000001", "ffffffffffffffff"])
+@pytest.mark.parametrize("size", [pa.float64(), pa.float32()], ids=str)
+def test_every_nan_is_missing(tmp_path: Path, bits: str, size: pa.DataType) -> None:
+    array = pa.array(np.array([struct.unpack(">d", bytes.fromhex(bits))[0], 1.0, np.inf, -np.inf])).cast(size)
+    assert by_table(tmp_path, array[:2], Plain("number")) == [None, 1.0]  # the file says nothing of its NaN
+    assert by_table(tmp_path, array, Plain("number")) == [None, 1.0, Refusal.TYPE, Refusal.TYPE]
+
+
 @pytest.mark.parametrize("value", [True, False, None])
 def test_a_boolean_and_null(tmp_path: Path, value: bool | None) -> None:
     from_parquet = parquet(tmp_path, pa.array([value], pa.bool_()))
@@ -247,7 +279,8 @@ def test_a_decimal_is_not_rounded_before_it_is_judged(tmp_path: Path, numbers: l
 TIMES = (  # noqa: SIM905
     "2024-02-29 2023-02-29 2024-01-01T10:00 2024-01-01T10:00:00Z 2024-01-01T10:00:00.5+02:00 2024-01-01T10:00:00+0530 "
     "2024-01-01T10 20240101 2024-1-1 01.02.2024 2024-01-01T24:00 2024-01-01T10:61 1704103200 never NA 0000-01-01 "
-    "2024-01-01T10:00:00.123456789 2024-01-01T10:00:00+16 2024-W01-1 2024-13-01"
+    "2024-01-01T10:00:00.123456789 2024-01-01T10:00:00+16 2024-W01-1 2024-13-01 "
+    "9999-12-31 9999-12-31T00:00:00 9999-12-31T02:00+02:00 9999-12-31T00:00:01 9999-12-30"
 ).split()
 
 
@@ -264,6 +297,67 @@ def test_a_time(tmp_path: Path, times: list[str]) -> None:
             read = kind_of(error)
         # The time column has to have a value; in a request the clock stands in for it.
         assert read == (None if expected == (REFUSED, "time") else expected), text
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "texts", "missing"),
+    [
+        ("boolean", "no", ["no", " no ", "NO", "f", "yes"], [1, 1, 0, 0, 0]),
+        ("boolean", "N", ["N", "N ", "n", "No"], [1, 1, 0, 0]),
+        ("integer", "1.5", ["1.50", "1.5", " 1.50", "1.6"], [1, 1, 1, 0]),
+        ("timestamp", "9999-12-31", ["9999-12-31", " 9999-12-31", "9999-12-31 00:00Z", "9999-12-30"], [1, 1, 1, 0]),
+        ("timestamp", "1900-01-01T02:00+02:00", ["1900-01-01", "1900-01-01T01:00+01:00", "1900-01-02"], [1, 1, 0]),
+    ],
+)
+def test_a_word_for_missing_that_reads_as_the_type_is_missing_all_the_same(
+    tmp_path: Path, kind: ColumnType, word: str, texts: list[str], missing: list[int]
+) -> None:
+    rules = Plain(kind, missing=(word,))
+    assert [value is None for value in by_reader(pa.array(texts), rules)] == list(map(bool, missing))
+    assert by_table(tmp_path, pa.array(texts), rules) == by_reader(pa.array(texts), rules)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("us"), pa.timestamp("s"), pa.timestamp("ms", "UTC"), pa.date32()], ids=str
+)
+def test_a_time_that_stands_for_missing_does_so_however_it_is_stored(tmp_path: Path, kind: pa.DataType) -> None:
+    rules = Plain("timestamp", missing=("9999-12-31",))
+    array = pa.array([datetime(9999, 12, 31), datetime(2024, 3, 1), None]).cast(kind)
+    assert by_reader(array, rules) == by_table(tmp_path, array, rules) == [None, datetime(2024, 3, 1, tzinfo=UTC), None]
+
+
+EDGES = ["0001-01-01T00:00+15:00", "0001-01-01T15:00+15:00", "9999-12-31T23:00-15:00", "9999-12-31T23:59:59.999999"]
+MOMENTS = [datetime(2020, 1, 2, 3, 4, 5, 600), datetime(999, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999_999), None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "array", "expected"),
+    [
+        ("integer", pa.array([1, 2**63, 2**64 - 1], pa.uint64()), [1, Refusal.EXACT, Refusal.EXACT]),
+        ("category", pa.array([1, 2**64 - 1], pa.uint64()), ["1", "18446744073709551615"]),
+        ("timestamp", pa.array(EDGES), [Refusal.TYPE, datetime.min, Refusal.TYPE, datetime.max]),
+        ("category", pa.array(MOMENTS, pa.timestamp("us")), [m and m.isoformat() for m in MOMENTS]),
+        ("category", pa.array(MOMENTS, pa.timestamp("us", "UTC")), [m and f"{m.isoformat()}+00:00" for m in MOMENTS]),
+        ("category", pa.array(MOMENTS[:1], pa.timestamp("us", "+02:00")), ["2020-01-02T03:04:05.000600+00:00"]),
+        ("category", pa.array(MOMENTS[:1], pa.timestamp("us")).cast(pa.date32()), ["2020-01-02"]),
+    ],
+)
+def test_a_value_of_another_container_is_read_alike(
+    tmp_path: Path, kind: ColumnType, array: pa.Array, expected: list[Any]
+) -> None:
+    expected = [e.replace(tzinfo=UTC) if isinstance(e, datetime) else e for e in expected]
+    assert by_reader(array, Plain(kind)) == by_table(tmp_path, array, Plain(kind)) == expected
+
+
+@pytest.mark.parametrize("kind", ["integer", "category", "number", "boolean"])
+@pytest.mark.parametrize("size", [np.float32, np.float16])
+def test_a_small_float_is_read_alike(tmp_path: Path, kind: ColumnType, size: type[np.floating[Any]]) -> None:
+    numbers = np.array([1, 0, 2.5, 2**11, 2**14, np.nan, np.inf] + [2**24 - 1, 2**30] * (size is np.float32), size)
+    reader = ValueReader(Plain(kind))
+    array = pa.array(numbers.astype(np.float32))
+    if size is np.float16:
+        array = pa.array(numbers)
+    assert by_table(tmp_path, array, Plain(kind)) == [reader.typed(number) for number in numbers]
 
 
 def test_an_id_that_came_as_a_float_is_refused_and_not_another_id() -> None:
