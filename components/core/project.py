@@ -96,6 +96,30 @@ class Project(Section):
         return self
 
     @model_validator(mode="after")
+    def _the_positive_class_is_used(self) -> Self:
+        if self.training.positive is not None and self.task != "binary":
+            raise ValueError(
+                f"training.positive: only a binary task has one, and this one is {self.task}; remove it, or set "
+                "training.task to binary"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_simple_rule_can_be_tried(self) -> Self:
+        if self.design.simple_rule is None:
+            return self
+        name = self.design.simple_rule.column
+        kind = self.data.columns[name].type
+        if kind not in ("number", "integer", "boolean"):
+            raise ValueError(
+                f"design.simple_rule.column: '{name}' is a {kind}; give a number, an integer or a boolean, which can "
+                "reach a value"
+            )
+        if name not in self.features:
+            raise ValueError(f"design.simple_rule.column: '{name}' is not a feature, and the rule is tried on features")
+        return self
+
+    @model_validator(mode="after")
     def _candidates_exist(self) -> Self:
         for name, candidate in self.training.candidates.items():
             if problem := problem_of(candidate.estimator, candidate.search, self.task):
