@@ -12,7 +12,10 @@ from ciclo.components.core.wording import did_you_mean, listed
 Level = Literal["error", "warning", "off"]
 MOST_DAYS = 36_500  # a century: a date that much earlier or later is still one
 DAYS = re.compile(r"0*([1-9][0-9]*)d")
-ALERT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
+ALERT_KEY = re.compile(r"(?!CICLO_)[A-Z][A-Z0-9_]*_ALERTS")
+QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
+# What a query may say without being a secret; of anything else nobody can know.
+HARMLESS = frozenset({"version", "versionid", "format", "page", "limit", "year", "month", "day", "date", "lang"})
 
 
 class Section(BaseModel):
@@ -43,10 +46,20 @@ class SimpleRule(Section):
 
 
 class Escalation(Section):
-    """Whom to call when retraining does not help."""
+    """Whom to call when retraining does not help: names, telephone numbers, e-mail addresses."""
 
     development: str = ""
     design: str = ""
+
+    @field_validator("development", "design")
+    @classmethod
+    def _people(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(
+                "give a name or an e-mail address; the address of a service may hold a secret and belongs into the "
+                "environment, see monitoring.alerts"
+            )
+        return value
 
 
 class Design(Section):
@@ -128,6 +141,17 @@ class Data(Section):
     id_columns: tuple[str, ...] = ()
     columns: dict[str, Column] = Field(min_length=1)
     row_budget: int = Field(5_000_000, gt=0)
+
+    @field_validator("source")
+    @classmethod
+    def _without_a_query(cls, value: str) -> str:
+        for query in QUERY.findall(value):
+            if not {part.partition("=")[0].lower() for part in re.split("[&;]", query)} <= {*HARMLESS, ""}:
+                raise ValueError(
+                    "the query of an address may hold a secret and does not belong into a project; give it without, "
+                    f"or with {listed(sorted(HARMLESS))} alone"
+                )
+        return value
 
     @model_validator(mode="after")
     def _only_text_has_a_delimiter(self) -> Self:
@@ -323,7 +347,8 @@ class Monitoring(Section):
         cool_down_days: Least time between two retraining runs.
         budget: Most retraining runs.
         refusals: Challengers refused in a row after which retraining stops and a person is called.
-        alerts: Names of variables that hold Apprise addresses, beside ``CICLO_ALERTS``; an address is a secret itself.
+        alerts: Names of variables that hold Apprise addresses, beside ``CICLO_ALERTS``, and end in ``_ALERTS``; an
+            address is a secret itself.
     """
 
     window_days: float = Field(7, gt=0, le=MOST_DAYS)
@@ -352,7 +377,8 @@ class Monitoring(Section):
     def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ALERT_KEY.fullmatch(name) for name in value):
             raise ValueError(
-                "give the names of environment variables that hold the addresses, such as OPS_ALERTS, in capitals; an "
-                "address is a secret and does not belong into a project"
+                "give the names of environment variables that hold the addresses, in capitals, that end in _ALERTS and "
+                "do not begin with CICLO_, such as OPS_ALERTS; an address is a secret and does not belong into a "
+                "project"
             )
         return value
