@@ -8,8 +8,8 @@ from ciclo.components.core.settings import read_settings
 # Kubernetes objects a run reads its settings from; each may be absent.
 SETTINGS, SECRETS, SIGNING, TRUST = "ciclo", "ciclo", "ciclo-signing", "ciclo-trust"
 SETTING_KEYS = (
-    "CICLO_STORE", "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE", "CICLO_S3_REGION", "CICLO_DEPLOYER", "CICLO_NAMESPACE",
-    "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
+    "CICLO_STORE", "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE", "CICLO_S3_REGION", "CICLO_S3_CA_FILE", "CICLO_DEPLOYER",
+    "CICLO_NAMESPACE", "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
 )  # fmt: skip
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
 
@@ -46,7 +46,7 @@ def configure(
 
 
 def mount_keys(task: dsl.PipelineTask, *, signs: bool = False) -> None:
-    """Mount the public keys that bundles are verified with, and the private one where they are signed."""
+    """Mount what is trusted, for bundles and for S3, and the private key where bundles are signed."""
     kubernetes.use_config_map_as_volume(task, TRUST, "/etc/ciclo/trust", optional=True)
     if signs:
         kubernetes.use_secret_as_volume(task, SIGNING, "/etc/ciclo/signing", optional=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal, Self
+from urllib.parse import unquote
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -27,8 +28,12 @@ from ciclo.components.core.sections import (
 )
 from ciclo.components.core.wording import did_you_mean
 
-# What a password in an address, or a signature in its query, looks like.
-SECRET = re.compile(r"://[^/?#]*:[^/?#]*@|[?&][^=&]*(token|signature|sig|secret|password|credential)[^=&]*=", re.I)
+# What a name or password in an address, or a key in its query, looks like.
+SECRET = re.compile(
+    r"://[^/?#\s]*@|://[^/?#]*:[^/?#]*@|"
+    r"[?&;#][^=&;\s/]*(token|sig|secret|passw|pwd|credential|key|auth|jwt|session)[^=&;\s/]*=",
+    re.I,
+)
 # Fields that files of earlier releases may have, and what to do instead.
 GONE = {
     "deployment.canary_steps": "a canary rollout is not built yet: versions are rolled out in one step; remove it",
@@ -47,13 +52,14 @@ RESERVED = frozenset({"row_id", "split", "reasons", "_line", "_malformed"})
 
 
 def _texts(raw: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a document, with where it is."""
+    """Every text in a document, the names of its fields too, with where it is."""
     if isinstance(raw, str):
         yield path, raw
     elif isinstance(raw, BaseModel):
         yield from _texts(dict(raw), path)
     elif isinstance(raw, dict):
         for key, value in raw.items():
+            yield path, str(key)
             yield from _texts(value, f"{path}.{key}" if path else str(key))
     elif isinstance(raw, list | tuple):
         for value in raw:
@@ -97,6 +103,30 @@ class Project(Section):
         return self
 
     @model_validator(mode="after")
+    def _the_positive_class_is_used(self) -> Self:
+        if self.training.positive is not None and self.task != "binary":
+            raise ValueError(
+                f"training.positive: only a binary task has one, and this one is {self.task}; remove it, or set "
+                "training.task to binary"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_simple_rule_can_be_tried(self) -> Self:
+        if self.design.simple_rule is None:
+            return self
+        name = self.design.simple_rule.column
+        kind = self.data.columns[name].type
+        if kind not in ("number", "integer", "boolean"):
+            raise ValueError(
+                f"design.simple_rule.column: '{name}' is a {kind}; give a number, an integer or a boolean, which can "
+                "reach a value"
+            )
+        if name not in self.features:
+            raise ValueError(f"design.simple_rule.column: '{name}' is not a feature, and the rule is tried on features")
+        return self
+
+    @model_validator(mode="after")
     def _candidates_exist(self) -> Self:
         for name, candidate in self.training.candidates.items():
             if problem := problem_of(candidate.estimator, candidate.search, self.task):
@@ -107,9 +137,10 @@ class Project(Section):
     @classmethod
     def _without_secrets(cls, raw: object) -> object:
         for path, text in _texts(raw):
-            if SECRET.search(text):
+            if SECRET.search(text) or SECRET.search(unquote(text)):
+                place = f"{path}: " if path else ""
                 raise ValueError(
-                    f"{path}: an address with a password or a token does not belong into a project; give it "
+                    f"{place}an address with a password, a token or a key does not belong into a project; give it "
                     "without, and the secret in the environment"
                 )
         return raw

@@ -6,17 +6,22 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ciclo.components.core.metrics import Task
-from ciclo.components.core.values import ColumnType
+from ciclo.components.core.values import ColumnType, folded
 from ciclo.components.core.wording import did_you_mean, listed
 
 Level = Literal["error", "warning", "off"]
-ALERT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
+MOST_DAYS = 36_500  # a century: a date that much earlier or later is still one
+DAYS = re.compile(r"0*([1-9][0-9]*)d")
+ALERT_KEY = re.compile(r"(?!CICLO_)[A-Z][A-Z0-9_]*_ALERTS")
+QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
+# What a query may say without being a secret; of anything else nobody can know.
+HARMLESS = frozenset({"version", "versionid", "format", "page", "limit", "year", "month", "day", "date", "lang"})
 
 
 class Section(BaseModel):
-    """Base of every part of the project: immutable, and a misspelt field is an error."""
+    """Base of every part of the project: immutable, a misspelt field is an error, and every number is finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Infrastructure(Section):
@@ -41,10 +46,20 @@ class SimpleRule(Section):
 
 
 class Escalation(Section):
-    """Whom to call when retraining does not help."""
+    """Whom to call when retraining does not help: names, telephone numbers, e-mail addresses."""
 
     development: str = ""
     design: str = ""
+
+    @field_validator("development", "design")
+    @classmethod
+    def _people(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(
+                "give a name or an e-mail address; the address of a service may hold a secret and belongs into the "
+                "environment, see monitoring.alerts"
+            )
+        return value
 
 
 class Design(Section):
@@ -55,7 +70,7 @@ class Design(Section):
     users: str = ""
     cost_of_errors: str = ""
     used_in: str = ""
-    label_delay_days: float = Field(0, ge=0)
+    label_delay_days: float = Field(0, ge=0, le=MOST_DAYS)
     infrastructure: Infrastructure = Infrastructure()
     simple_rule: SimpleRule | None = None
     escalation: Escalation = Escalation()
@@ -67,9 +82,9 @@ class Column(Section):
     Attributes:
         type: How its values are read.
         role: ``feature`` or ``ignored``; the target, the time and the ids are named in ``data``.
-        minimum: Smallest allowed value; a row below it is quarantined.
-        maximum: Largest allowed value.
-        categories: Allowed values; empty means any.
+        minimum: Smallest allowed number; a row below it is quarantined.
+        maximum: Largest allowed number.
+        categories: Allowed values of a category; empty means any.
         missing: Words that stand for a missing value in this column, such as ``NA``; blank text and null always do.
         nullable: Whether a value may be missing.
         why: Why the column is ignored or restricted, for the next reader.
@@ -94,8 +109,23 @@ class Column(Section):
         return [str(v).strip() for v in value] if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
+    def _rules_belong_to_the_type(self) -> Self:
+        if self.type not in ("number", "integer"):
+            for field, limit in (("minimum", self.minimum), ("maximum", self.maximum)):
+                if limit is not None:
+                    raise ValueError(f"{field} is for a number or an integer, not for a {self.type}; remove it")
+        if self.categories and self.type != "category":
+            article = "an" if self.type == "integer" else "a"
+            raise ValueError(f"categories are for a category, not for {article} {self.type}; remove them")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(
+                f"minimum {self.minimum:.15g} is above maximum {self.maximum:.15g}: no value could be kept"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_word_is_missing_or_a_category(self) -> Self:
-        if both := sorted({*self.missing} & {*self.categories}):
+        if both := sorted({*map(folded, self.missing)} & {*map(folded, self.categories)}):
             raise ValueError(f"{listed(both)} cannot be among both missing and categories")
         return self
 
@@ -111,6 +141,23 @@ class Data(Section):
     id_columns: tuple[str, ...] = ()
     columns: dict[str, Column] = Field(min_length=1)
     row_budget: int = Field(5_000_000, gt=0)
+
+    @field_validator("source")
+    @classmethod
+    def _without_a_query(cls, value: str) -> str:
+        for query in QUERY.findall(value):
+            if not {part.partition("=")[0].lower() for part in re.split("[&;]", query)} <= {*HARMLESS, ""}:
+                raise ValueError(
+                    "the query of an address may hold a secret and does not belong into a project; give it without, "
+                    f"or with {listed(sorted(HARMLESS))} alone"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _only_text_has_a_delimiter(self) -> Self:
+        if self.delimiter is not None and self.format == "parquet":
+            raise ValueError("delimiter is for CSV files, and format is parquet; remove one of them")
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -158,8 +205,11 @@ class Split(Section):
     @classmethod
     def _size(cls, value: float | str) -> float | str:
         if isinstance(value, str):
-            if not (value.endswith("d") and value[:-1].isdigit() and int(value[:-1]) > 0):
+            days = DAYS.fullmatch(value)
+            if days is None:
                 raise ValueError("give a share such as 0.15, or days such as '14d'")
+            if len(days[1]) > len(str(MOST_DAYS)) or int(days[1]) > MOST_DAYS:
+                raise ValueError(f"give at most {MOST_DAYS} days")
         elif not 0 < value < 0.5:
             raise ValueError("a share has to be above 0 and below 0.5")
         return value
@@ -216,7 +266,7 @@ class Training(Section):
     trials: int = Field(8, ge=1)
     search_rows: int = Field(20_000, ge=10)
     search_seconds: float = Field(300, gt=0)
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
 
 
 class Evaluation(Section):
@@ -267,7 +317,7 @@ class Persistence(Section):
     """An alarm has to show in ``alarms`` of the last ``windows`` windows."""
 
     alarms: int = Field(2, ge=1)
-    windows: int = Field(3, ge=1)
+    windows: int = Field(3, ge=1, le=1_000)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -280,7 +330,7 @@ class Budget(Section):
     """At most ``runs`` retraining runs in ``days`` days."""
 
     runs: int = Field(6, ge=1)
-    days: float = Field(180, gt=0)
+    days: float = Field(180, gt=0, le=MOST_DAYS)
 
 
 class Monitoring(Section):
@@ -297,27 +347,38 @@ class Monitoring(Section):
         cool_down_days: Least time between two retraining runs.
         budget: Most retraining runs.
         refusals: Challengers refused in a row after which retraining stops and a person is called.
-        alerts: Names of variables that hold Apprise addresses, beside ``CICLO_ALERTS``; an address is a secret itself.
+        alerts: Names of variables that hold Apprise addresses, beside ``CICLO_ALERTS``, and end in ``_ALERTS``; an
+            address is a secret itself.
     """
 
-    window_days: float = Field(7, gt=0)
+    window_days: float = Field(7, gt=0, le=MOST_DAYS)
     minimum_rows: int = Field(200, ge=10)
     false_alarm_rate: float = Field(0.01, gt=0, lt=0.5)
     minimum_effect: float = Field(0.1, gt=0, lt=1)
     drifted_importance: float = Field(0.25, gt=0, le=1)
     performance_drop: float = Field(0.05, gt=0, lt=1)
     persistence: Persistence = Persistence()
-    cool_down_days: float = Field(14, ge=0)
+    cool_down_days: float = Field(14, ge=0, le=MOST_DAYS)
     budget: Budget = Budget()
     refusals: int = Field(2, ge=1)
     alerts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _windows_are_within_reach(self) -> Self:
+        if self.window_days * self.persistence.windows > MOST_DAYS:
+            raise ValueError(
+                f"{self.persistence.windows} windows of {self.window_days:g} days reach back further than "
+                f"{MOST_DAYS} days; lower monitoring.window_days or monitoring.persistence.windows"
+            )
+        return self
 
     @field_validator("alerts")
     @classmethod
     def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ALERT_KEY.fullmatch(name) for name in value):
             raise ValueError(
-                "give the names of environment variables that hold the addresses, such as OPS_ALERTS, in capitals; an "
-                "address is a secret and does not belong into a project"
+                "give the names of environment variables that hold the addresses, in capitals, that end in _ALERTS and "
+                "do not begin with CICLO_, such as OPS_ALERTS; an address is a secret and does not belong into a "
+                "project"
             )
         return value

@@ -58,6 +58,7 @@ def training_pipeline(
     with dsl.ExitHandler(notified, name="run"):
         ingested = ingestion(project=project, window_start=window_start, window_end=window_end)
         configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
+        mount_keys(ingested)
 
         cleaned = cleaning(project=project, raw=ingested.outputs["raw"])
         configure(cleaned, "Cleaning", cpu="2", memory="4Gi", minutes=60)

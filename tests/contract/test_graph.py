@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from ciclo.components.core.project_file import project_from_json
+from ciclo.pipelines.tasks import STORE_KEYS
 
 CACHED = {"Cleaning", "Validation", "Feasibility", "Training"}
 STOPS = ("unusable data", "no ML needed", "not better")
@@ -97,6 +98,8 @@ def test_secrets_reach_only_the_tasks_that_need_them(compiled: Any) -> None:
         assert all(s["optional"] for kind in settings.values() if isinstance(kind, list) for s in kind)
         if keys:
             given[title] = keys
+        trusts = "/etc/ciclo/trust" in {m["mountPath"] for m in settings.get("configMapAsVolume", [])}
+        assert trusts == bool(keys & {*STORE_KEYS}), "the authority of the S3 service can be among what is trusted"
         signs = title.startswith(("Publishing", "Deployment"))
         assert ("secretAsVolume" in settings) == signs, "the signing key is for those who sign alone"
     assert given == SECRETS

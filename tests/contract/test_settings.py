@@ -8,9 +8,27 @@ import pytest
 from pydantic import AliasChoices, SecretStr
 
 from ciclo.components.core.settings import Settings
+from ciclo.components.deployment.seldon import SECRETS
+from ciclo.components.deployment.seldon import SETTINGS as POD_KEYS
+from ciclo.pipelines.tasks import ALERT_KEYS, SETTING_KEYS, STORE_KEYS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"
+# What neither a task nor a model server reads of the ConfigMap and the Secret, and why.
+NOT_HANDED_ON = {
+    "home": "a folder of the container itself; a model server is told where its own is",
+    "serving_python": "for the process deployer, on a laptop",
+    "alert_keys": "read where the pipeline is compiled",
+    "project": "the deployer tells a model server what it serves",
+    "version": "the deployer tells a model server what it serves",
+    "image": "every task is told its own",
+    "commit": "the image knows it",
+    "kfp_host": "for the CronJob that watches and for the command",
+    "kfp_experiment_id": "for the CronJob that watches and for the command",
+    "kfp_token_file": "for the CronJob that watches and for the command",
+    "pipeline_package": "for the CronJob that watches",
+    "model_registry_token": "for the command",
+}
 BEGIN, END = "<!-- table -->\n", "<!-- end -->\n"
 
 
@@ -46,6 +64,24 @@ def test_the_table_of_the_docs_is_that_of_the_settings(request: pytest.FixtureRe
         old = table()
     assert old == table(), "if this is meant: make golden"
     assert "(docs/settings.md)" in (ROOT / "README.md").read_text()
+
+
+def test_every_setting_reaches_a_cluster_or_has_a_reason_not_to() -> None:
+    handed = {*SETTING_KEYS, *STORE_KEYS, *ALERT_KEYS, *POD_KEYS, *SECRETS}
+    assert not handed & {f"CICLO_{name.upper()}" for name in NOT_HANDED_ON}
+    known = {f"CICLO_{name.upper()}" for name in Settings.model_fields}
+    assert handed | {f"CICLO_{name.upper()}" for name in NOT_HANDED_ON} == known
+
+
+def test_each_side_is_given_what_it_reads() -> None:
+    """Both reach the store; requests come to the model server alone."""
+    store = {f"CICLO_{name.upper()}" for name in Settings.model_fields if name.startswith("s3_") or name == "store"}
+    assert store <= {*SETTING_KEYS, *STORE_KEYS}
+    assert store <= {*POD_KEYS, *SECRETS}
+    requests = {f"CICLO_{name.upper()}" for name in Settings.model_fields if name.startswith("request_")}
+    assert len(requests) == 2
+    assert requests <= {*POD_KEYS}
+    assert not requests & {*SETTING_KEYS}
 
 
 def test_nothing_else_reads_the_environment() -> None:

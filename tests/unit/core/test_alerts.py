@@ -49,8 +49,8 @@ def inbox():
 
 def test_an_alert_goes_to_every_address(inbox, monkeypatch):
     address, received, _ = inbox
-    monkeypatch.setenv("OPS", address)
-    assert send_alert("loans: page", "the feed is empty", Settings(alerts=f" {address}, "), project("OPS"))
+    monkeypatch.setenv("OPS_ALERTS", address)
+    assert send_alert("loans: page", "the feed is empty", Settings(alerts=f" {address}, "), project("OPS_ALERTS"))
     assert [(m["title"], m["message"]) for m in received] == [("loans: page", "the feed is empty")] * 2
 
 
@@ -65,8 +65,8 @@ def test_a_route_that_fails_is_logged_without_its_secret_and_does_not_stop_the_o
     address, received, status = inbox
     status[0] = 500
     with capture_logs() as lines:
-        assert not send_alert("t", "b", Settings(alerts=f"nonsense://secret,{address}"), project("NOT_SET"))
+        assert not send_alert("t", "b", Settings(alerts=f"nonsense://secret,{address}"), project("NOT_SET_ALERTS"))
     assert lines[-1]["log_level"] == "error"
-    assert lines[-1]["failed"] == ["CICLO_ALERTS number 1", "CICLO_ALERTS number 2", "NOT_SET"]
+    assert lines[-1]["failed"] == ["CICLO_ALERTS number 1", "CICLO_ALERTS number 2", "NOT_SET_ALERTS"]
     assert "secret" not in json.dumps(lines)
     assert len(received) == 1

@@ -2,10 +2,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ciclo.components.core.errors import IntegrityError, VerdictError
-from ciclo.components.core.profile import Profile
+from ciclo.components.core.profile import ColumnProfile, Profile
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.gate import Outputs, evaluate
@@ -27,6 +28,7 @@ from tests.tables import dataset, project
 DATA = {"digest": "d" * 64, "start": "2024-01-01", "end": "", "source_rows": 620.0, "rows": 600.0, "quarantined": 20.0}
 MODEL = {"candidate": "logistic_regression", "parameters": '{"C": 1.0}', "score": 0.5, "failed": 0.0, "failure": ""}
 RUN = Run("run-1", "test", DATA, MODEL)
+NUMBERS = pd.Series([0.0, 1.0, 2.0])
 
 
 def evaluated(
@@ -207,3 +209,13 @@ def test_the_profile_is_that_of_the_fitted_rows(tmp_path, settings):
     _, parts = evaluated(tmp_path / "one", settings)
     profile = Profile.model_validate_json(Path(parts.profile).read_text())
     assert profile.rows == len(Dataset.open(parts.dataset, "train", "validation"))
+
+
+def test_the_lineage_says_where_the_fitted_rows_end(tmp_path, settings):
+    """A later champion is judged on rows after that time alone."""
+    end = "2026-03-04T05:06:07+00:00"
+    profile = Profile(rows=9, start="2026-01-01T00:00:00+00:00", end=end, columns={}, target=ColumnProfile.of(NUMBERS))
+    (tmp_path / "profile.json").write_text(profile.model_dump_json())
+    (tmp_path / "data.parquet").write_bytes(b"rows")
+    parts = Parts("", str(tmp_path / "profile.json"), "", "", "", str(tmp_path / "data.parquet"))
+    assert lineage(project(), settings, parts, RUN, None)["train_end"] == end

@@ -6,7 +6,7 @@ import pytest
 from ciclo.components.core.metrics import predictions
 from ciclo.components.storage.rehearsal import load_models
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.training.candidates import RECIPES
+from ciclo.components.training.candidates import RECIPES, build
 from ciclo.components.training.search import fit
 from tests.tables import dataset, project
 
@@ -60,3 +60,16 @@ def test_the_test_rows_are_not_read(tmp_path):
     path = dataset(tmp_path / "d.parquet")
     fitted = fit(project(training=QUICK), "logistic_regression", path, tmp_path / "m.skops")
     assert fitted.rows == len(Dataset.open(path, "train", "validation"))
+
+
+def test_a_trial_is_fitted_on_the_training_rows_and_scored_on_the_validation_rows(tmp_path):
+    candidate = {"estimator": "random_forest", "search": {"max_depth": [12]}}
+    parsed = project(training={"candidates": {"it": candidate}})
+    path = dataset(tmp_path / "d.parquet")
+    train, validation = Dataset.open(path, "train"), Dataset.open(path, "validation")
+    codes = train.contract.codes
+    model = build(parsed.candidates["it"], parsed, train.contract, len(train), {"max_depth": 12}).fit(train.X, train.y)
+    said = predictions(parsed.metric.needs, model, validation.X, codes)
+    fitted = fit(parsed, "it", path, tmp_path / "m.skops")
+    assert fitted.score == pytest.approx(parsed.metric.score(validation.y, said, codes))
+    assert fitted.score < 0.99, "rows that were learnt by heart would not tell the two apart"

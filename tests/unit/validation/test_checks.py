@@ -2,7 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ciclo.components.validation.checks import variance_inflation
+from ciclo.components.core.contract import Contract
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.validation.checks import validate, variance_inflation
+from tests.tables import COLUMNS, TARGETS, project, table
 
 RNG = np.random.default_rng(0)
 
@@ -28,3 +31,16 @@ def test_an_exact_combination_is_infinite_and_a_bystander_is_not():
 def test_constant_and_empty_columns_do_not_break_it():
     frame = pd.DataFrame({"a": RNG.normal(size=50), "constant": 1.0, "empty": np.nan, "b": RNG.normal(size=50)})
     assert set(variance_inflation(frame)) == {"a", "b"}
+
+
+def test_the_profile_is_that_of_the_rows_a_model_is_fitted_on():
+    """Training and validation: its end is the time after which a champion has seen no row."""
+    columns = {"y": TARGETS["binary"], **COLUMNS, "at": {"type": "timestamp"}}
+    timed = project(data={"source": "t.csv", "target": "y", "time_column": "at", "columns": columns})
+    frame = table(600)
+    frame["at"] = pd.date_range("2026-01-01", periods=600, freq="h", tz="UTC")
+    frame["split"] = ["train"] * 420 + ["validation"] * 80 + ["test"] * 100
+    profile = validate(timed, Dataset(Contract.of(timed, ("false", "true")), frame), "d" * 64).profile
+    assert profile.rows == 500
+    assert (profile.start, profile.end) == (frame["at"][0].isoformat(), frame["at"][499].isoformat())
+    assert sum(profile.target.counts) == 500
