@@ -27,8 +27,8 @@ def read_columns(raw: Any, project: Project) -> dict[str, Value]:
 def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> dict[str, Any]:
     """What may be wrong with a row, beside being a duplicate.
 
-    Ignored columns are not checked, unless a missing value in them is to delete the row. A malformed row breaks that
-    rule alone: its values are not known.
+    A column that is only carried along is not checked, and a project gives it no rules, unless a missing value in it is
+    to delete the row. A malformed row breaks that rule alone: its values are not known.
 
     Args:
         values: The columns, read.
@@ -67,12 +67,11 @@ def _column_rules(name: str, column: Column, value: Value) -> dict[str, Any]:
     rules[f"type: column '{name}' is not {KINDS[column.type]}"] = unread
     if not column.nullable:
         rules[f"null: column '{name}' must have a value"] = value.missing
-    number = value.typed if column.type in ("number", "integer") else None
-    if column.minimum is not None and number is not None:
-        rules[f"range: column '{name}' is below {column.minimum:g}"] = number < column.minimum
-    if column.maximum is not None and number is not None:
-        rules[f"range: column '{name}' is above {column.maximum:g}"] = number > column.maximum
-    if column.categories and column.type == "category":
+    if column.minimum is not None:
+        rules[f"range: column '{name}' is below {column.minimum:g}"] = value.typed < column.minimum
+    if column.maximum is not None:
+        rules[f"range: column '{name}' is above {column.maximum:g}"] = value.typed > column.maximum
+    if column.categories:
         rules[f"category: column '{name}' is not one of its categories"] = value.typed.notin(list(column.categories))
     return rules
 

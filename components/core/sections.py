@@ -174,6 +174,21 @@ class Data(Section):
             raise ValueError(f"target '{self.target}' cannot be a timestamp")
         return self
 
+    @model_validator(mode="after")
+    def _rules_are_obeyed(self) -> Self:
+        checked = {self.target, self.time_column, *self.id_columns}
+        for name, column in self.columns.items():
+            if name in checked or (column.role == "feature" and column.type != "timestamp"):
+                continue
+            limits = {"minimum": column.minimum, "maximum": column.maximum, "categories": column.categories or None}
+            rules = [rule for rule, limit in limits.items() if limit is not None]
+            if rules := [*rules, *(() if column.nullable else ("nullable",))]:
+                raise ValueError(
+                    f"column '{name}' is only carried along, and no row is refused for what it holds; "
+                    f"remove {listed(rules)}"
+                )
+        return self
+
 
 class Missing(Section):
     """The missing-data policy: impute inside the model, or delete the row.

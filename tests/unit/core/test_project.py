@@ -124,6 +124,13 @@ def test_only_data_is_required():
             {"type": "category", "categories": ["true", "no"], "missing": ["TRUE"]},
             "data.columns.b: true cannot be among both missing and categories",
         ),
+        (
+            "data.columns.b",
+            {"type": "number", "role": "ignored", "minimum": 0, "nullable": False},
+            "data: column 'b' is only carried along, .* remove minimum, nullable",
+        ),
+        ("data.columns.b", {"type": "category", "role": "ignored", "categories": ["x"]}, "'b' .* remove categories"),
+        ("data.columns.b", {"type": "timestamp", "nullable": False}, "data: column 'b' .* remove nullable"),
         ("training.positive", "5", "training.positive: only a binary task has one, and this one is regression"),
         ("training", {"task": "multiclass", "positive": "true"}, "training.positive: .* this one is multiclass"),
         ("data.delimiter", ";", "data: delimiter is for CSV files, and format is parquet"),
@@ -148,6 +155,8 @@ def test_every_error_names_the_field(path, value, says):
     [
         ("data.columns.a", {"type": "integer", "minimum": 1, "maximum": 1, "missing": ["1"]}),
         ("data.columns.b", {"type": "category", "categories": ["1.5", "yes"], "missing": ["1", "YES", "NA"]}),
+        ("data.columns.b", {"type": "number", "role": "ignored", "missing": ["NA"], "why": "later"}),
+        ("data.columns.y", {"type": "category", "role": "ignored", "categories": ["a", "b"], "nullable": False}),
         ("data.delimiter", ";"),
         ("training", {"positive": "false", "seed": 2**32 - 1}),
         ("monitoring", {"window_days": 36_500, "persistence": {"alarms": 1, "windows": 1}, "cool_down_days": 36_500}),

@@ -10,6 +10,7 @@ import pytest
 from ciclo.components.core.engine import Engine
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.profile import Profile
+from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.comparison import Comparison
@@ -87,7 +88,8 @@ def test_what_is_written_is_about_the_winner(case: Case) -> None:
     assert sum(reference.prediction.counts) == len(Dataset.open(case.data, "test"))
     assert case.comparison.failed == {"b": "it did not converge"}
     assert "it did not converge" in (case.folder / "card.html").read_text()
-    assert case.read("card.json")
+    card = (case.folder / "card.json").read_text()
+    assert Document.model_validate_json(card).model_dump_json(indent=2) == card, "laid out for people, too"
 
 
 def test_without_any_fitted_candidate_there_is_nothing_to_judge(case: Case) -> None:

@@ -1,6 +1,8 @@
 import math
+import time
 
 import numpy as np
+import optuna
 import pytest
 
 from ciclo.components.core.metrics import predictions
@@ -73,3 +75,34 @@ def test_a_trial_is_fitted_on_the_training_rows_and_scored_on_the_validation_row
     fitted = fit(parsed, "it", path, tmp_path / "m.skops")
     assert fitted.score == pytest.approx(parsed.metric.score(validation.y, said, codes))
     assert fitted.score < 0.99, "rows that were learnt by heart would not tell the two apart"
+
+
+def test_a_grid_that_is_not_larger_than_the_trials_is_tried_whole(tmp_path):
+    alphas = [0.001, 0.01, 0.1, 1.0, 10.0, 100.0]
+    candidate = {"estimator": "ridge", "search": {"alpha": alphas}}
+    parsed = project("regression", training={"trials": 6, "candidates": {"it": candidate}})
+    started = time.monotonic()
+    fitted = fit(parsed, "it", dataset(tmp_path / "d.parquet", "regression"), tmp_path / "m.skops")
+    assert sorted(t.parameters["alpha"] for t in fitted.trials) == alphas
+    assert 0 < sum(t.seconds for t in fitted.trials) <= time.monotonic() - started
+
+
+@pytest.mark.parametrize(("task", "name", "direction"), [
+    ("binary", "logistic_regression", "maximize"), ("regression", "ridge", "minimize"),
+])  # fmt: skip
+def test_the_sampler_is_told_what_is_better(tmp_path, monkeypatch, task, name, direction):
+    told = []
+    create = optuna.create_study
+    monkeypatch.setattr(optuna, "create_study", lambda **options: told.append(options) or create(**options))
+    parsed = project(task, training={**QUICK, "trials": 1})
+    assert fit(parsed, name, dataset(tmp_path / "d.parquet", task), tmp_path / "m.skops").failure == ""
+    assert [options["direction"] for options in told] == [direction]
+
+
+def test_a_long_failure_is_cut(tmp_path, monkeypatch):
+    def fails(*_):
+        raise ValueError("no\n " * 400)
+
+    monkeypatch.setattr("ciclo.components.training.search.build", fails)
+    fitted = fit(project(training=QUICK), "logistic_regression", dataset(tmp_path / "d.parquet"), tmp_path / "m.skops")
+    assert fitted.failure == ("no " * 400)[:500]
