@@ -115,7 +115,7 @@ def test_files_that_do_not_agree_are_refused(tmp_path: Path) -> None:
         ("table.txt", {}, ("2026-01-02", "2026-01-02"), "ends before it starts"),
         ("table.txt", {}, ("2030-01-01", ""), "no rows in the window"),
         ("table.txt", {"time_column": None}, ("2026-01-01", ""), "needs rows with a time"),
-        ("table.parquet", {"columns": {**COLUMNS, "tags": {"type": "category"}}}, (), "not single ones"),
+        ("table.parquet", {"columns": {**COLUMNS, "tags": {"type": "category"}}}, (), "not single values"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_refused(
