@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from ciclo.components.core.errors import ConflictError, NotFoundError, SettingsE
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.releases import promotion
 from ciclo.components.releases.names import Alias, Move
-from ciclo.components.releases.promotion import approve, nominate, promote, rollback
+from ciclo.components.releases.promotion import approve, deciding_command, nominate, promote, rollback
 from ciclo.components.releases.registry import Registry
 from ciclo.components.releases.retention import prune
 from ciclo.components.storage.directory import DirectoryStore
@@ -120,6 +120,21 @@ def test_the_rules_of_approval(
     ]
     with pytest.raises(VerdictError, match="champion already"):
         approve(registry, 2, by="ann", signer=signer)
+
+
+@pytest.mark.parametrize(
+    ("decision", "approval", "command"),
+    [
+        ("promote", True, "approve unit 1 --by WHO"),
+        ("promote", False, 'promote unit 1 --override "reason"'),
+        ("candidate", True, 'promote unit 1 --override "reason"'),
+    ],
+)
+def test_the_command_that_decides_on_a_version(
+    registry: Registry, signer: Signer, decision: str, approval: bool, command: str
+) -> None:
+    record = registry.record(_publish(registry, signer, decision=decision))
+    assert deciding_command(replace(record, lineage={"approval": approval})) == command
 
 
 def test_an_approval_has_a_name(registry: Registry, signer: Signer) -> None:
