@@ -51,7 +51,7 @@ class Engine:
         probability = _finite(predictions("probability", self._model, frame, self.contract.codes))
         codes = probability.argmax(axis=1)
         shown = probability[:, 1] if self.contract.task == "binary" else probability[np.arange(len(codes)), codes]
-        labels = [_spoken(label, self.contract) for label in self.contract.classes]
+        labels = [spoken(label, self.contract) for label in self.contract.classes]
         return [
             {"prediction": labels[code], "probability": value}
             for code, value in zip(codes.tolist(), shown.tolist(), strict=True)
@@ -88,5 +88,6 @@ def _finite(values: Array) -> Array:
     return values
 
 
-def _spoken(label: str, contract: Contract) -> str | bool:
+def spoken(label: str, contract: Contract) -> str | bool:
+    """A label as it is answered: a boolean target with a boolean."""
     return label == "true" if contract.target_type == "boolean" else label

@@ -105,12 +105,12 @@ def champion_to_serve(registry: Registry, version: int, folder: Path) -> tuple[A
             hint=f"Make it the champion first: ciclo models promote {registry.project} {version}",
         )
     try:
-        bundle, record = registry.fetch(version, folder), registry.record(version)
+        bundle = registry.fetch(version, folder)
     except (IntegrityError, NotFoundError) as error:
         raise UnreadableError(
             f"version {version} of {registry.project} cannot be read", seen=str(error).rstrip(".")
         ) from error
-    objection = unfit(record, registry.history())
+    objection = unfit(bundle, registry.history())
     if objection and not champion.override:
         raise VerdictError(f"version {version} of {registry.project} is not fit to be served", seen=objection)
     if bundle.digest != champion.digest:

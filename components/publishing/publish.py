@@ -21,7 +21,7 @@ from ciclo.components.core.splits import fingerprint
 from ciclo.components.core.verdict import Verdict, require
 from ciclo.components.releases.history import rolled_back
 from ciclo.components.releases.names import CHAMPION
-from ciclo.components.releases.promotion import nominate, promote
+from ciclo.components.releases.promotion import deciding_command, nominate, promote
 from ciclo.components.releases.registry import Registry, open_registry
 from ciclo.components.storage.bundle import Record
 from ciclo.components.storage.rehearsal import rehearse
@@ -115,21 +115,19 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> Pub
         files = bundle_files(project, settings, parts, run, today)
         version = registry.publish(files, signer=signer, parent=today)
     nominate(registry, version, by=by, why=verdict.reason, signer=signer)
-    if waits_for := _waits_for(project, version, verdict):
+    if waits_for := _waits_for(found or registry.record(version)):
         return Published(version, False, waits_for)
     promote(registry, version, by=by, why=verdict.reason, signer=signer)
     return Published(version, True)
 
 
-def _waits_for(project: Project, version: int, verdict: Verdict) -> str:
+def _waits_for(record: Record) -> str:
     """What a person has to decide before a version may be the champion; nothing if it may be at once."""
-    command, reason = f"ciclo models {{}} {project.name} {version}", verdict.reason.rstrip(".")
-    if not verdict.passed:
-        promoting = f'{command.format("promote")} --override "reason"'
-        return f"version {version} waits for a decision: {reason}. To make it the champion: {promoting}"
-    if project.deployment.approval:
-        approving = f"{command.format('approve')} --by WHO"
-        return f"version {version} waits for approval: {reason}. To approve it: {approving}"
+    command, reason = f"ciclo models {deciding_command(record)}", record.verdict.reason.rstrip(".")
+    if not record.verdict.passed:
+        return f"version {record.version} waits for a decision: {reason}. To make it the champion: {command}"
+    if record.lineage["approval"]:
+        return f"version {record.version} waits for approval: {reason}. To approve it: {command}"
     return ""
 
 

@@ -10,7 +10,7 @@ from ciclo.components.core.verdict import require
 from ciclo.components.releases.history import History, approval_of, champions, overridden, rolled_back
 from ciclo.components.releases.names import APPROVED, CANDIDATE, CHAMPION, Action, Alias, Move
 from ciclo.components.releases.registry import Registry
-from ciclo.components.storage.bundle import MODEL, Record
+from ciclo.components.storage.bundle import MODEL, Bundle, Record
 from ciclo.components.storage.signing import Signer
 
 
@@ -117,12 +117,11 @@ def against(record: Record, champion: Alias | None, history: History) -> str:
     if objection := unfit(record, history) or _overtaken(record, champion):
         return objection
     if record.lineage.get("approval") and not approval_of(record.version, history):
-        approving = f"`ciclo models approve {record.project} {record.version} --by WHO`"
-        return f"the project asks for an approval, and nobody has given one ({approving})"
+        return f"the project asks for an approval, and nobody has given one (`ciclo models {deciding_command(record)}`)"
     return ""
 
 
-def unfit(record: Record, history: History) -> str:
+def unfit(record: Record | Bundle, history: History) -> str:
     """What speaks against serving a version at all, or nothing: its verdict, or that it was rolled back.
 
     A reason that somebody signed when it was made the champion outweighs its verdict for good.

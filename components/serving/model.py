@@ -17,7 +17,7 @@ import pandas as pd
 import structlog
 
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Answer, Engine, first_difference
+from ciclo.components.core.engine import Answer, Engine, first_difference, spoken
 from ciclo.components.core.errors import (
     CicloError,
     IntegrityError,
@@ -178,7 +178,7 @@ def answer(served: Served, request: Request) -> Reply:
     claimed = served.answered.claim(request.id, digest, features, request.key)
     if isinstance(claimed, Reply):
         served.meter.repeated()
-        return replace(claimed, predictions=[spoken(recorded, contract) for recorded in claimed.predictions])
+        return replace(claimed, predictions=[_answered_again(recorded, contract) for recorded in claimed.predictions])
     try:
         reply = Reply(request.id, claimed, served.version, served.engine.predict(frame))
         served.recorder.record(_rows(served, reply, digest, features, times))
@@ -190,17 +190,10 @@ def answer(served: Served, request: Request) -> Reply:
     return reply
 
 
-def spoken(recorded: Answer, contract: Contract) -> Answer:
-    """A stored answer as the engine gives it: a boolean target is answered with a boolean."""
+def _answered_again(recorded: Answer, contract: Contract) -> Answer:
+    """A recorded answer as the engine gives it; the prediction store keeps every label as text."""
     label = recorded["prediction"]
-    return (
-        {**recorded, "prediction": label == "true"}
-        if contract.target_type == "boolean" and label in _FLAGS
-        else recorded
-    )
-
-
-_FLAGS = ("true", "false")
+    return {**recorded, "prediction": spoken(label, contract)} if isinstance(label, str) else recorded
 
 
 def _rows(
