@@ -219,13 +219,11 @@ class Contract(BaseModel):
             RequestError: Naming the target, if the value is missing, refused, or no class.
         """
         column = self.column_of(self.target)
-        found = column.reader.typed(value)
+        found = column.read(value) if self.task == "regression" else column.read_type(value)
         if found is None:
             column.refuse(value, Refusal.NULL)
         if self.task == "regression":
-            return float(column.read(value))
-        if isinstance(found, Refusal):
-            column.refuse(value, found)
+            return float(found)
         label = self.label_of(value)
         if label not in self.classes:
             raise RequestError(
@@ -275,7 +273,7 @@ class Contract(BaseModel):
                         c.refuse(row[c.name], found)
                     values[c.name].append(found)
             except RequestError as error:
-                raise RequestError(f"row {number}: {error.problem}", seen=error.seen, hint=error.hint) from None
+                raise error.at(f"row {number}") from None
         return pd.DataFrame(
             {
                 c.name: pd.Series(values[c.name], dtype=object if c.type == "category" else "float64")

@@ -46,6 +46,10 @@ class QuarantineError(DataError):
 class RequestError(CicloError):
     """A prediction request breaks the data contract; the client has to change it."""
 
+    def at(self, place: str) -> "RequestError":
+        """The same error, with the place in the request where it was found."""
+        return RequestError(f"{place}: {self.problem}", seen=self.seen, hint=self.hint)
+
 
 class ReusedIdError(RequestError):
     """The id of a request stands for another request already."""

@@ -4,9 +4,12 @@ Whatever keeps the two from being compared is a reason in words and no error: th
 person to decide on.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ciclo.components.core.contract import Contract
@@ -14,6 +17,7 @@ from ciclo.components.core.errors import CicloError
 from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.splits import end_of_training, fingerprint, same_split
+from ciclo.components.core.wording import listed
 from ciclo.components.releases.names import CHAMPION
 from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.bundle import Bundle
@@ -61,7 +65,9 @@ def read_champion(registry: Registry, folder: Path) -> Champion | None:
     if alias is None:
         return None
     try:
-        return Champion(alias.version, registry.fetch(alias.version, folder))
+        bundle = registry.fetch(alias.version, folder)
+        _ = bundle.contract, bundle.lineage  # all that is asked of it beside its model
+        return Champion(alias.version, bundle)
     except CicloError as error:
         return Champion(alias.version, None, f"it cannot be read: {_clause(error)}")
 
@@ -77,21 +83,21 @@ def ask(champion: Champion, project: Project, test: Dataset) -> Answers:
         project: The project of today.
         test: The test rows of today.
     """
-    unseen = _unseen(champion, project, test)
+    bundle = champion.bundle
+    if bundle is None:
+        return Answers(None, np.zeros(len(test), dtype=bool), champion.problem)
+    unseen, problem = _unseen(bundle.lineage, project, test), _differs(bundle.contract, project, test)
     rows = int(unseen.sum())
-    problem = champion.problem or _differs(champion, project, test)
     if not problem and rows < project.evaluation.minimum_rows:
         problem = (
             f"it was trained under another split, and {rows} test rows are surely later than its training, fewer than "
             f"evaluation.minimum_rows ({project.evaluation.minimum_rows})"
         )
-    if problem or champion.bundle is None:
+    if problem:
         return Answers(None, unseen, problem)
-    contract = champion.bundle.contract
+    contract = bundle.contract
     try:
-        predicted = predictions(
-            project.metric.needs, champion.bundle.model(), contract.frame(test.rows), contract.codes
-        )
+        predicted = predictions(project.metric.needs, bundle.model(), contract.frame(test.rows), contract.codes)
     except CicloError as error:
         return Answers(None, unseen, f"it cannot be loaded: {_clause(error)}")
     except Exception as error:  # a model of other times may fail in any way
@@ -103,14 +109,8 @@ def _clause(error: Exception) -> str:
     return str(error).rstrip(".")
 
 
-def _differs(champion: Champion, project: Project, test: Dataset) -> str:
+def _differs(theirs: Contract, project: Project, test: Dataset) -> str:
     """In what the champion is about something else, or nothing."""
-    if champion.bundle is None:
-        return "it cannot be read"
-    try:
-        theirs: Contract = champion.bundle.contract
-    except CicloError as error:
-        return f"it cannot be read: {_clause(error)}"
     ours = test.contract
     for what, then, today in (
         ("predicts", theirs.target, ours.target),
@@ -121,7 +121,7 @@ def _differs(champion: Champion, project: Project, test: Dataset) -> str:
             return f"it {what} {then or 'none'}, and today that is {today or 'none'}"
     gone = [name for name in theirs.names if name not in test.rows.columns]
     if gone:
-        return f"it needs columns that are gone: {', '.join(gone[:10])}"
+        return f"it needs columns that are gone: {listed(gone)}"
     columns = project.data.columns
     for column in theirs.columns:
         if column.name in columns and columns[column.name].type != column.type:
@@ -129,19 +129,12 @@ def _differs(champion: Champion, project: Project, test: Dataset) -> str:
     return ""
 
 
-def _unseen(champion: Champion, project: Project, test: Dataset) -> Array:
+def _unseen(lineage: Mapping[str, Any], project: Project, test: Dataset) -> Array:
     """Which test rows the champion was surely not trained on."""
-    nothing = pd.Series(False, index=test.rows.index)
-    if champion.bundle is None:
-        return nothing.to_numpy()
-    try:
-        lineage = champion.bundle.lineage
-    except CicloError:
-        return nothing.to_numpy()
     today = fingerprint(project)
     if same_split(today, lineage.get("split")):
-        return ~nothing.to_numpy()
+        return np.ones(len(test), dtype=bool)
     end = end_of_training(today, lineage)
     if not end or project.data.time_column is None:
-        return nothing.to_numpy()
+        return np.zeros(len(test), dtype=bool)
     return (test.rows[project.data.time_column] > pd.Timestamp(end)).to_numpy(dtype=bool)

@@ -15,8 +15,6 @@ from ciclo.components.tables.datasets import Dataset
 
 ROWS = 50
 UNIT = 1 << 20
-_QUANTITY = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {f"{prefix}i": 1 << (10 * power) for power, prefix in enumerate("KMGT", start=1)}
 
 
 def latencies(engine: Engine, test: Dataset, clock: Callable[[], float] = time.perf_counter) -> list[float]:
@@ -38,9 +36,11 @@ def service_checks(taken: list[float], needs: Infrastructure, deployment: Deploy
         needs: What the users need.
         deployment: What every replica is given, and how many there are.
     """
+    from kubernetes.utils.quantity import parse_quantity
+
     slow, usual = float(np.quantile(taken, 0.95)), float(np.median(taken))
     rate = deployment.replicas * 1e3 / max(usual, 1e-6)
-    memory = bytes_of(deployment.resources.memory) / UNIT
+    memory = float(parse_quantity(deployment.resources.memory)) / UNIT
     return (
         at_most(
             "latency_ms",
@@ -64,9 +64,3 @@ def service_checks(taken: list[float], needs: Infrastructure, deployment: Deploy
             level="warning",
         ),
     )
-
-
-def bytes_of(quantity: str) -> float:
-    """A Kubernetes quantity of memory in bytes."""
-    number = quantity.rstrip("kKMGTi")
-    return float(number) * {**_QUANTITY, **_BINARY}[quantity.removeprefix(number)]

@@ -1,6 +1,6 @@
 """The champion that does not serve: a deployment failed or was cancelled, and the watch makes up for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ciclo.components.core.errors import CicloError
@@ -70,4 +70,4 @@ def mend(
     except CicloError as error:
         effort, failed = f"its deployment failed again: {error}".rstrip("."), True
     left = unserved(registry, now)
-    return None if left is None else Unserved(left.champion, left.serving, effort, failed)
+    return None if left is None else replace(left, effort=effort, failed=failed)

@@ -107,7 +107,7 @@ def read_passthrough(
         try:
             read = {column.name: column.read_type(row.get(column.name)) for column in beside}
         except RequestError as error:
-            raise RequestError(f"row {number}: {error.problem}", seen=error.seen, hint=error.hint) from None
+            raise error.at(f"row {number}") from None
         time = read.pop(contract.time_column, None) if contract.time_column else None
         times.append(now if time is None else time)
         sent.append(time)
@@ -171,7 +171,7 @@ def _truth(value: Any, field: str, contract: Contract) -> str | float:
     try:
         return contract.truth_of(value)
     except RequestError as error:
-        raise RequestError(f"{field}: {error.problem}", seen=error.seen, hint=error.hint) from None
+        raise error.at(field) from None
 
 
 def _row_number(value: Any, field: str) -> int:

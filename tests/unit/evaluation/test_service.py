@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.engine import Engine
 from ciclo.components.core.sections import Deployment, Infrastructure, Resources
-from ciclo.components.evaluation.service import ROWS, bytes_of, latencies, service_checks
+from ciclo.components.evaluation.service import ROWS, latencies, service_checks
 from ciclo.components.tables.datasets import Dataset
 from tests.unit.evaluation.test_fairness import fitted, project, rows
 
@@ -46,5 +46,6 @@ def test_rows_are_timed_one_by_one_and_the_first_does_not_count():
 
 @pytest.mark.parametrize("quantity", ["1Gi", "512Mi", "1G", "500M", "2000k", "1048576", "1.5Gi", "4Ki"])
 def test_quantities_are_those_of_kubernetes(quantity):
-    assert Resources(memory=quantity)
-    assert bytes_of(quantity) == pytest.approx(float(parse_quantity(quantity)))
+    deployment = Deployment(resources=Resources(memory=quantity))
+    memory = next(c for c in service_checks([5.0] * 20, NEEDS, deployment) if c.name == "memory_mb")
+    assert memory.value == pytest.approx(float(parse_quantity(quantity)) / 2**20)
