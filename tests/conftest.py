@@ -18,6 +18,9 @@ from ciclo.components.core.settings import Settings
 # No test may depend on how fast a machine is.
 settings.register_profile("calm", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
+# Two tests run at a time: the threads of their small models would only wait for each other.
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
 
 
 def _free_port() -> int:

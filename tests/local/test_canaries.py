@@ -16,7 +16,7 @@ from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.signing import make_keys, signer_from
 from ciclo.components.storage.store import open_store
-from tests.local.command import QUICK, ciclo, environment
+from tests.local.command import ONE, QUICK, ciclo, environment
 from tests.tables import table
 
 S3, DATABASE, ALERT, NAMED, TOKEN, WRITTEN = (f"canary-{n}-must-not-fly" for n in range(6))
@@ -32,7 +32,7 @@ NOWHERE = "127.0.0.1:1"
 
 def write_project(folder: Path, name: str = "project.yaml", **data: Any) -> Path:
     alerts = data.pop("alerts", ["OPS_ALERTS"])
-    raw = {"name": "unit", "data": {"source": "table.csv", "target": "y", "columns": COLUMNS, **data}, **QUICK}
+    raw = {"name": "unit", "data": {"source": "table.csv", "target": "y", "columns": COLUMNS, **data}, **QUICK, **ONE}
     path = folder / name
     path.write_text(yaml.safe_dump({**raw, "monitoring": {"alerts": alerts}}))
     return path

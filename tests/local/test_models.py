@@ -1,4 +1,4 @@
-"""The real `ciclo models` command, on versions made for it and on one that a real run made."""
+"""The real `ciclo models` command, on versions made for it."""
 
 import json
 from pathlib import Path
@@ -178,21 +178,3 @@ def test_a_key_is_replaced(home: Path, tmp_path: Path) -> None:
     assert "5 signatures replaced" in done.out, done.err  # three versions, a move and its pointer
     assert _json(home, "show", "unit", **new)["moves"][0]["why"] == "first"
     assert "signatures are off" in ciclo(home, "keys", "renew", "unit", CICLO_UNSIGNED="true").err
-
-
-def test_a_real_run_can_be_traced_from_its_version_and_back(first_run: Ran) -> None:
-    project = first_run.home.parent / "project.yaml"
-    story = _json(first_run.home, "show", project)
-    lineage = story["lineage"]
-    assert set(lineage["data"]) >= {"source", "digest", "dataset_digest", "bytes", "source_rows", "rows", "quarantined"}
-    assert lineage["data"]["source_rows"] == lineage["data"]["rows"] + lineage["data"]["quarantined"] == 1_500
-    assert set(lineage["model"]) >= {"candidate", "parameters", "score"}
-    assert lineage["commit"]
-    assert set(lineage["libraries"]) >= {"scikit-learn", "skops", "numpy"}
-    assert (story["parent"], story["verdict"]["decision"]) == (None, "promote")
-    for option, value in (
-        ("--run", lineage["run"]),
-        ("--data", lineage["data"]["digest"]),
-        ("--data", lineage["data"]["dataset_digest"]),
-    ):
-        assert [v["version"] for v in _json(first_run.home, "list", project, option, value)] == [1]

@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,6 +136,7 @@ def test_an_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
     )
     deadline = time.monotonic() + 60
     while not any('"started"' in log.read_text() for log in home.glob("runs/*/run.log")):
@@ -181,3 +183,26 @@ def test_the_champion_is_deployed_again_by_hand(first_run: Ran) -> None:
     assert endpoint in ciclo(first_run.home, "status", project).out
     nothing = ciclo(first_run.home.parent / "other", "deploy", project)
     assert (nothing.code, "has no champion" in nothing.err) == (1, True)
+
+
+def test_a_real_run_can_be_traced_from_its_version_and_back(first_run: Ran) -> None:
+    def models(*arguments: object) -> Any:
+        done = ciclo(first_run.home, "models", *arguments, "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    project = first_run.home.parent / "project.yaml"
+    story = models("show", project)
+    lineage = story["lineage"]
+    assert set(lineage["data"]) >= {"source", "digest", "dataset_digest", "bytes", "source_rows", "rows", "quarantined"}
+    assert lineage["data"]["source_rows"] == lineage["data"]["rows"] + lineage["data"]["quarantined"] == 1_500
+    assert set(lineage["model"]) >= {"candidate", "parameters", "score"}
+    assert lineage["commit"]
+    assert set(lineage["libraries"]) >= {"scikit-learn", "skops", "numpy"}
+    assert (story["parent"], story["verdict"]["decision"]) == (None, "promote")
+    for option, value in (
+        ("--run", lineage["run"]),
+        ("--data", lineage["data"]["digest"]),
+        ("--data", lineage["data"]["dataset_digest"]),
+    ):
+        assert [v["version"] for v in models("list", project, option, value)] == [1]

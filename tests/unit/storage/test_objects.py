@@ -22,6 +22,8 @@ class TestFolder(ObjectStorePromises):
 
 @pytest.mark.slow
 class TestEmulatedBucket(ObjectStorePromises, FaultyNetworkPromises):
+    ROUNDS = 50  # the emulator is slow; the real server gets them all
+
     @pytest.fixture
     def address(self, s3_settings: Settings) -> Address:
         return s3_settings.store, s3_settings
