@@ -174,7 +174,7 @@ def _point_back(old: Endpoint | None, project: str, settings: Settings) -> None:
 def _replace_seldon(
     project: Project, bundle: Bundle, champion: Alias, registry: Registry, settings: Settings
 ) -> Endpoint:
-    url = service_url(project.name, settings.namespace)
+    url = service_url(project.name, settings.serving_namespace)
     with rollout(seldon_deployment(project, bundle.version, settings), Cluster()):
         live_check.check(url, bundle.version, bundle.golden)
         _name(registry, champion, settings)

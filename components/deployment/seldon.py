@@ -22,6 +22,7 @@ DRAIN_SECONDS, GRACE_SECONDS = 10, 60
 # What a model server reads of the config map and of the secret named ciclo, and nothing else of them.
 SETTINGS = (
     "CICLO_STORE",
+    "CICLO_DEPLOYER",
     "CICLO_S3_ENDPOINT",
     "CICLO_S3_SECURE",
     "CICLO_S3_REGION",
@@ -68,7 +69,7 @@ def seldon_deployment(project: Project, version: int, settings: Settings) -> dic
     return {
         "apiVersion": "machinelearning.seldon.io/v1",
         "kind": "SeldonDeployment",
-        "metadata": {"name": project.name, "namespace": settings.namespace, "labels": labels},
+        "metadata": {"name": project.name, "namespace": settings.serving_namespace, "labels": labels},
         "spec": {"protocol": "seldon", "transport": "rest", "predictors": [predictor]},
     }
 
