@@ -37,7 +37,6 @@ SECRET = re.compile(
 # Fields that files of earlier releases may have, and what to do instead.
 GONE = {
     "deployment.canary_steps": "a canary rollout is not built yet: versions are rolled out in one step; remove it",
-    "monitoring.schedule": "the schedule is that of the CronJob and is set there; remove the field",
 }
 
 DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
