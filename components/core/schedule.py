@@ -45,7 +45,8 @@ def check_schedule(text: str) -> str:
     fields = text.split()
     if len(fields) != len(FIELDS):
         raise ValueError(
-            f"give five fields, minute hour day month weekday, such as '7 * * * *' for hourly; {text!r} has {len(fields)}"
+            "give five fields, minute hour day month weekday, such as '7 * * * *' for hourly; "
+            f"{text!r} has {len(fields)}"
         )
     due = [_values(name, field, known) for name, field, known in zip(FIELDS, fields, _KNOWN, strict=True)]
     days, months = due[2], due[3]

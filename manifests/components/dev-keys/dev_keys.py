@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ciclo.components.storage.signing import make_keys
 from kubernetes import client, config
 from kubernetes.client import ApiException
+
+from ciclo.components.storage.signing import make_keys
 
 TRUST = "ciclo-trust"
 NAMES = ("ciclo-postgresql", "ciclo-minio", "ciclo", "ciclo-serving", "ciclo-signing", TRUST)

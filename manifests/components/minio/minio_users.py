@@ -31,7 +31,9 @@ def policy(bucket: str, actions: list[str], prefix: str = "") -> dict[str, Any]:
     }
 
 
-def make_users(endpoint: str, store: str, root: tuple[str, str], pipeline: tuple[str, str], serving: tuple[str, str]) -> None:
+def make_users(
+    endpoint: str, store: str, root: tuple[str, str], pipeline: tuple[str, str], serving: tuple[str, str]
+) -> None:
     """Make the bucket of the store and its users; what is there already stays.
 
     Args:

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +54,5 @@ def test_anything_else_is_refused_by_its_field(text: str, says: str) -> None:
 
 @given(st.text(alphabet="*/-,0123456789 monjan", max_size=20))
 def test_no_text_gives_anything_but_a_value_error(text: str) -> None:
-    try:
+    with suppress(ValueError):
         assert check_schedule(text).split() == text.split()
-    except ValueError as error:
-        assert str(error)
