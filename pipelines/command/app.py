@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ciclo.components.core.errors import CicloError, NotFoundError, ProjectError, SettingsError
-from ciclo.pipelines.command import keys, models
+from ciclo.pipelines.command import keys, manifests, models
 
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
@@ -30,6 +30,8 @@ Start = Annotated[str, typer.Option(help="Read rows from this ISO time on.")]
 End = Annotated[str, typer.Option(help="Read rows before this ISO time.")]
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.command()(manifests.manifests)
+app.command()(manifests.register)
 
 
 @app.callback()
