@@ -71,6 +71,10 @@ bench-storage: env ## what the registry costs over a bare copy (on a bucket too,
 compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml
 	$(BIN)/ciclo compile $(PROJECT) --image $(IMAGE) -o build/pipeline.yaml
 
+.PHONY: release
+release: env ## write every component and the pipeline as files for IMAGE into build/release
+	$(BIN)/python -P -m ciclo.pipelines.release build/release --image $(IMAGE)
+
 .PHONY: images
 images: ## build the two images with Docker (BUILD_ARGS go to docker build)
 	docker build $(BUILD_ARGS) --build-arg REVISION=$(REVISION) --target pipeline -t $(IMAGE) .
