@@ -14,6 +14,8 @@ SETTING_KEYS = (
 # What the network policies know the pods of a run by.
 LABELS = {"app.kubernetes.io/part-of": "ciclo", "app.kubernetes.io/component": "run"}
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
+DATABASE_KEYS = ("CICLO_PREDICTIONS",)
+RUN = "metadata.labels['pipeline/runid']"  # KFP writes the id of the run on each of its pods
 
 
 def alert_keys() -> tuple[str, ...]:
@@ -32,11 +34,15 @@ def configure(
     cpu: str = "1",
     memory: str = "2Gi",
     minutes: int = 30,
-    cache: bool = True,
     secrets: tuple[str, ...] = (),
 ) -> dsl.PipelineTask:
-    """Give a task what every task must have: a title, limits, a time-out, an unprivileged user and its settings."""
-    task.set_display_name(title).set_caching_options(cache)
+    """Give a task what every task must have: a title, limits, a time-out, an unprivileged user and its settings.
+
+    That includes the keys of the store, where a stage leaves word of how it ended. Nothing is cached: KFP looks a task
+    up by the artifacts it is given, and ingestion makes a new one each time, since nobody can say that a source has
+    not changed without reading it.
+    """
+    task.set_display_name(title).set_caching_options(False)
     task.set_cpu_request("250m").set_cpu_limit(cpu).set_memory_request("512Mi").set_memory_limit(memory)
     task.set_env_variable("CICLO_IMAGE", PIPELINE_IMAGE)
     for label, value in LABELS.items():
@@ -44,13 +50,12 @@ def configure(
     kubernetes.set_timeout(task, minutes * 60)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, {key: key for key in SETTING_KEYS}, optional=True)
-    if secrets:
-        kubernetes.use_secret_as_env(task, SECRETS, {key: key for key in secrets}, optional=True)
+    kubernetes.use_secret_as_env(task, SECRETS, {key: key for key in (*STORE_KEYS, *secrets)}, optional=True)
+    kubernetes.use_field_path_as_env(task, "CICLO_RUN", RUN)
+    kubernetes.use_config_map_as_volume(task, TRUST, "/etc/ciclo/trust", optional=True)
     return task
 
 
-def mount_keys(task: dsl.PipelineTask, *, signs: bool = False) -> None:
-    """Mount what is trusted, for bundles and for S3, and the private key where bundles are signed."""
-    kubernetes.use_config_map_as_volume(task, TRUST, "/etc/ciclo/trust", optional=True)
-    if signs:
-        kubernetes.use_secret_as_volume(task, SIGNING, "/etc/ciclo/signing", optional=True)
+def mount_signing_key(task: dsl.PipelineTask) -> None:
+    """Mount the private key, where bundles and moves are signed."""
+    kubernetes.use_secret_as_volume(task, SIGNING, "/etc/ciclo/signing", optional=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.errors import DataError
+from ciclo.components.core.errors import DataError, UnusableError
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
 from ciclo.components.tables.datasets import SPLITS
@@ -102,18 +102,18 @@ class CleaningReport:
         """See that every side has rows, and the training rows every class.
 
         Raises:
-            DataError: If not.
+            UnusableError: If not.
         """
         for side, rows in self.splits.items():
             if rows == 0:
-                raise DataError(
+                raise UnusableError(
                     f"the {side} split has no rows",
                     seen=_listed(self.splits),
                     hint="Give more rows, or change cleaning.split.",
                 )
         absent = [label for label in self.classes if label not in self.train_classes]
         if absent:
-            raise DataError(
+            raise UnusableError(
                 f"the training rows have no row of class {', '.join(absent[:5])}",
                 seen=_listed(self.classes),
                 hint="Give more rows, take the class out of the source, or set cleaning.split.method to hash.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ciclo.components.core.errors import DataError, ProjectError
+from ciclo.components.core.errors import DataError, ProjectError, UnusableError
 from ciclo.components.core.metrics import Task
 from ciclo.components.core.project import Project
 from ciclo.components.core.wording import did_you_mean
@@ -20,12 +20,13 @@ def class_labels(project: Project, observed: Sequence[object]) -> tuple[str, ...
         regression.
 
     Raises:
-        DataError: If the target is constant, or has another number of classes than the task.
+        UnusableError: If the target is constant.
+        DataError: If it has another number of classes than the task.
         ProjectError: If the positive class is none of them, or regression was asked of text.
     """
     column, name = project.data.columns[project.data.target], project.data.target
     if len(observed) < 2:
-        raise DataError(
+        raise UnusableError(
             f"the target '{name}' has only one value", seen=", ".join(map(_label, observed)), hint="Nothing to learn."
         )
     if project.task == "regression":

@@ -15,7 +15,7 @@ from ciclo.components.cleaning.identity import repeats, row_id
 from ciclo.components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
 from ciclo.components.cleaning.splitting import by_hash, by_time, time_cuts
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.errors import DataError, QuarantineError
+from ciclo.components.core.errors import DataError, QuarantineError, UnusableError
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import collect, connect, write_table
 from ciclo.components.tables.reading import Value
@@ -37,7 +37,8 @@ def clean(
 
     Raises:
         QuarantineError: If more rows are quarantined than the budget allows; the quarantine is written all the same.
-        DataError: If what is left cannot train a model: too few rows, a constant target, an empty split.
+        UnusableError: If what is left cannot train a model: too few rows, a constant target, an empty split.
+        DataError: If no row has a target, or it has another number of classes than the task.
         ProjectError: If the project asks for classes the target does not have.
     """
     with TemporaryDirectory() as scratch:
@@ -152,7 +153,7 @@ def _refuse(report: CleaningReport, project: Project) -> None:
             hint="Fix the source or the rules; raise cleaning.quarantine_budget only for rows that are of no use.",
         )
     if kept < cleaning.minimum_rows:
-        raise DataError(
+        raise UnusableError(
             "too few rows are left to train on",
             seen=f"{kept:,}, and {report.worst}" if report.reasons else f"{kept:,}",
             hint=f"cleaning.minimum_rows is {cleaning.minimum_rows:,}.",

@@ -21,17 +21,30 @@ def cleaning(
 
     Returns:
         dataset: Typed rows with row_id and split, the data contract inside. Metadata: facts of the
-            source, rows, quarantined, train, validation, test.
+            source, rows, quarantined, train, validation, test. Empty, with the metadata unusable, if no model
+            can be trained on what is left.
         quarantine: The other rows as they came, with their reasons. Metadata: rows.
         report: Accounts of every row, classes, missing values.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("cleaning") as log:
+    with stage("cleaning", project) as log:
+        from pathlib import Path
+
         from ciclo.components.cleaning.clean import clean
+        from ciclo.components.core.errors import UnusableError
         from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.report import Report
 
-        accounts = clean(project_from_json(project), raw.path, dataset.path, quarantine.path)
+        parsed = project_from_json(project)
+        try:
+            accounts = clean(parsed, raw.path, dataset.path, quarantine.path)
+        except UnusableError as error:  # validation decides so, and the run ends in order
+            Report(f"Cleaning of {parsed.name}", str(error)).write(report.path)
+            Path(dataset.path).touch()
+            dataset.metadata["unusable"] = str(error)
+            log.done(f"unusable: {error}")
+            return
         accounts.report().write(report.path)
         dataset.metadata.update(accounts.metadata(raw.metadata))
         quarantine.metadata.update(rows=accounts.quarantined)

@@ -39,6 +39,10 @@ class DataError(CicloError):
     """The data cannot be used at all: unreadable, empty, without the target, too small."""
 
 
+class UnusableError(DataError):
+    """The data was read and accounted for, and no model can be trained on it: a gate decides so, and nothing broke."""
+
+
 class QuarantineError(DataError):
     """More rows broke the contract than the quarantine budget allows."""
 

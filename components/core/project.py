@@ -34,10 +34,6 @@ SECRET = re.compile(
     r"[?&;#][^=&;\s/]*(token|sig|secret|passw|pwd|credential|key|auth|jwt|session)[^=&;\s/]*=",
     re.I,
 )
-# Fields that files of earlier releases may have, and what to do instead.
-GONE = {
-    "deployment.canary_steps": "a canary rollout is not built yet: versions are rolled out in one step; remove it",
-}
 
 DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
     True: ("logistic_regression", "random_forest", "gradient_boosting"),

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ciclo.components.core.errors import ProjectError
-from ciclo.components.core.project import GONE, Project
+from ciclo.components.core.project import Project
 from ciclo.components.core.wording import did_you_mean
 
 
@@ -134,7 +134,7 @@ def _explain(error: dict[str, Any], root: type[BaseModel]) -> str:
     path = [str(part) for part in error["loc"]]
     field = ".".join(path) or "project"
     if error["type"] == "extra_forbidden":
-        return f"{field}: {GONE.get(field) or f'unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}'}"
+        return f"{field}: unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}"
     if error["type"] == "missing":
         return f"{field}: missing, has to be given"
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")

@@ -1,5 +1,6 @@
 """The sections of a project file, each an immutable object that checks what it can see by itself."""
 
+import math
 import re
 from typing import Literal, Self
 
@@ -11,6 +12,7 @@ from ciclo.components.core.values import ColumnType, folded
 from ciclo.components.core.wording import did_you_mean, listed
 
 Level = Literal["error", "warning", "off"]
+CANARY_MINUTES = 15  # the task has half an hour, and the rollout itself takes its part
 MOST_DAYS = 36_500  # a century: a date that much earlier or later is still one
 DAYS = re.compile(r"0*([1-9][0-9]*)d")
 ALERT_KEY = re.compile(r"(?!CICLO_)[A-Z][A-Z0-9_]*_ALERTS")
@@ -314,19 +316,53 @@ class Resources(Section):
 
 
 class Deployment(Section):
-    """How a version is served."""
+    """How a version is served.
+
+    Attributes:
+        strategy: ``rolling`` changes all at once after the live check; ``canary`` first lets both versions serve, on a
+            cluster, and compares them.
+        replicas: Pods of a version.
+        resources: What each of them gets.
+        approval: Whether a person has to approve a version before it may become the champion.
+        canary_steps: Largest share of the requests that the new version gets in each step, in percent.
+        canary_minutes: How long a step lasts.
+        canary_agreement: Least share of the requests that both versions have to answer alike: with the same label, or
+            with numbers no further apart than the predictions spread.
+    """
 
     strategy: Literal["rolling", "canary"] = "rolling"
     replicas: int = Field(1, ge=1)
     resources: Resources = Resources()
     approval: bool = False
+    canary_steps: tuple[float, ...] = (50,)
+    canary_minutes: float = Field(5, gt=0)
+    canary_agreement: float = Field(0.7, ge=0, le=1)
 
-    @field_validator("strategy")
+    def canary_pods(self, percent: float) -> int:
+        """How many pods, beside all of the other version, get that share of the requests, or a little less."""
+        return int(self.replicas * percent / (100 - percent) + 1e-9)
+
+    @field_validator("canary_steps")
     @classmethod
-    def _built(cls, value: str) -> str:
-        if value == "canary":
-            raise ValueError("a canary rollout is not built yet: give rolling, which is what there is")
+    def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or any(not 0 < percent <= 50 for percent in value) or list(value) != sorted(set(value)):
+            raise ValueError("give rising shares above 0 and up to 50 percent; after the last one all are changed")
         return value
+
+    @model_validator(mode="after")
+    def _a_canary_can_be_had(self) -> Self:
+        if self.strategy != "canary":
+            return self
+        if self.canary_pods(self.canary_steps[0]) < 1:
+            least = math.ceil(100 / (self.replicas + 1))
+            wanted = math.ceil((100 - self.canary_steps[0]) / self.canary_steps[0])
+            raise ValueError(
+                f"canary_steps: with {self.replicas} replicas the new version gets {least} percent at least, not "
+                f"{self.canary_steps[0]:g}; raise the step, or give {wanted} replicas"
+            )
+        if len(self.canary_steps) * self.canary_minutes > CANARY_MINUTES:
+            raise ValueError(f"canary_minutes: all steps together may last {CANARY_MINUTES} minutes")
+        return self
 
 
 class Persistence(Section):

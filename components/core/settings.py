@@ -16,6 +16,8 @@ from pydantic_settings import SettingsError as MalformedError
 
 from ciclo.components.core.errors import SettingsError
 
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
 
 class Settings(BaseSettings):
     """Settings of one process.
@@ -32,7 +34,7 @@ class Settings(BaseSettings):
         deployer: What deployment does: ``process`` (a local seldon-core-microservice), ``seldon`` (a SeldonDeployment)
             or ``none``.
         serving_python: Python of the serving environment, for the ``process`` deployer.
-        namespace: Kubernetes namespace of the SeldonDeployment.
+        namespace: Kubernetes namespace of the SeldonDeployment; by default that of the pod, else `default`.
         serving_image: Image of the model server on a cluster.
         private_key: PEM file of the signing key; made on first use in ``home`` when the store is a folder.
         public_keys: PEM files that are trusted.
@@ -46,9 +48,12 @@ class Settings(BaseSettings):
         request_depth: Most brackets of JSON inside one another in it; more get 400. The forms that are served need six.
         image: Image of the components, with a tag that never moves or a digest.
         commit: Commit of the code, for the lineage of a version; the image sets it, a checkout is asked.
-        kfp_host: Address of the KFP API to which monitoring submits runs; without one it only recommends.
-        kfp_experiment_id: Experiment of these runs; a multi-user installation needs one.
+        run: Id of the run a task belongs to: on a cluster KFP writes it on the pod, on a laptop it is a folder.
+        kfp_host: Address of the KFP API to which runs are submitted; without one monitoring only recommends.
+        kfp_namespace: Profile namespace of these runs on a multi-user installation; empty on a single-user one.
         kfp_token_file: Token of the service account for the KFP API; KF_PIPELINES_SA_TOKEN_PATH is read too.
+        kfp_cookie: Cookie that signs in to it from outside a cluster, such as that of the dashboard.
+        kfp_header: Header that does, as `name: value`.
         pipeline_package: Compiled pipeline that monitoring submits.
         model_registry_token: What lets `ciclo models export` into a Kubeflow Model Registry.
         s3_ca_file: Authorities to trust for S3, PEM; SSL_CERT_FILE is read too.
@@ -67,7 +72,7 @@ class Settings(BaseSettings):
     predictions: SecretStr = SecretStr("")
     deployer: Literal["process", "seldon", "none"] = "process"
     serving_python: Path | None = None
-    namespace: str = "default"
+    namespace: str = ""
     serving_image: str = ""
     private_key: Path | None = None
     public_keys: tuple[Path, ...] = ()
@@ -80,14 +85,24 @@ class Settings(BaseSettings):
     request_depth: int = Field(16, ge=6, le=100)
     image: str = ""
     commit: str = ""
+    run: str = ""
     kfp_host: str = ""
-    kfp_experiment_id: str = ""
+    kfp_namespace: str = ""
     kfp_token_file: Path = Field(
         Path("/var/run/secrets/kubeflow/pipelines/token"),
         validation_alias=AliasChoices("CICLO_KFP_TOKEN_FILE", "KF_PIPELINES_SA_TOKEN_PATH"),
     )
+    kfp_cookie: SecretStr = SecretStr("")
+    kfp_header: SecretStr = SecretStr("")
     pipeline_package: Path | None = None
     model_registry_token: SecretStr = SecretStr("")
+
+    @property
+    def serving_namespace(self) -> str:
+        """The namespace of the SeldonDeployment."""
+        if self.namespace:
+            return self.namespace
+        return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.is_file() else "default"
 
     @property
     def store_uri(self) -> str:
@@ -96,7 +111,13 @@ class Settings(BaseSettings):
 
     @property
     def predictions_uri(self) -> str:
-        """The address of the prediction store."""
+        """The address of the prediction store.
+
+        Raises:
+            SettingsError: If there is none on a cluster, where every pod would keep its own predictions.
+        """
+        if self.deployer == "seldon" and not self.predictions.get_secret_value():
+            raise SettingsError("the pods of a cluster share no SQLite file", hint="Set CICLO_PREDICTIONS.")
         return self.predictions.get_secret_value() or f"sqlite:///{(self.home / 'predictions.sqlite').resolve()}"
 
     @staticmethod

@@ -16,9 +16,9 @@ def deployment(project: str, endpoint: dsl.Output[dsl.Artifact]) -> str:
         endpoint: Where it is served, as JSON; empty if there is no champion.
         Output: The address, empty if nothing serves.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("deployment") as log:
+    with stage("deployment", project) as log:
         from pathlib import Path
 
         from ciclo.components.core.project_file import project_from_json
@@ -30,4 +30,8 @@ def deployment(project: str, endpoint: dsl.Output[dsl.Artifact]) -> str:
         served.write(Path(endpoint.path))
         endpoint.metadata.update({"url": served.url, "version": served.version})
         log.done(served.summary)
+        if served.url:
+            log.ends("served")
+        elif served.version and settings().deployer != "none":
+            log.ends("failed")
     return served.url

@@ -16,9 +16,9 @@ from ciclo.components.core.errors import DeploymentError, IntegrityError, NotFou
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import live_check, process
+from ciclo.components.deployment.cluster import Cluster
 from ciclo.components.deployment.endpoint import Endpoint
-from ciclo.components.deployment.rollout import Cluster, rollout
-from ciclo.components.deployment.seldon import seldon_deployment, service_url
+from ciclo.components.deployment.rollout import rollout
 from ciclo.components.releases.names import CHAMPION, SERVING, Alias, Move
 from ciclo.components.releases.promotion import unfit
 from ciclo.components.releases.registry import Registry, open_registry
@@ -174,9 +174,7 @@ def _point_back(old: Endpoint | None, project: str, settings: Settings) -> None:
 def _replace_seldon(
     project: Project, bundle: Bundle, champion: Alias, registry: Registry, settings: Settings
 ) -> Endpoint:
-    url = service_url(project.name, settings.namespace)
-    with rollout(seldon_deployment(project, bundle.version, settings), Cluster()):
-        live_check.check(url, bundle.version, bundle.golden)
+    with rollout(project, bundle.version, bundle.golden, settings, Cluster()) as url:
         _name(registry, champion, settings)
     return Endpoint(url, bundle.version)
 

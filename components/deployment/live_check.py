@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -10,6 +11,26 @@ from ciclo.components.core.engine import first_difference
 from ciclo.components.core.errors import DeploymentError
 
 CONNECT_SECONDS = 30
+SETTLE_SECONDS = 30
+IN_A_ROW = 5  # answers of the new version, after which the old one is taken for gone
+ASK_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered to one row.
+
+    Attributes:
+        version: The version that answered; None if none did.
+        prediction: The prediction.
+        milliseconds: How long it took.
+        problem: Why there is no prediction, else empty.
+    """
+
+    version: int | None = None
+    prediction: Any = None
+    milliseconds: float = 0.0
+    problem: str = ""
 
 
 def check(url: str, version: int, golden: dict[str, Any]) -> None:
@@ -23,8 +44,7 @@ def check(url: str, version: int, golden: dict[str, Any]) -> None:
     Raises:
         DeploymentError: If it cannot be reached, refuses, or answers differently.
     """
-    body = {"jsonData": {"rows": golden["rows"]}, "meta": {"tags": {"purpose": "check"}}}
-    answer = _post(f"{url}/api/v1.0/predictions", body)
+    answer = _post(_request(url, golden["rows"]))
     try:
         answered, predictions = answer["jsonData"]["version"], answer["jsonData"]["predictions"]
     except (KeyError, TypeError):
@@ -36,9 +56,55 @@ def check(url: str, version: int, golden: dict[str, Any]) -> None:
         raise DeploymentError("the server does not answer as the model did when it was judged", seen=difference)
 
 
-def _post(url: str, body: dict[str, Any]) -> Any:
+def settle(url: str, version: int, golden: dict[str, Any]) -> None:
+    """Wait until an address leads to a version and no more to the one before.
+
+    Args:
+        url: The address.
+        version: The version.
+        golden: Its golden requests.
+
+    Raises:
+        DeploymentError: If it does not in time.
+    """
+    deadline, in_a_row = time.monotonic() + SETTLE_SECONDS, 0
+    while in_a_row < IN_A_ROW:
+        answer = ask(url, golden["rows"][:1])
+        in_a_row = in_a_row + 1 if answer.version == version else 0
+        if time.monotonic() > deadline:
+            seen = answer.problem or f"version {answer.version}"
+            raise DeploymentError(f"{url} does not lead to version {version}", seen=seen)
+        time.sleep(0.1)
+
+
+def ask(url: str, rows: list[dict[str, Any]]) -> Answer:
+    """Ask once, over a connection of its own, marked as the live check is.
+
+    Args:
+        url: Base address of the server.
+        rows: The rows; the answer to the first is kept.
+    """
+    started = time.perf_counter()
+    try:
+        with urlopen(_request(url, rows), timeout=ASK_SECONDS) as response:  # noqa: S310
+            content = json.load(response)["jsonData"]
+        milliseconds = (time.perf_counter() - started) * 1000
+        return Answer(content["version"], content["predictions"][0]["prediction"], milliseconds)
+    except HTTPError as error:
+        with error:
+            return Answer(problem=f"status {error.code}: {error.read(300).decode(errors='replace')}")
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        return Answer(problem=f"{type(error).__name__}: {error}")
+
+
+def _request(url: str, rows: list[dict[str, Any]]) -> Request:
+    body = {"jsonData": {"rows": rows}, "meta": {"tags": {"purpose": "check"}}}
+    headers = {"Content-Type": "application/json"}
+    return Request(f"{url}/api/v1.0/predictions", json.dumps(body).encode(), headers)  # noqa: S310
+
+
+def _post(request: Request) -> Any:
     """Send a request; connections that fail are tried again for a while, since new addresses take a moment."""
-    request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
     deadline = time.monotonic() + CONNECT_SECONDS
     while True:
         try:
@@ -50,5 +116,5 @@ def _post(url: str, body: dict[str, Any]) -> Any:
             raise DeploymentError(f"the server refused the live check with status {error.code}", seen=seen) from None
         except (URLError, OSError, ValueError) as error:
             if time.monotonic() > deadline:
-                raise DeploymentError(f"the server at {url} cannot be reached", seen=error) from error
+                raise DeploymentError(f"the server at {request.full_url} cannot be reached", seen=error) from error
             time.sleep(0.5)

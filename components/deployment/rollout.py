@@ -1,152 +1,278 @@
-"""Rolling out on Kubernetes: apply, wait for what was applied, and put back what was there if it fails."""
+"""Rolling out on Kubernetes: a version is checked on its own address before anybody else gets an answer of it.
 
+A version is put in the free one of two slots, beside the one that serves, and waited for. The live check goes to the
+address of that slot. Then the selector of the Service that clients use is pointed at it, in one step, and only when
+that Service has answered with the new version, and its name was moved, is the old slot taken out. A canary widens the
+selector to the pods of both slots before that, see ``canary``.
+
+So at every moment something that was checked serves, and a deployment that is killed leaves the clients where they
+were: the annotation of the Service says which slot serves, and the next deployment mends the rest. What this costs:
+while a version is rolled out there are pods of two, and the nodes need the room; the namespace sees one Service more;
+and since a slot has a Deployment of its own, whatever scales pods has to go by the SeldonDeployment and not by the
+name of a Deployment.
+
+Where the version, its settings and its keys are those that serve already, its slot is applied in place, which mends
+what was left half done and changes the number of pods without a restart.
+"""
+
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from ciclo.components.core.errors import DeploymentError
-from ciclo.components.deployment.seldon import DIGEST, deployment_name
+import structlog
 
-OBJECTS = "/apis/machinelearning.seldon.io/v1/namespaces/{namespace}/seldondeployments/{name}"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
-MANAGER = "ciclo"
-ROLLOUT_SECONDS = 600
+from ciclo.components.core.errors import CicloError, DeploymentError
+from ciclo.components.core.project import Project
+from ciclo.components.core.settings import Settings
+from ciclo.components.deployment import live_check
+from ciclo.components.deployment.canary import Trial
+from ciclo.components.deployment.cluster import CONFIG_MAP, DEPLOYMENT, SECRET, SELDON, SERVICE, Cluster, Object
+from ciclo.components.deployment.seldon import (
+    CONFIG,
+    DIGEST,
+    KEYS,
+    LIVE,
+    PART_OF,
+    SETTINGS,
+    SLOTS,
+    TRUST,
+    deployment_name,
+    predictor,
+    seldon_deployment,
+    service,
+    service_name,
+    service_url,
+    slot_label,
+    slot_url,
+)
+from ciclo.components.deployment.trouble import Trouble, trouble
+from ciclo.components.deployment.turn import Turn
+
+ROLLOUT_SECONDS = 600.0
+OPERATOR_SECONDS = 90.0  # after which there is no operator that looks at the object
 POLL_SECONDS = 1.0
-REQUEST_SECONDS = (5, 30)
-
-Object = dict[str, Any]
+DRAIN_SECONDS = 3.0  # whoever has just read the old addresses still gets an answer; the pods add theirs
 
 
-class Cluster:
-    """The few calls to the Kubernetes API that a rollout needs, each bounded in time.
+@dataclass(frozen=True)
+class Standing:
+    """What is there before a rollout.
 
-    Args:
-        client: A ``kubernetes.client.ApiClient``; by default that of the pod, or of the kubeconfig.
+    Attributes:
+        made: The SeldonDeployment, or None.
+        service: The Service that clients use, or None.
+        live: The predictor that serves, as it is; None if nothing does.
     """
 
-    def __init__(self, client: Any = None) -> None:
-        self._client = client or _client()
-
-    def get(self, path: str, **names: str) -> Object | None:
-        """Read an object, or None if there is none.
-
-        Raises:
-            DeploymentError: If the API server does not answer or refuses.
-        """
-        return self._call("GET", path, names)
-
-    def apply(self, path: str, body: Object, **names: str) -> None:
-        """Apply an object on the server's side, with strict fields, as the owner of all it names.
-
-        Raises:
-            DeploymentError: If the API server does not answer or refuses.
-        """
-        query = [("fieldManager", MANAGER), ("force", "true"), ("fieldValidation", "Strict")]
-        self._call("PATCH", path, names, query, body)
-
-    def delete(self, path: str, **names: str) -> None:
-        """Delete an object, if it is there."""
-        self._call("DELETE", path, names)
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        names: dict[str, str],
-        query: list[tuple[str, str]] | None = None,
-        body: Any = None,
-    ) -> Object | None:
-        from kubernetes.client import ApiException
-        from urllib3.exceptions import HTTPError
-
-        headers = {"Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/apply-patch+yaml"
-        try:
-            found: Object = self._client.call_api(
-                path,
-                method,
-                names,
-                query or [],
-                headers,
-                body=body,
-                response_type="object",
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-                _request_timeout=REQUEST_SECONDS,
-            )
-        except ApiException as error:
-            if error.status == 404 and method != "PATCH":
-                return None
-            raise DeploymentError(
-                f"Kubernetes refused to {method.lower()} {path.format(**names)}",
-                seen=f"{error.status} {' '.join(str(error.body or error.reason).split())[:500]}",
-                hint=_HINTS.get(error.status, ""),
-            ) from error
-        except HTTPError as error:
-            raise DeploymentError("the Kubernetes API server cannot be reached", seen=str(error)[:300]) from error
-        return found
-
-
-_HINTS = {
-    403: "Give the service account of the run the role of the deployer.",
-    404: "Install Seldon Core and its custom resource.",
-    500: "Seldon Core may be of another release: a field it does not know is answered with this status.",
-}
+    made: Object | None
+    service: Object | None
+    live: Object | None
 
 
 @contextmanager
-def rollout(wanted: Object, cluster: Cluster, seconds: float = ROLLOUT_SECONDS) -> Iterator[None]:
-    """Apply a SeldonDeployment and wait for it; if that or the body fails, put back what was there.
+def rollout(
+    project: Project, version: int, golden: dict[str, Any], settings: Settings, cluster: Cluster
+) -> Iterator[str]:
+    """Put a version in service; if that or the body fails, put back what was there.
 
     Args:
-        wanted: The object.
-        cluster: Where.
-        seconds: Longest wait.
+        project: The project.
+        version: The version.
+        golden: Its golden requests, for the live check.
+        settings: Where.
+        cluster: The API server.
+
+    Yields:
+        The address that clients use, which answers with the new version.
 
     Raises:
-        DeploymentError: If it is refused or does not become available.
+        DeploymentError: If it is refused, does not become available or does not answer as it should, or if another
+            deployment is at work.
     """
-    names = {"namespace": wanted["metadata"]["namespace"], "name": wanted["metadata"]["name"]}
-    before = cluster.get(OBJECTS, **names)
-    try:
-        cluster.apply(OBJECTS, wanted, **names)
-        _wait(wanted, cluster, seconds)
-        yield
-    except BaseException:
-        if before is None:
-            cluster.delete(OBJECTS, **names)
-        else:
-            metadata = {key: before["metadata"].get(key) for key in ("name", "namespace", "labels")}
-            known = {key: before[key] for key in ("apiVersion", "kind", "spec")}
-            cluster.apply(OBJECTS, {**known, "metadata": metadata}, **names)
-        raise
+    with Turn(cluster, settings.serving_namespace, project.name) as turn:
+        work = _Rollout(project, version, golden, settings, cluster, turn)
+        before = work.standing()
+        try:
+            slot = work.bring_up(before)
+            yield service_url(project.name, settings.serving_namespace)
+        except BaseException as error:
+            work.put_back(before, error)
+            raise
+        work.retire(slot)
 
 
-def _wait(wanted: Object, cluster: Cluster, seconds: float) -> None:
-    names = {"namespace": wanted["metadata"]["namespace"], "name": deployment_name(wanted["metadata"]["name"])}
-    digest = wanted["spec"]["predictors"][0]["annotations"][DIGEST]
-    deadline = time.monotonic() + seconds
-    while True:
-        problem = pending(cluster.get(DEPLOYMENTS, **names), digest)
-        if problem is None:
-            return
-        if problem.startswith("given up") or time.monotonic() > deadline:
+class _Rollout:
+    def __init__(
+        self,
+        project: Project,
+        version: int,
+        golden: dict[str, Any],
+        settings: Settings,
+        cluster: Cluster,
+        turn: Turn,
+    ) -> None:
+        self._project, self._version, self._golden, self._settings = project, version, golden, settings
+        self._cluster, self._turn = cluster, turn
+        self._name, self._namespace = project.name, settings.serving_namespace
+        self._log = structlog.get_logger().bind(project=project.name, version=version)
+
+    def standing(self) -> Standing:
+        """What is there.
+
+        Raises:
+            DeploymentError: If the name of the Service is taken.
+        """
+        made = self._get(SELDON, self._name)
+        found = self._get(SERVICE, service_name(self._name))
+        if found is not None and not PART_OF.items() <= (found["metadata"].get("labels") or {}).items():
             raise DeploymentError(
-                f"the rollout of {wanted['metadata']['name']} did not complete",
-                seen=problem,
-                hint=f"Look at the pods and events of deployment {names['name']}.",
+                f"there is a service {service_name(self._name)} in {self._namespace} that is not Ciclo's",
+                hint="Remove it, or deploy to another namespace.",
             )
-        time.sleep(POLL_SECONDS)
+        predictors = {one["name"]: one for one in (made["spec"]["predictors"] if made else ())}
+        if found is not None:
+            live = predictors.get((found["metadata"].get("annotations") or {}).get(LIVE))
+        else:
+            live = next((one for one in predictors.values() if self._available(one)), None)
+        return Standing(made, found, live)
+
+    def bring_up(self, before: Standing) -> str:
+        """Put the version in its slot, check it there, and point clients at it.
+
+        Returns:
+            The slot.
+        """
+        live = before.live
+        used = live["name"] if live else ""
+        wanted = predictor(self._project, self._version, self._settings, SLOTS[0], read=self._read_by_pods())
+        same = live is not None and live.get("annotations", {}).get(DIGEST) == wanted["annotations"][DIGEST]
+        slot = used if same else next(name for name in SLOTS if name != used)
+        wanted = {**wanted, "name": slot}
+        if live is not None and before.service is not None:
+            self._point(used)  # a canary that was cut short is over
+        if same or live is None:
+            self._apply([wanted])
+        else:
+            trial = Trial.of(self._project, self._golden, self._settings)
+            self._try_out(trial, live, wanted)
+            self._apply([live, wanted])
+        self._wait(wanted)
+        live_check.check(slot_url(self._name, slot, self._namespace), self._version, self._golden)
+        self._point(slot)
+        live_check.settle(service_url(self._name, self._namespace), self._version, self._golden)
+        return slot
+
+    def put_back(self, before: Standing, error: BaseException) -> None:
+        """Point clients at what served and take the new version out; the error that led here stays the one raised."""
+        try:
+            self._turn.check()
+            if before.service is None:
+                self._cluster.delete(SERVICE, namespace=self._namespace, name=service_name(self._name))
+            elif before.live is not None:
+                self._point(before.live["name"])
+            if before.live is not None:
+                self._apply([before.live])
+            elif before.made is None:
+                self._cluster.delete(SELDON, namespace=self._namespace, name=self._name)
+            else:
+                self._apply(before.made["spec"]["predictors"])
+        except CicloError as second:
+            self._log.error("what was there is not put back", reason=str(second))
+            if isinstance(error, CicloError):
+                besides = f"Besides, what was there is not put back: {str(second).rstrip('.')}."
+                error.hint = f"{error.hint} {besides}".strip()
+
+    def retire(self, slot: str) -> None:
+        """Take out whatever is in the other slot; the new version serves whether that works or not."""
+        try:
+            made = self._get(SELDON, self._name)
+            predictors = made["spec"]["predictors"] if made else []
+            if [one["name"] for one in predictors] != [slot]:
+                time.sleep(DRAIN_SECONDS)
+                self._apply([one for one in predictors if one["name"] == slot])
+        except CicloError as problem:
+            self._log.error("the version before is not taken out; the next deployment does it", reason=str(problem))
+
+    def _try_out(self, trial: Trial, live: Object, wanted: Object) -> None:
+        old, new = (slot_url(self._name, one["name"], self._namespace) for one in (live, wanted))
+        for step in trial.steps:
+            self._apply([live, {**wanted, "replicas": step.pods}])
+            self._wait({**wanted, "replicas": step.pods})
+            live_check.check(new, self._version, self._golden)
+            self._point(live["name"], both=True)
+            self._log.info("canary", percent=step.percent, pods=step.pods, of=step.pods + live["replicas"])
+            trial.run(step, old, new, self._turn.check)
+
+    def _wait(self, wanted: Object) -> None:
+        """Wait until the pods of a predictor are those that were applied, and available."""
+        name, digest = deployment_name(self._name, wanted["name"]), wanted["annotations"][DIGEST]
+        started = time.monotonic()
+        since: dict[str, float] = {}
+        while True:
+            found = self._get(DEPLOYMENT, name)
+            problem = pending(found, digest, wanted["replicas"])
+            if problem is None:
+                return
+            now = time.monotonic()
+            seen = self._trouble(found, digest, wanted["name"], problem)
+            since = {seen.kind: since.get(seen.kind, now)} if seen else {}
+            hopeless = seen is not None and now - since[seen.kind] >= seen.patience
+            if hopeless or problem.startswith("given up") or now - started > ROLLOUT_SECONDS:
+                raise DeploymentError(
+                    f"the rollout of version {self._version} of {self._name} did not complete",
+                    seen=f"{problem}; {seen.seen}" if seen and seen.seen != problem else problem,
+                    hint=seen.hint if seen and seen.hint else f"Look at the pods and events of deployment {name}.",
+                )
+            self._turn.check()
+            time.sleep(POLL_SECONDS)
+
+    def _trouble(self, found: Object | None, digest: str, slot: str, problem: str) -> Trouble | None:
+        if found is None or found["spec"]["template"]["metadata"].get("annotations", {}).get(DIGEST) != digest:
+            status = (self._get(SELDON, self._name) or {}).get("status") or {}
+            failure = status.get("description") if status.get("state") == "Failed" else ""
+            hint = f"See that Seldon Core's operator runs, and that it looks at the namespace {self._namespace}."
+            return Trouble("operator", failure or problem, OPERATOR_SECONDS, hint)
+        return trouble(found, self._cluster.pods(self._namespace, slot_label(self._name, slot)))
+
+    def _available(self, one: Object) -> bool:
+        found = self._get(DEPLOYMENT, deployment_name(self._name, one["name"]))
+        return pending(found, one.get("annotations", {}).get(DIGEST, ""), one["replicas"]) is None
+
+    def _read_by_pods(self) -> str:
+        """Digest of what the pods read as they start, so that a change of it rolls them; no key gets here for it."""
+        read: list[object] = []
+        for name in (CONFIG, TRUST):
+            data = (self._get(CONFIG_MAP, name) or {}).get("data") or {}
+            read.append({key: value for key, value in data.items() if key in SETTINGS or name == TRUST})
+        keys = self._cluster.get(SECRET, metadata=True, namespace=self._namespace, name=KEYS)
+        read.append(keys and [keys["metadata"]["uid"], keys["metadata"]["resourceVersion"]])
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
+
+    def _get(self, path: str, name: str) -> Object | None:
+        return self._cluster.get(path, namespace=self._namespace, name=name)
+
+    def _apply(self, predictors: list[Object]) -> None:
+        self._turn.check()
+        body = seldon_deployment(self._name, self._namespace, predictors)
+        self._cluster.apply(SELDON, body, namespace=self._namespace, name=self._name)
+
+    def _point(self, slot: str, *, both: bool = False) -> None:
+        self._turn.check()
+        body = service(self._name, self._namespace, slot, both=both)
+        self._cluster.apply(SERVICE, body, namespace=self._namespace, name=service_name(self._name))
 
 
-def pending(deployment: Object | None, digest: str) -> str | None:
+def pending(deployment: Object | None, digest: str, replicas: int) -> str | None:
     """What a rollout still waits for.
 
     Args:
         deployment: The Deployment that the operator makes, or None if there is none yet.
         digest: Digest that its pods have to carry.
+        replicas: How many there have to be.
 
     Returns:
         A sentence, which starts with "given up" where waiting is of no use; None when all replicas are available.
@@ -156,27 +282,14 @@ def pending(deployment: Object | None, digest: str) -> str | None:
     spec, status = deployment["spec"], deployment.get("status", {})
     if spec["template"]["metadata"].get("annotations", {}).get(DIGEST) != digest:
         return "the operator has not taken up the new version yet"
+    if spec["replicas"] != replicas:
+        return f"the operator has not taken up the number of pods yet: {spec['replicas']}, of {replicas} wanted"
     if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
         return "Kubernetes has not seen the new Deployment yet"
     for condition in status.get("conditions", ()):
         if condition["type"] == "Progressing" and condition["status"] == "False":
             return f"given up: {condition.get('message') or condition.get('reason')}"
     counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
-    if counts != [spec["replicas"]] * 3 or status.get("unavailableReplicas"):
-        return "{} pods, {} of them new, {} available, of {} wanted".format(*counts, spec["replicas"])
+    if counts != [replicas] * 3 or status.get("unavailableReplicas"):
+        return "{} pods, {} of them new, {} available, of {} wanted".format(*counts, replicas)
     return None
-
-
-def _client() -> Any:
-    from kubernetes import client, config
-
-    try:
-        config.load_incluster_config()
-    except config.ConfigException:
-        try:
-            config.load_kube_config()
-        except config.ConfigException as error:
-            raise DeploymentError(
-                "there is no Kubernetes to deploy to", seen=error, hint="Set KUBECONFIG, or CICLO_DEPLOYER=process."
-            ) from error
-    return client.ApiClient()

@@ -41,9 +41,9 @@ def evaluation(
         metrics: Test scores.
         Output: promote or keep.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("evaluation") as log:
+    with stage("evaluation", project) as log:
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.settings import settings
         from ciclo.components.evaluation.gate import Outputs, evaluate

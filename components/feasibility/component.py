@@ -23,9 +23,9 @@ def feasibility(
         baselines: What the simple answers say of the test rows.
         Output: ml or no_ml.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("feasibility") as log:
+    with stage("feasibility", project) as log:
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.feasibility.baselines import assess
         from ciclo.components.tables.datasets import Dataset, file_digest

@@ -7,7 +7,7 @@ from ciclo.components.core.images import PIPELINE_IMAGE
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
 def ingestion(project: str, raw: dsl.Output[dsl.Dataset], window_start: str = "", window_end: str = "") -> None:
-    """Read the source into one Parquet file.
+    """Read the source into one Parquet file, once it is clear that a run could be carried to its end here.
 
     Args:
         project: The project as JSON.
@@ -17,13 +17,17 @@ def ingestion(project: str, raw: dsl.Output[dsl.Dataset], window_start: str = ""
     Returns:
         raw: The records as read, each with its number. Metadata: rows, bytes, digest, start, end, malformed, dropped.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("ingestion") as log:
+    with stage("ingestion", project) as log:
         from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
         from ciclo.components.ingestion.ingest import ingest
+        from ciclo.components.runs.preflight import require_ready
 
-        facts = ingest(project_from_json(project), raw.path, window_start, window_end)
+        parsed = project_from_json(project)
+        require_ready(parsed, settings())
+        facts = ingest(parsed, raw.path, window_start, window_end)
         raw.metadata.update(rows=facts.rows, bytes=facts.bytes, digest=facts.digest, start=facts.start, end=facts.end)
         raw.metadata.update(malformed=facts.malformed, dropped=", ".join(facts.dropped))
         log.done(facts.summary)

@@ -5,14 +5,16 @@ died leaves a claim without a run; once it is no longer held, a later tick takes
 """
 
 import secrets
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.errors import IntegrityError, NotFoundError, SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.monitoring.log import HOLD, DecisionLog, claim_key
 from ciclo.components.monitoring.records import Claim, Decision, History, Outcome, Result
 from ciclo.components.monitoring.submission import State, Submitter
-from ciclo.components.releases.names import CANDIDATE, CHAMPION, Alias
+from ciclo.components.releases.names import CHAMPION, Alias
 from ciclo.components.releases.registry import Registry
 
 RUN_LIMIT = timedelta(days=2)
@@ -58,49 +60,65 @@ def close_claims(log: DecisionLog, history: History, registry: Registry, submit:
     """Submit what a dead tick left behind, and write down how runs ended."""
     for claim in history.open_claims:
         run_id = claim.run_id or submit.find(claim.run_name)
-        # The state is asked for before the champion: a run that ended promoted has moved the champion by then.
+        # The state is asked for before the registry: a run that has ended has published by then.
         state = submit.state(run_id) if run_id else "unknown"
-        outcome = ended(claim, run_id, state, registry.alias(CHAMPION), registry.alias(CANDIDATE), now)
+        outcome = ended(claim, run_id, state, made_by(run_id, registry), registry.alias(CHAMPION), now)
         if outcome is not None:
             log.settle(outcome)
         elif claim.run_id is None and (held := log.take_over(claim, now)):
             start_run(log, held, submit, now)
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a run published.
+
+    Attributes:
+        version: The version.
+        promoted: When it became the champion, or None if it never did.
+    """
+
+    version: int
+    promoted: datetime | None
+
+
+def made_by(run_id: str | None, registry: Registry) -> Made | None:
+    """The version whose lineage names a run, the newest if there are several; None if there is none to be read."""
+    for version in reversed(registry.find("run", run_id)) if run_id else ():
+        with suppress(IntegrityError, NotFoundError):
+            if registry.record(version).lineage.get("run") == run_id:
+                moves = [m for m in registry.history() if (m["alias"], m["version"]) == (CHAMPION, version)]
+                return Made(version, datetime.fromisoformat(moves[0]["moved_at"]) if moves else None)
+    return None
+
+
 def ended(
-    claim: Claim, run_id: str | None, state: State, champion: Alias | None, candidate: Alias | None, now: datetime
+    claim: Claim, run_id: str | None, state: State, made: Made | None, champion: Alias | None, now: datetime
 ) -> Outcome | None:
     """How a claimed run ended, or None while that is open.
+
+    What another run made meanwhile is not taken for what this one did.
 
     Args:
         claim: The claim.
         run_id: Its run, if there is one.
         state: How the run stands.
+        made: What the run published, read after the state.
         champion: The champion, read after the state.
-        candidate: The newest candidate, read after the state.
         now: The time of the tick.
     """
     late = now - claim.time > RUN_LIMIT
-    replaced = champion is not None and champion.version > claim.champion
 
-    offered = candidate is not None and candidate.version > claim.champion
-
-    def outcome(result: Result) -> Outcome:
-        made = {"promoted": champion, "waiting": candidate}.get(result)
-        return Outcome(
-            claim=claim.key,
-            run_id=run_id or "",
-            result=result,
-            version=made.version if made else None,
-            time=min(datetime.fromisoformat(made.moved_at), now) if made else now,
-        )
+    def outcome(result: Result, version: int | None = None, time: datetime = now) -> Outcome:
+        return Outcome(claim=claim.key, run_id=run_id or "", result=result, version=version, time=min(time, now))
 
     if run_id is None:
+        replaced = champion is not None and champion.version > claim.champion
         return outcome("stopped" if replaced else "failed") if replaced or late else None
     if state == "running" and not late:
         return None
-    if replaced:
-        return outcome("promoted")
+    if made is not None and made.promoted is not None:
+        return outcome("promoted", made.version, made.promoted)
     if state == "succeeded":
-        return outcome("waiting" if offered else "refused")
+        return outcome("waiting", made.version) if made is not None else outcome("refused")
     return outcome("failed") if state == "failed" or late else None

@@ -1,25 +1,31 @@
 """The KFP API: the one client, used by the command and from inside a pod.
 
-``kfp.Client`` cannot be imported where a component runs, so this speaks ``kfp_server_api``. Reading is repeated by
-whoever asks; a run is created once, since the backend knows no idempotency key.
+``kfp.Client`` cannot be imported where a component runs, so this speaks ``kfp_server_api``. The backend knows no
+idempotency key and may answer 500 although the run exists, so a run is known by its name: it is looked up before and
+after it is created, and where two were created at the same time the older one stays.
 """
 
 import json
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
 import yaml
 
-from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.errors import SettingsError, SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_json
+from ciclo.components.core.settings import Settings
 
 TIMEOUT = (5.0, 60.0)
 REACH_SECONDS = 5.0
+LOOKS = 4
+PAUSE_SECONDS = 5.0
 _T = TypeVar("_T")
 _ADVICE = {
     401: "Sign in: the request carried no token that the backend accepts.",
@@ -47,23 +53,51 @@ def arguments(
     }
 
 
+@dataclass(frozen=True)
+class Created:
+    """A run that exists now.
+
+    Attributes:
+        run_id: Its id.
+        is_new: Whether it was created by this call.
+    """
+
+    run_id: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How a run stands.
+
+    Attributes:
+        state: As the API calls it.
+        was_cancelled: Whether it was ever told to stop; KFP calls such a run failed in the end.
+        tasks: States of its tasks by their names.
+    """
+
+    state: str
+    was_cancelled: bool
+    tasks: dict[str, str]
+
+
 class KfpApi:
     """A KFP backend.
 
     Args:
-        host: Address of its API.
-        token: File with the token of a service account; it need not exist.
+        host: Address of its API; by default that of the settings.
+        settings: How one signs in: a token in a file, a cookie, a header.
         setting: What gives the address, for messages.
 
     Raises:
         SubmissionError: If the address is not one.
     """
 
-    def __init__(self, host: str, token: Path, *, setting: str = "CICLO_KFP_HOST") -> None:
+    def __init__(self, host: str, settings: Settings, *, setting: str = "CICLO_KFP_HOST") -> None:
         if not host.startswith(("http://", "https://")):
             raise SubmissionError(f"{setting} has to begin with http:// or https://", seen=host or "nothing")
         self.host = host.rstrip("/")
-        self._token = token
+        self._settings = settings
         self._setting = setting
 
     def reach(self) -> None:
@@ -113,8 +147,41 @@ class KfpApi:
         ).runs
         return str(runs[0].run_id) if runs else None
 
-    def create_run(self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str = "") -> str:
-        """Create a run of a compiled pipeline and give its id; a failure does not say whether it exists."""
+    def create_once(self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str) -> Created:
+        """See to it that there is one run of a name.
+
+        Args:
+            name: Name of the run, which stands for it.
+            package: Compiled pipeline.
+            parameters: Arguments of the run.
+            experiment_id: Experiment it is looked for and created in.
+
+        Raises:
+            SubmissionError: If it surely or possibly does not exist.
+        """
+        if existing := self.run_named(name, experiment_id):
+            return Created(existing, False)
+        try:
+            ours = self._create(name, package, parameters, experiment_id)
+        except SubmissionError as error:
+            refused = isinstance(error, RefusedError) and error.status < 500
+            if found := None if refused else self._look_again(name, experiment_id):
+                return Created(found, True)
+            raise
+        oldest = self.run_named(name, experiment_id) or ours
+        if oldest != ours:  # somebody else created one in between
+            self.terminate(ours)
+        return Created(oldest, oldest == ours)
+
+    def _look_again(self, name: str, experiment_id: str) -> str | None:
+        """Look for a run whose creation is in doubt; it may appear late."""
+        for _ in range(LOOKS):
+            time.sleep(PAUSE_SECONDS)
+            if found := self.run_named(name, experiment_id):
+                return found
+        return None
+
+    def _create(self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str) -> str:
         import kfp_server_api as kfp
 
         documents = list(yaml.safe_load_all(package.read_text(encoding="utf-8")))
@@ -130,22 +197,49 @@ class KfpApi:
         )
         return str(created.run_id)
 
-    def state(self, run_id: str) -> str:
-        """The state of a run, as the API calls it."""
+    def terminate(self, run_id: str) -> None:
+        """Tell a run to stop."""
+        self._call("RunServiceApi", lambda api: api.run_service_terminate_run(run_id, _request_timeout=TIMEOUT))
+
+    def state(self, run_id: str) -> RunState:
+        """How a run stands."""
         run = self._call("RunServiceApi", lambda api: api.run_service_get_run(run_id, _request_timeout=TIMEOUT))
-        return str(run.state)
+        seen = {str(run.state), *(str(status.state) for status in run.state_history or ())}
+        details = (run.run_details.task_details if run.run_details else None) or ()
+        tasks = {str(task.display_name): str(task.state) for task in details if task.state is not None}
+        return RunState(str(run.state), bool(seen & {"CANCELING", "CANCELED"}), tasks)
+
+    def has_dashboard(self) -> bool:
+        """Whether the dashboard is at this address too; a bare API server has no pages."""
+        with suppress(urllib3.exceptions.HTTPError):
+            answer = urllib3.request("GET", self.host, headers=self._headers(), timeout=REACH_SECONDS, retries=False)
+            return answer.status == 200 and "text/html" in answer.headers.get("Content-Type", "")
+        return False
+
+    def _headers(self) -> dict[str, str]:
+        """What signs a request in: at most a token, a cookie and a header."""
+        headers, current = {}, self._settings
+        if current.kfp_token_file.is_file():
+            headers["Authorization"] = f"Bearer {current.kfp_token_file.read_text().strip()}"
+        if cookie := current.kfp_cookie.get_secret_value():
+            headers["Cookie"] = cookie
+        if header := current.kfp_header.get_secret_value():
+            name, colon, value = header.partition(":")
+            if not (colon and name.strip() and value.strip()):
+                raise SettingsError("CICLO_KFP_HEADER is not a header", hint="Write 'name: value'.")
+            headers[name.strip()] = value.strip()
+        return headers
 
     def _call(self, service: str, action: Callable[[Any], _T]) -> _T:
         import kfp_server_api as kfp
 
         configuration = kfp.Configuration(host=self.host)
         configuration.retries = urllib3.Retry(connect=2, read=0, status=0, redirect=0, other=0, backoff_factor=0.2)
-        if self._token.is_file():
-            configuration.api_key = {"authorization": self._token.read_text().strip()}
-            configuration.api_key_prefix = {"authorization": "Bearer"}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             client = kfp.ApiClient(configuration)
+        for name, value in self._headers().items():
+            client.set_default_header(name, value)
         try:
             return action(getattr(kfp, service)(client))
         except kfp.ApiException as error:

@@ -1,11 +1,7 @@
-"""Submit retraining runs to a KFP backend, from inside a pod.
+"""Submit retraining runs to a KFP backend, from inside a pod."""
 
-The backend knows no idempotency key and may answer 500 although the run exists: a run is looked up by its name before
-and after every try, and only a request that surely never arrived is repeated.
-"""
-
-import time
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,7 +12,6 @@ from ciclo.components.monitoring.kfp_api import KfpApi, arguments
 
 State = Literal["running", "succeeded", "failed", "unknown"]
 
-LOOKS = 4
 _STATES: dict[str, State] = {
     "PENDING": "running",
     "RUNNING": "running",
@@ -66,18 +61,14 @@ class KfpSubmitter:
         api: The backend.
         package: Compiled pipeline.
         project: The project to train.
-        experiment_id: Experiment of the runs; needed on a multi-user installation, where it gives the namespace.
-        pause: Seconds between two looks for a run whose creation is in doubt.
+        namespace: Profile namespace of a multi-user installation; empty on a single-user one.
     """
 
-    def __init__(
-        self, api: KfpApi, package: Path, project: Project, experiment_id: str = "", pause: float = 5.0
-    ) -> None:
+    def __init__(self, api: KfpApi, package: Path, project: Project, namespace: str = "", pause: float = 5.0) -> None:
         self._api = api
         self._package = package
         self._project = project
-        self._experiment_id = experiment_id
-        self._pause = pause
+        self._namespace = namespace
 
     @classmethod
     def of(cls, settings: Settings, project: Project) -> "KfpSubmitter | None":
@@ -88,35 +79,33 @@ class KfpSubmitter:
         """
         if not settings.kfp_host:
             return None
-        api, package = KfpApi(settings.kfp_host, settings.kfp_token_file), settings.pipeline_package
+        api, package = KfpApi(settings.kfp_host, settings), settings.pipeline_package
         if package is None or not package.is_file():
             raise SubmissionError(
                 "there is no compiled pipeline",
                 seen=f"CICLO_PIPELINE_PACKAGE={package or ''}",
                 hint="'ciclo compile' writes one.",
             )
-        return cls(api, package, project, settings.kfp_experiment_id)
+        return cls(api, package, project, settings.kfp_namespace)
 
     def find(self, name: str) -> str | None:
         """See ``Submitter``."""
         return self._api.run_named(name, self._experiment_id)
 
+    @cached_property
+    def _experiment_id(self) -> str:
+        """The experiment of the project, where the runs of people are, too."""
+        return self._api.experiment(self._project.name, self._namespace)
+
     def submit(self, name: str, window_end: datetime, trigger: str) -> str:
         """See ``Submitter``."""
-        if existing := self.find(name):
-            return existing
         parameters = arguments(self._project, window_end=window_end.isoformat(), trigger=trigger)
-        try:
-            return self._api.create_run(name, self._package, parameters, self._experiment_id)
-        except SubmissionError:
-            if found := self._look_again(name):
-                return found
-            raise
+        return self._api.create_once(name, self._package, parameters, self._experiment_id).run_id
 
     def state(self, run_id: str) -> State:
         """See ``Submitter``."""
         try:
-            return _STATES.get(self._api.state(run_id), "unknown")
+            return _STATES.get(self._api.state(run_id).state, "unknown")
         except SubmissionError:
             return "unknown"
 
@@ -134,11 +123,3 @@ class KfpSubmitter:
         if state == "running":
             return f"the run '{name}' is about to deploy it", False
         return f"the run '{name}' was to deploy it and ended {state}", True
-
-    def _look_again(self, name: str) -> str | None:
-        """Look for a run whose creation is in doubt; it may appear late."""
-        for _ in range(LOOKS):
-            time.sleep(self._pause)
-            if found := self.find(name):
-                return found
-        return None

@@ -7,44 +7,46 @@ from ciclo.components.core.images import PIPELINE_IMAGE
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
 def notification(project: str, trigger: str, status: dsl.PipelineTaskFinalStatus) -> None:
-    """Tell people how the run ended.
+    """Tell people how the run ended and why, from what its stages wrote down.
 
     Args:
         project: The project as JSON.
         trigger: Why the run was started.
         status: The final status, filled in by KFP.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("notification") as log:
+    with stage("notification", project) as log:
         from ciclo.components.core.alerts import send_alert
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.settings import settings
         from ciclo.components.notification.message import end_of_run
+        from ciclo.components.runs.notes import notes_of
 
-        parsed = project_from_json(project)
-        run, error = status.pipeline_job_resource_name, status.error_message or ""
-        news = end_of_run(parsed.name, status.state, trigger, run, error)
-        send_alert(news.title, news.body, settings(), parsed)
+        parsed, current = project_from_json(project), settings()
+        news = end_of_run(parsed.name, status.state, trigger, current.run, notes_of(current.run, parsed.name, current))
+        send_alert(news.title, news.body, current, parsed)
         log.done(news.title)
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
-def stop(project: str, reason: str) -> str:
+def stop(project: str, reason: str, verdict: dsl.Input[dsl.Artifact]) -> str:
     """Record that the run ends here because a gate decided so.
 
     Args:
         project: The project as JSON.
         reason: The decision word of the gate.
+        verdict: What the gate has to say for it.
 
     Returns:
         Output: The reason.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("stop", reason) as log:
-        from ciclo.components.core.project_file import project_from_json
+    with stage("stop", project, reason) as log:
+        from ciclo.components.core.verdict import Verdict
         from ciclo.components.notification.message import end_of_branch
 
-        log.done(f"{project_from_json(project).name}: {end_of_branch(reason)}")
+        log.done(end_of_branch(reason))
+        log.ends("kept" if reason == "keep" else "stopped", f"{log.summary}: {Verdict.read(verdict.path).reason}")
     return reason

@@ -1,7 +1,10 @@
-"""What is said when a run ends."""
+"""What is said when a run ends: its outcome and the reasons, from what its stages wrote down."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from ciclo.components.runs.notes import Note
 
 GOOD = frozenset({"COMPLETE", "SUCCEEDED"})
 
@@ -9,6 +12,12 @@ STOPS = {
     "unusable": "validation refused the data",
     "no_ml": "machine learning is not worth its cost here",
     "keep": "no candidate was good enough to be published",
+}
+_OUTCOMES = {
+    "promoted": "the training run made a new champion",
+    "waiting": "a new version waits for a person",
+    "kept": "the training run kept the champion",
+    "stopped": "the training run stopped before training was worth it",
 }
 
 
@@ -27,35 +36,38 @@ class Message:
     severity: Literal["info", "warning", "error"]
 
 
-def end_of_run(project: str, state: str, trigger: str, run: str = "", error: str = "") -> Message:
-    """Put the final status of a run into words.
+def end_of_run(project: str, state: str, trigger: str, run: str, notes: Sequence[Note]) -> Message:
+    """Put the end of a run into words.
 
-    KFP reports RUNNING after a time-out, so that only a status known to be good is good news.
+    KFP reports RUNNING after a time-out, so that only a state known to be good is good news; and a stage that failed
+    is bad news whatever the state.
 
     Args:
         project: Name of the project.
         state: The state KFP gives its exit handler.
         trigger: Why the run was started.
-        run: Name of the run, if known.
-        error: What KFP says went wrong; a cluster never says.
+        run: Id of the run; empty if it is not known.
+        notes: What its stages wrote down, oldest first.
     """
-    place = f"Run: {run}" if run else "Look it up among the runs of the training pipeline."
-    facts = "\n".join(line for line in (f"Trigger: {trigger}", place, f"Error: {error}" if error else "") if line)
-    if state in GOOD:
-        return Message(
-            f"{project}: the training run is complete",
-            f"Its verdicts say whether a new version is served.\n{facts}",
-            "info",
-        )
+    broken = [note for note in notes if note.ending in ("failed", "cancelled")]
+    outcome = next((note.ending for note in reversed(notes) if note.ending in _OUTCOMES), None)
+    reasons = [f"{note.stage}: {note.reason}" for note in notes]
+    facts = [*reasons, f"Trigger: {trigger}", f"Run: {run}" if run else "Look it up among the runs."]
+    if broken:
+        what = "failed" if broken[0].ending == "failed" else "was cancelled"
+        if outcome == "promoted":
+            facts.insert(len(reasons), "The new champion does not serve yet: the next run or the watch deploys it.")
+        return Message(f"{project}: the training run {what} in {broken[0].stage}", "\n".join(facts), "error")
     if state == "FAILED":
-        return Message(
-            f"{project}: the training run failed", f"Nothing was promoted after the failure.\n{facts}", "error"
-        )
-    return Message(
-        f"{project}: the end of the training run is unknown",
-        f"The last known state is {state or 'empty'}: look at the run.\n{facts}",
-        "warning",
-    )
+        facts.insert(len(reasons), "No stage said why: look at the run for the task that failed.")
+        return Message(f"{project}: the training run failed", "\n".join(facts), "error")
+    if state not in GOOD:
+        facts.insert(len(reasons), f"The last known state is {state or 'empty'}: look at the run.")
+        return Message(f"{project}: the end of the training run is unknown", "\n".join(facts), "warning")
+    if outcome is None:
+        facts.insert(len(reasons), "What came of it was not written down: look at the run.")
+        return Message(f"{project}: the training run is complete", "\n".join(facts), "warning")
+    return Message(f"{project}: {_OUTCOMES[outcome]}", "\n".join(facts), "info")
 
 
 def end_of_branch(reason: str) -> str:

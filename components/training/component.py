@@ -24,9 +24,9 @@ def training(
         model: The fitted pipeline as a skops file, empty if the candidate failed. Metadata: candidate, failed, score.
         search: Every trial as JSON.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("training", candidate) as log:
+    with stage("training", project, candidate) as log:
         import dataclasses
         import json
         from pathlib import Path

@@ -128,6 +128,17 @@ def validate(project: Project, dataset: Dataset, digest: str) -> Findings:
     return Findings(_verdict(checks, digest, len(dataset)), profile, related, inflation, distances)
 
 
+def unusable(reason: str, digest: str) -> Verdict:
+    """The verdict on data on which cleaning found that no model can be trained."""
+    return Verdict(
+        gate="validation",
+        decision="unusable",
+        reason=reason,
+        subject=digest,
+        checks=(Check(name="trainable", passed=False, message=reason),),
+    )
+
+
 _SAYS = {
     "nulls": "share of missing values in '{}'; ignore the column or mend the source",
     "leakage": "score of '{}' alone; a feature that good is usually known only after the outcome: ignore it",

@@ -25,17 +25,25 @@ def validation(
         report: Checks, relations to the target, collinearity.
         Output: pass or unusable.
     """
-    from ciclo.components.core.logs import stage
+    from ciclo.components.runs.stage import stage
 
-    with stage("validation") as log:
+    with stage("validation", project) as log:
         from pathlib import Path
 
         from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.report import Report
         from ciclo.components.tables.datasets import Dataset, file_digest
-        from ciclo.components.validation.checks import validate
+        from ciclo.components.validation.checks import unusable, validate
         from ciclo.components.validation.report import validation_report
 
         parsed = project_from_json(project)
+        if reason := str(dataset.metadata.get("unusable", "")):
+            refused = unusable(reason, file_digest(dataset.path))
+            refused.write(verdict.path)
+            Path(profile.path).touch()
+            Report(f"Validation of {parsed.name}", reason).write(report.path)
+            log.done(f"{refused.decision}: {reason}")
+            return refused.decision
         findings = validate(parsed, Dataset.open(dataset.path), file_digest(dataset.path))
         Path(profile.path).write_text(findings.profile.model_dump_json())
         findings.verdict.write(verdict.path)

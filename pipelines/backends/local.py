@@ -30,6 +30,7 @@ Outcome = Literal["promoted", "waiting", "kept", "stopped", "failed", "crashed"]
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 10
+_CHILD = {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
 _GATES = {"unusable": "validation", "no_ml": "feasibility", "keep": "evaluation"}
 _REPORTS = {"cleaning": "report", "validation": "report", "evaluation": "card"}
 
@@ -138,7 +139,7 @@ def run_pipeline(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **used.environment(), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
+            env={**os.environ, **used.environment(), "CICLO_RUN": folder.name, **_CHILD},
             start_new_session=True,
         )
     try:

@@ -100,9 +100,15 @@ def compile(
 def submit(
     project: ProjectFile,
     image: Image,
-    host: Annotated[str, typer.Option(help="Address of the KFP API.", envvar="KF_PIPELINES_ENDPOINT")],
-    namespace: Annotated[str, typer.Option(help="Profile namespace of a multi-user installation.")] = "",
+    host: Annotated[
+        str, typer.Option(help="Address of the KFP API.", envvar=["CICLO_KFP_HOST", "KF_PIPELINES_ENDPOINT"])
+    ],
+    namespace: Annotated[
+        str, typer.Option(help="Profile namespace of a multi-user installation.", envvar="CICLO_KFP_NAMESPACE")
+    ] = "",
     experiment: Annotated[str, typer.Option(help="Experiment; by default the name of the project.")] = "",
+    key: Annotated[str, typer.Option(help="What stands for this run: of one key there is one run.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Show its tasks and wait for its end.")] = False,
     window_start: Start = "",
     window_end: End = "",
     trigger: str = "manual",
@@ -118,11 +124,18 @@ def submit(
         host,
         namespace=namespace,
         experiment=experiment,
+        key=key,
         trigger=trigger,
         window_start=window_start,
         window_end=window_end,
     )
-    typer.echo(f"run {created.run_id}\n{created.url}")
+    typer.echo(f"run {created.run_id}" + ("" if created.is_new else f", which exists already under the key {key}"))
+    if created.url:
+        typer.echo(created.url)
+    if wait:
+        end = kfp.wait(created, lambda task, state: typer.echo(f"{task:<40} {state}"))
+        typer.echo(f"the run {'was cancelled' if end == 'cancelled' else end}")
+        raise typer.Exit({"succeeded": 0, "failed": 1, "cancelled": 4}[end])
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """The training pipeline: the graph only.
 
 Rules that a real KFP backend taught: a decision is one plain word in the output named ``Output``; every ``If`` has an
-``Else`` that ends in a task; a candidate never raises for an expected failure; caching is off for side effects.
+``Else`` that ends in a task; a candidate never raises for an expected failure. The first task checks the settings of
+all others, so that nothing is trained that could not be published or served.
 """
 
 from kfp import dsl
@@ -15,23 +16,23 @@ from ciclo.components.notification.component import notification, stop
 from ciclo.components.publishing.component import publishing
 from ciclo.components.training.component import training
 from ciclo.components.validation.component import validation
-from ciclo.pipelines.tasks import ALERT_KEYS, STORE_KEYS, configure, mount_keys
+from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, configure, mount_signing_key
 
 NAME = "ciclo-training"
 
 
 def _stop(project: str, gate: dsl.PipelineTask, why: str) -> None:
     """End a branch in a real task, without which KFP's final status is wrong; and serve the champion all the same."""
-    ended = stop(project=project, reason=gate.outputs["Output"])
-    configure(ended, f"Stop: {why}", memory="1Gi", minutes=5, cache=False)
+    ended = stop(project=project, reason=gate.outputs["Output"], verdict=gate.outputs["verdict"])
+    configure(ended, f"Stop: {why}", memory="1Gi", minutes=5)
     _serve(project, f"Deployment as it is: {why}")
 
 
 def _serve(project: str, title: str) -> dsl.PipelineTask:
     """See to it that what serves is the champion, whatever became of this run or an earlier one."""
     served = deployment(project=project)
-    configure(served, title, minutes=30, cache=False, secrets=STORE_KEYS)
-    mount_keys(served, signs=True)
+    configure(served, title, minutes=30)
+    mount_signing_key(served)
     return served
 
 
@@ -53,12 +54,12 @@ def training_pipeline(
         trigger: Why the run was started.
     """
     notified = notification(project=project, trigger=trigger)
-    configure(notified, "Notification", memory="1Gi", minutes=5, cache=False, secrets=ALERT_KEYS)
+    configure(notified, "Notification", memory="1Gi", minutes=5, secrets=ALERT_KEYS)
 
     with dsl.ExitHandler(notified, name="run"):
         ingested = ingestion(project=project, window_start=window_start, window_end=window_end)
-        configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
-        mount_keys(ingested)
+        configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, secrets=DATABASE_KEYS)
+        mount_signing_key(ingested)
 
         cleaned = cleaning(project=project, raw=ingested.outputs["raw"])
         configure(cleaned, "Cleaning", cpu="2", memory="4Gi", minutes=60)
@@ -81,8 +82,7 @@ def training_pipeline(
                     profile=validated.outputs["profile"],
                     models=dsl.Collected(trained.outputs["model"]),
                 )
-                configure(evaluated, "Evaluation", cpu="2", memory="4Gi", minutes=60, cache=False, secrets=STORE_KEYS)
-                mount_keys(evaluated)
+                configure(evaluated, "Evaluation", cpu="2", memory="4Gi", minutes=60)
 
                 with dsl.If(evaluated.outputs["Output"] == "keep", "kept"):
                     _stop(project, evaluated, "not better")
@@ -95,12 +95,10 @@ def training_pipeline(
                         golden=evaluated.outputs["golden"],
                         card=evaluated.outputs["card_data"],
                         dataset=data,
-                        run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
                         trigger=trigger,
                     )
-                    secrets = (*STORE_KEYS, *ALERT_KEYS)
-                    configure(published, "Publishing", minutes=15, cache=False, secrets=secrets)
-                    mount_keys(published, signs=True)
+                    configure(published, "Publishing", minutes=15)
+                    mount_signing_key(published)
                     _serve(project, "Deployment").after(published)
             with dsl.Else("not-worthwhile"):
                 _stop(project, feasible, "no ML needed")

@@ -18,6 +18,7 @@ ROOMS = {
     "storage": {"core"},
     "sources": {"core", "tables", "storage"},
     "releases": {"core", "storage"},
+    "runs": {"core", "storage"},
 }
 SERVED = ("serving", "storage", "releases")
 

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, SecretStr
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.seldon import SECRETS
 from ciclo.components.deployment.seldon import SETTINGS as POD_KEYS
-from ciclo.pipelines.tasks import ALERT_KEYS, SETTING_KEYS, STORE_KEYS
+from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, SETTING_KEYS, STORE_KEYS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"
@@ -24,8 +24,11 @@ NOT_HANDED_ON = {
     "image": "every task is told its own",
     "commit": "the image knows it",
     "kfp_host": "for the CronJob that watches and for the command",
-    "kfp_experiment_id": "for the CronJob that watches and for the command",
+    "run": "KFP writes it on every pod",
+    "kfp_namespace": "for the CronJob that watches and for the command",
     "kfp_token_file": "for the CronJob that watches and for the command",
+    "kfp_cookie": "for the command",
+    "kfp_header": "for the command",
     "pipeline_package": "for the CronJob that watches",
     "model_registry_token": "for the command",
 }
@@ -67,7 +70,7 @@ def test_the_table_of_the_docs_is_that_of_the_settings(request: pytest.FixtureRe
 
 
 def test_every_setting_reaches_a_cluster_or_has_a_reason_not_to() -> None:
-    handed = {*SETTING_KEYS, *STORE_KEYS, *ALERT_KEYS, *POD_KEYS, *SECRETS}
+    handed = {*SETTING_KEYS, *STORE_KEYS, *DATABASE_KEYS, *ALERT_KEYS, *POD_KEYS, *SECRETS}
     assert not handed & {f"CICLO_{name.upper()}" for name in NOT_HANDED_ON}
     known = {f"CICLO_{name.upper()}" for name in Settings.model_fields}
     assert handed | {f"CICLO_{name.upper()}" for name in NOT_HANDED_ON} == known
@@ -102,6 +105,6 @@ def test_nothing_else_reads_the_environment() -> None:
 
 def test_secrets_are_never_shown() -> None:
     secrets = {name for name, field in Settings.model_fields.items() if isinstance(field.default, SecretStr)}
-    assert secrets == {"s3_secret_key", "predictions", "alerts", "model_registry_token"}
+    assert secrets == {"s3_secret_key", "predictions", "alerts", "model_registry_token", "kfp_cookie", "kfp_header"}
     assert "hunter2" not in repr(Settings(**dict.fromkeys(secrets, "hunter2")))
     assert "hunter2" not in Settings(**dict.fromkeys(secrets, "hunter2")).model_dump_json()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ciclo.components.core.settings import Settings
+from ciclo.components.runs.notes import notes_of
 from ciclo.pipelines.backends.local import Event, run_pipeline
 from tests.local.command import Ran, ciclo, command, environment, write_project
 from tests.tables import table
@@ -40,6 +41,11 @@ def test_a_good_model_is_promoted_and_everything_is_told(first_run: Ran) -> None
     assert [s["stage"] for s in summary["stages"]] == STAGES
     assert all(s["status"] == "done" and s["summary"] for s in summary["stages"])
     assert len(first_run.published) == 1
+    notes = notes_of(Path(summary["folder"]).name, "table", Settings(home=first_run.home))
+    assert [(note.stage, note.ending) for note in notes] == [("publishing", "promoted"), ("deployment", "served")]
+    said = (Path(summary["folder"]) / "run.log").read_text()
+    assert "made a new champion" in said
+    assert f"Run: {Path(summary['folder']).name}" in said
     for place in (*summary["reports"].values(), summary["quarantine"], Path(summary["folder"]) / "run.log"):
         assert Path(place).stat().st_size > 0
         assert str(place) in first_run.out
@@ -72,15 +78,22 @@ def test_the_same_data_again_keeps_the_champion(second_run: Ran, first_run: Ran)
 
 
 @pytest.mark.parametrize(
-    ("leak", "gate", "not_run"),
-    [(True, "validation", "feasibility"), (False, "feasibility", "training")],
-    ids=["unusable data", "nothing to learn"],
+    ("rows", "gate", "not_run", "why"),
+    [
+        (numbers(leak=True), "validation", "feasibility", "leakage"),
+        (numbers().replace("true", "false"), "validation", "feasibility", "only one value"),
+        (numbers(), "feasibility", "training", "trivial"),
+    ],
+    ids=["unusable data", "a constant target", "nothing to learn"],
 )
-def test_a_gate_stops_the_run_as_a_normal_end(leak: bool, gate: str, not_run: str, tmp_path: Path) -> None:
-    project = write_project(tmp_path, numbers(leak=leak), NUMBERS)
+def test_a_gate_stops_the_run_as_a_normal_end(rows: str, gate: str, not_run: str, why: str, tmp_path: Path) -> None:
+    project = write_project(tmp_path, rows, NUMBERS)
     ran = ciclo(tmp_path / "home", "run", project)
     assert ran.code == 0, ran.err
     assert (ran.summary["outcome"], ran.summary["stage"]) == ("stopped", gate)
+    assert why in ran.summary["reason"]
+    (note,) = notes_of(Path(ran.summary["folder"]).name, "unit", Settings(home=tmp_path / "home"))
+    assert (note.ending, why in note.reason) == ("stopped", True)
     assert ran.summary["reason"] in ran.out
     assert not_run not in {s["stage"] for s in ran.summary["stages"]}
     assert ran.published == []

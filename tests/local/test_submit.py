@@ -1,89 +1,44 @@
-"""Submitting, against a server that answers like the KFP API and against hosts where nobody does."""
+"""Submitting and waiting, against a backend that answers like the KFP API and against hosts where nobody does."""
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_json, read_project
-from ciclo.pipelines.backends.kfp import submit
+from ciclo.pipelines.backends import kfp
+from ciclo.pipelines.backends.kfp import submit, wait
+from tests.kfp_backend import KfpBackend, kfp_backend
+from tests.local.command import ciclo
 
 IMAGE = "registry.example.com/ciclo-python:1.0.0"
-
-
-class Api(ThreadingHTTPServer):
-    """The three calls that a submission makes; `status` and `message` make the last one fail."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.runs: list[dict[str, Any]] = []
-        self.status = 200
-        self.message = ""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Api
-
-    def do_GET(self) -> None:
-        if self.path.startswith("/apis/v2beta1/healthz"):
-            self.answer({"multi_user": False})
-        elif self.path.startswith("/apis/v2beta1/experiments"):
-            self.answer({"experiments": []})
-        else:
-            self.answer({"error": "not found"}, 404)
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path.startswith("/apis/v2beta1/experiments"):
-            self.answer({"experiment_id": "e-1", "display_name": body["display_name"]})
-        elif self.server.status != 200:
-            self.answer({"error": self.server.message}, self.server.status)
-        else:
-            self.server.runs.append(body)
-            self.answer({"run_id": "r-1", "display_name": body["display_name"]})
-
-    def answer(self, body: dict[str, Any], status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Keep the output of the tests clean."""
+FILE = Path(__file__).parents[1] / "golden" / "project.yaml"
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    server = Api()
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def backend() -> Iterator[KfpBackend]:
+    with kfp_backend() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def project() -> Project:
-    return read_project(Path(__file__).parents[1] / "golden" / "project.yaml")
+    return read_project(FILE)
 
 
-def test_a_submission_creates_one_run_with_the_project_and_its_candidates(api: Api, project: Project) -> None:
-    created = submit(project, IMAGE, api.url, trigger="drift", window_end="2026-01-01T00:00:00")
-    assert created.run_id == "r-1"
-    assert created.url == f"{api.url}/#/runs/details/r-1"
-    (run,) = api.runs
+def test_a_submission_creates_one_run_with_the_project_and_its_candidates(
+    backend: KfpBackend, project: Project
+) -> None:
+    created = submit(project, IMAGE, backend.url, trigger="drift", window_end="2026-01-01T00:00:00")
+    assert (created.run_id, created.is_new) == ("id-0", True)
+    assert created.url == f"{backend.url}/#/runs/details/id-0"
+    (run,) = backend.runs
     parameters = run["runtime_config"]["parameters"]
     assert project_from_json(parameters["project"]) == project
     assert parameters["candidates"] == list(project.candidates)
@@ -91,15 +46,92 @@ def test_a_submission_creates_one_run_with_the_project_and_its_candidates(api: A
     assert IMAGE in json.dumps(run["pipeline_spec"])
 
 
+def test_of_one_key_there_is_one_run(backend: KfpBackend, project: Project) -> None:
+    first, again = (submit(project, IMAGE, backend.url, key="nightly-2026-01-01") for _ in range(2))
+    assert (first.run_id, first.is_new, again.run_id, again.is_new) == ("id-0", True, "id-0", False)
+    assert len(backend.runs) == 1
+
+
+def test_no_link_is_given_to_pages_that_are_not_there(backend: KfpBackend, project: Project) -> None:
+    backend.pages = False
+    assert submit(project, IMAGE, backend.url).url == ""
+
+
 @pytest.mark.parametrize(
-    ("status", "message", "said"),
-    [(403, "denied", "right to create"), (500, "no such bucket", "Look among the runs")],
+    ("states", "end"),
+    [
+        (["PENDING", "RUNNING", "SUCCEEDED"], "succeeded"),
+        (["RUNNING", "FAILED"], "failed"),
+        (["RUNNING", "CANCELING", "FAILED"], "cancelled"),
+    ],
 )
-def test_a_refusal_is_told_with_what_to_do(api: Api, project: Project, status: int, message: str, said: str) -> None:
-    api.status, api.message = status, message
+def test_the_end_of_a_run_is_waited_for_through_silence(
+    backend: KfpBackend, project: Project, monkeypatch: pytest.MonkeyPatch, states: list[str], end: str
+) -> None:
+    monkeypatch.setattr(kfp, "POLL_SECONDS", 0.02)
+    run = submit(project, IMAGE, backend.url)
+    told: list[tuple[str, str]] = []
+    backend.down = 5  # the client itself tries each request three times
+
+    def live() -> None:
+        history = []
+        for number, state in enumerate(states):
+            history.append({"state": state})
+            tasks = [{"display_name": "Ingestion", "state": "SUCCEEDED" if number else "RUNNING"}]
+            with backend.lock:
+                backend.runs[0].update(
+                    state=state, state_history=list(history), run_details={"task_details": list(tasks)}
+                )
+            time.sleep(0.2)
+
+    lived = threading.Thread(target=live)
+    lived.start()
+    assert wait(run, lambda task, state: told.append((task, state))) == end
+    lived.join()
+    assert told[-1] == ("Ingestion", "succeeded")
+    assert len(told) == len(set(told)) <= 2
+
+
+def test_a_backend_that_is_gone_ends_the_wait_with_a_named_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kfp, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(kfp, "UNANSWERED", 2)
+    with kfp_backend() as backend:
+        run = submit(project, IMAGE, backend.url)
+    with pytest.raises(SubmissionError, match="nobody answers"):
+        wait(run, lambda *_: None)
+
+
+def test_the_command_submits_waits_and_tells_cancelled_from_failed(backend: KfpBackend, tmp_path: Path) -> None:
+    options = ["submit", FILE, "--image", IMAGE, "--host", backend.url, "--key", "k", "--wait"]
+    for state, code, said in (("SUCCEEDED", 0, "succeeded"), ("FAILED", 1, "failed")):
+        threading.Timer(0.1, _end_all, (backend, state)).start()
+        done = ciclo(tmp_path, *options)
+        assert (done.code, f"the run {said}" in done.out) == (code, True), done.out + done.err
+        backend.runs.clear()
+    threading.Timer(0.1, _end_all, (backend, "CANCELING", "FAILED")).start()
+    done = ciclo(tmp_path, *options)
+    assert (done.code, "the run was cancelled" in done.out) == (4, True), done.out + done.err
+
+
+def _end_all(backend: KfpBackend, *states: str) -> None:
+    """Let the next run go through these states."""
+    while not backend.runs:
+        time.sleep(0.01)
+    with backend.lock:
+        backend.runs[0].update(state=states[-1], state_history=[{"state": state} for state in states])
+
+
+@pytest.mark.parametrize(("status", "said"), [("403", "right to create"), ("500", "Look among the runs")])
+def test_a_refusal_is_told_with_what_to_do(
+    backend: KfpBackend, project: Project, monkeypatch: pytest.MonkeyPatch, status: str, said: str
+) -> None:
+    monkeypatch.setattr("ciclo.components.monitoring.kfp_api.PAUSE_SECONDS", 0.0)
+    backend.create = status
     with pytest.raises(SubmissionError) as refused:
-        submit(project, IMAGE, api.url)
-    assert str(status) in str(refused.value)
+        submit(project, IMAGE, backend.url)
+    assert status in str(refused.value)
     assert said in str(refused.value)
 
 
@@ -117,9 +149,9 @@ def test_a_host_that_never_answers_does_not_hang(project: Project, monkeypatch: 
         submit(project, IMAGE, f"http://127.0.0.1:{mute.getsockname()[1]}")
 
 
-def test_a_server_that_is_not_the_api_is_told(api: Api, project: Project) -> None:
+def test_a_server_that_is_not_the_api_is_told(backend: KfpBackend, project: Project) -> None:
     with pytest.raises(SubmissionError, match="does not answer like the KFP API"):
-        submit(project, IMAGE, f"{api.url}/dashboard")
+        submit(project, IMAGE, f"{backend.url}/dashboard")
 
 
 @pytest.mark.parametrize("host", ["", "localhost:8080", "ftp://x"])

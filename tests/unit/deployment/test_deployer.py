@@ -181,34 +181,30 @@ def test_a_deployment_that_died_before_it_named_what_serves_is_named_later(relea
     assert (names(releases), servers.alive) == ([1, 1], [1])
 
 
-def test_on_a_cluster_what_serves_is_named_after_the_live_check_and_within_the_rollout(releases, monkeypatch):
+def test_on_a_cluster_what_serves_is_named_within_the_rollout(releases, monkeypatch):
     told = []
 
     @contextmanager
-    def rollout(wanted, cluster):
+    def rollout(project, version, golden, settings, cluster):
+        told.append(f"in service with {names(releases)}")
         try:
-            yield
+            yield "http://unit"
         except BaseException:
             told.append("put back")
             raise
 
-    def check(url, version, golden):
-        told.append(f"checked with {names(releases)}")
-        if version == 2:
-            raise DeploymentError("it answers differently")
-
     settings = releases.settings.model_copy(update={"deployer": "seldon", "serving_image": "image:1"})
     for name, value in {"rollout": rollout, "Cluster": lambda: None}.items():
         monkeypatch.setattr(deployer, name, value)
-    monkeypatch.setattr(deployer.live_check, "check", check)
     for _ in range(2):
         releases.publish()
     releases.point("champion", 1)
-    deployer.serve(project(), settings)
+    assert deployer.serve(project(), settings) == Endpoint("http://unit", 1)
     releases.point("champion", 2)
-    with pytest.raises(DeploymentError, match="differently"):
+    monkeypatch.setattr(deployer, "signer_from", lambda _: (_ for _ in ()).throw(StorageError("the store is full")))
+    with pytest.raises(StorageError, match="full"):
         deployer.serve(project(), settings)
-    assert told == ["checked with [1, None]", "checked with [2, 1]", "put back"]
+    assert told == ["in service with [1, None]", "in service with [2, 1]", "put back"]
     assert names(releases) == [2, 1]
 
 

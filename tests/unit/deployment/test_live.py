@@ -12,10 +12,9 @@ import yaml
 from ciclo.components.core.errors import DeploymentError
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import deployer, live_check
-from ciclo.components.deployment.rollout import OBJECTS
 from tests.serving.conftest import Published, crown, publish
 from tests.tables import project
-from tests.unit.deployment.test_rollout import ApiServer
+from tests.unit.deployment.api import OBJECT, SERVICE, ApiServer
 
 # A healthy server of another make: it says which version it has and answers what it was told to.
 IMPOSTOR = """#!{python}
@@ -94,11 +93,11 @@ class Cluster(ApiServer):
 
     def __init__(self, answers: list[dict]) -> None:
         super().__init__()
-        self.asked: list[str] = []
+        self.asked: list[tuple[str, list[str]]] = []
 
         class Pods(BaseHTTPRequestHandler):
             def do_POST(handler):  # noqa: N805
-                self.asked.append(handler.path)
+                self.asked.append((handler.path.removeprefix("http://").split(".")[0], self.pointed))
                 handler.rfile.read(int(handler.headers["Content-Length"]))
                 handler.send_response(200)
                 handler.end_headers()
@@ -150,18 +149,17 @@ def test_a_seldon_deployment_stays_only_if_it_answers_as_the_model_did(published
     settings = published.settings.model_copy(
         update={"deployer": "seldon", "namespace": "models", "serving_image": "image:1"}
     )
-    path = OBJECTS.format(namespace="models", name="unit")
     if honest:
         deployed = deployer.deploy(project(), 1, settings)
         assert deployed.version == 1
-        assert path in cluster.objects
+        assert {OBJECT, SERVICE} <= set(cluster.objects)
     else:
         with pytest.raises(DeploymentError, match="does not answer as the model did"):
             deployer.deploy(project(), 1, settings)
-        assert path not in cluster.objects
-    assert [address.rpartition("/api/")[0] for address in cluster.asked] == [
-        "http://unit-main.models.svc.cluster.local:9000"
-    ]
+        assert not {OBJECT, SERVICE} & set(cluster.objects)
+    assert cluster.asked[0] == ("unit-blue", []), "it is checked before anybody else gets an answer"
+    assert all(asked == ("unit-serving", ["blue"]) for asked in cluster.asked[1:])
+    assert bool(cluster.asked[1:]) == honest
 
 
 def test_a_seldon_deployment_that_nobody_can_reach_is_taken_back(published, cluster_that_answers, monkeypatch):
@@ -173,4 +171,4 @@ def test_a_seldon_deployment_that_nobody_can_reach_is_taken_back(published, clus
     )
     with pytest.raises(DeploymentError, match="cannot be reached"):
         deployer.deploy(project(), 1, settings)
-    assert cluster.objects.get(OBJECTS.format(namespace="models", name="unit")) is None
+    assert not {OBJECT, SERVICE} & set(cluster.objects)

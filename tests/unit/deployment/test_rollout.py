@@ -1,107 +1,59 @@
-import copy
-import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlparse
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from kubernetes import client
 
 from ciclo.components.core.errors import DeploymentError
 from ciclo.components.core.settings import Settings
+from ciclo.components.deployment import live_check, turn
 from ciclo.components.deployment import rollout as rolling
-from ciclo.components.deployment.rollout import Cluster, pending, rollout
-from ciclo.components.deployment.seldon import DIGEST, seldon_deployment
+from ciclo.components.deployment.canary import Trial
+from ciclo.components.deployment.cluster import SELDON, Cluster
+from ciclo.components.deployment.rollout import pending, rollout
+from ciclo.components.deployment.seldon import DIGEST, service
 from tests.tables import project
+from tests.unit.deployment.api import (
+    LEASE,
+    OBJECT,
+    SERVICE,
+    STUCK,
+    ApiServer,
+    deployment,
+    path_of,
+)
 
 SETTINGS = Settings(namespace="models", serving_image="image", _env_file=None)
-OBJECT = "/apis/machinelearning.seldon.io/v1/namespaces/models/seldondeployments/unit"
-DEPLOYMENT = "/apis/apps/v1/namespaces/models/deployments/unit-main-0-model"
-
-
-def deployment(digest, replicas=1, /, **status):
-    ready = {"observedGeneration": 2, "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas}
-    return {
-        "metadata": {"generation": 2},
-        "spec": {"replicas": replicas, "template": {"metadata": {"annotations": {DIGEST: digest}}}},
-        "status": {**ready, **status},
-    }
-
-
-STUCK = {"type": "Progressing", "status": "False", "message": "has timed out progressing"}
+GOLDEN: dict[str, Any] = {"rows": [{"x": 1}], "predictions": []}
 
 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
         pytest.param(None, "no Deployment yet", id="not-made"),
-        pytest.param(deployment("old"), "not taken up", id="stale-template"),
-        pytest.param(deployment("new", observedGeneration=1), "not seen", id="stale-status"),
+        pytest.param(deployment("old", 2), "not taken up the new version", id="stale-template"),
+        pytest.param(deployment("new", 1), "number of pods yet: 1, of 2 wanted", id="stale-number"),
+        pytest.param(deployment("new", 2, observedGeneration=1), "not seen", id="stale-status"),
         pytest.param(deployment("new", 2, updatedReplicas=1), "1 of them new", id="half-updated"),
         pytest.param(deployment("new", 2, replicas=3), "3 pods", id="old-pods-left"),
         pytest.param(deployment("new", 2, availableReplicas=0), "0 available", id="not-ready"),
-        pytest.param(deployment("new", 1, unavailableReplicas=1), "of 1 wanted", id="one-unavailable"),
-        pytest.param(deployment("new", 1, conditions=[STUCK]), "given up: has timed out", id="stuck"),
-        pytest.param(deployment("old", 1, conditions=[STUCK]), "not taken up", id="stuck-before"),
-        pytest.param({**deployment("new"), "status": {}}, "not seen", id="no-status"),
+        pytest.param(deployment("new", 2, unavailableReplicas=1), "of 2 wanted", id="one-unavailable"),
+        pytest.param(deployment("new", 2, conditions=[STUCK]), "given up: has timed out", id="stuck"),
+        pytest.param(deployment("old", 2, conditions=[STUCK]), "not taken up", id="stuck-before"),
+        pytest.param({**deployment("new", 2), "status": {}}, "not seen", id="no-status"),
         pytest.param(deployment("new", 2), None, id="done"),
     ],
 )
-def test_what_a_rollout_waits_for(found, expected):
-    problem = pending(found, "new")
-    assert problem is expected is None or expected in problem
-
-
-class ApiServer(ThreadingHTTPServer):
-    """The few paths of a Kubernetes API that a rollout uses, with an operator that follows at once."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.objects = {}
-        self.requests = []
-        self.ready = True
-
-    def operator(self, applied):
-        digest = applied["spec"]["predictors"][0]["annotations"][DIGEST]
-        status = {} if self.ready else {"availableReplicas": 0, "conditions": [STUCK]}
-        self.objects[DEPLOYMENT] = deployment(digest, **status)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def answer(self, status, body):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def do_GET(self):
-        found = self.server.objects.get(urlparse(self.path).path)
-        self.answer(200 if found else 404, found or {"message": "not found"})
-
-    def do_DELETE(self):
-        self.server.objects.pop(urlparse(self.path).path, None)
-        self.answer(200, {})
-
-    def do_PATCH(self):
-        path, body = urlparse(self.path), json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append((parse_qs(path.query), self.headers["Content-Type"], body))
-        if "misspelt" in body["spec"]:
-            self.answer(500, {"message": ".spec.misspelt: field not declared in schema"})
-            return
-        self.server.objects[path.path] = {**body, "metadata": {**body["metadata"], "uid": "1", "managedFields": []}}
-        self.server.operator(body)
-        self.answer(200, body)
-
-    def log_message(self, *_):
-        pass
+def test_what_a_rollout_waits_for(found: Any, expected: str | None) -> None:
+    problem = pending(found, "new", 2)
+    assert problem is expected is None or (expected is not None and problem is not None and expected in problem)
 
 
 @pytest.fixture
-def api():
+def api() -> Iterator[ApiServer]:
     server = ApiServer()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()
@@ -110,69 +62,288 @@ def api():
 
 
 @pytest.fixture
-def cluster(api, monkeypatch):
+def cluster(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setattr(rolling, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(rolling, "DRAIN_SECONDS", 0.0)
+    monkeypatch.setattr(turn, "LOOK_SECONDS", 0.01)
     configuration = client.Configuration(host=f"http://127.0.0.1:{api.server_port}")
+    configuration.retries = False
     with client.ApiClient(configuration) as connection:
         yield Cluster(connection)
 
 
-def wanted(version):
-    return seldon_deployment(project(), version, SETTINGS)
+@pytest.fixture
+def checked(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, list[str]]]:
+    """What was checked: the address, the version, and the slots that clients got answers of at that moment."""
+    found: list[tuple[str, int, list[str]]] = []
+
+    def check(url: str, version: int, golden: Any) -> None:
+        found.append((url.removeprefix("http://").split(".")[0], version, api.pointed))
+
+    monkeypatch.setattr(live_check, "check", check)
+    monkeypatch.setattr(live_check, "settle", check)
+    return found
 
 
-def test_it_applies_on_the_server_s_side_with_strict_fields(api, cluster):
-    with rollout(wanted(1), cluster):
-        pass
-    ((query, content_type, body),) = api.requests
-    assert content_type == "application/apply-patch+yaml"
-    assert query == {"fieldManager": ["ciclo"], "force": ["true"], "fieldValidation": ["Strict"]}
-    assert body == wanted(1)
-    assert api.objects[OBJECT]["spec"] == wanted(1)["spec"]
+def roll(cluster: Cluster, version: int, inside: Callable[[], object] = lambda: None, **options: Any) -> None:
+    with rollout(project(deployment=options), version, GOLDEN, SETTINGS, cluster):
+        inside()
 
 
-def test_a_version_that_does_not_come_up_gives_way_to_the_one_before(api, cluster):
-    with rollout(wanted(1), cluster):
-        pass
-    api.ready = False
-    with pytest.raises(DeploymentError, match="timed out progressing"), rollout(wanted(2), cluster):
-        pytest.fail("it is not up")
-    assert api.objects[OBJECT]["spec"] == wanted(1)["spec"]
-    assert set(api.requests[-1][2]) == {"apiVersion", "kind", "metadata", "spec"}
-    assert "managedFields" not in api.requests[-1][2]["metadata"]
+def test_the_live_check_comes_before_any_client(api: ApiServer, cluster: Cluster, checked: list[Any]) -> None:
+    for version in (1, 2, 3):
+        roll(cluster, version)
+    assert checked == [
+        ("unit-blue", 1, []),
+        ("unit-serving", 1, ["blue"]),
+        ("unit-green", 2, ["blue"]),
+        ("unit-serving", 2, ["green"]),
+        ("unit-blue", 3, ["green"]),
+        ("unit-serving", 3, ["blue"]),
+    ]
+    assert (api.slots, api.pointed) == ({"blue": 3}, ["blue"])
 
 
-def test_a_version_that_fails_its_live_check_gives_way(api, cluster):
-    with rollout(wanted(1), cluster):
-        pass
-    with pytest.raises(DeploymentError, match="answers differently"), rollout(wanted(2), cluster):
-        raise DeploymentError("answers differently")
-    assert api.objects[OBJECT]["spec"] == wanted(1)["spec"]
+def test_it_applies_on_the_server_s_side_with_strict_fields(api: ApiServer, cluster: Cluster, checked: Any) -> None:
+    roll(cluster, 1)
+    assert {path for _, path, *_ in api.requests} == {OBJECT, SERVICE}
+    for method, _, query, content_type, _ in api.requests:
+        assert (method, content_type) == ("PATCH", "application/apply-patch+yaml")
+        assert query == {"fieldManager": ["ciclo"], "force": ["true"], "fieldValidation": ["Strict"]}
 
 
-def test_a_first_version_that_fails_is_taken_away(api, cluster):
-    api.ready = False
-    with pytest.raises(DeploymentError), rollout(wanted(1), cluster):
-        pytest.fail("it is not up")
+FAILURES = ["it does not come up", "it answers otherwise", "its name cannot be moved", "it is cancelled"]
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["the first version", "the second version"])
+@pytest.mark.parametrize("failure", FAILURES)
+def test_what_fails_leaves_what_was_there(
+    api: ApiServer, cluster: Cluster, checked: Any, monkeypatch: pytest.MonkeyPatch, failure: str, before: int
+) -> None:
+    if before:
+        roll(cluster, 1, replicas=2)
+    there = {path: api.objects.get(path) and api.objects[path]["spec"] for path in (OBJECT, SERVICE)}
+    error: type[BaseException] = DeploymentError
+    if failure == FAILURES[0]:
+        api.status = {"availableReplicas": 0, "conditions": [STUCK]}
+    elif failure == FAILURES[1]:
+
+        def refuse(url: str, version: int, golden: Any) -> None:
+            if version == 2:
+                raise DeploymentError("it answers otherwise")
+
+        monkeypatch.setattr(live_check, "check", refuse)
+    elif failure == FAILURES[3]:
+        error = KeyboardInterrupt
+
+    def fail() -> None:
+        assert failure in FAILURES[2:], "it is not in service"
+        assert api.pointed == (["green"] if before else ["blue"])
+        raise error("later")
+
+    with pytest.raises(error):
+        roll(cluster, 2, fail)
+    api.status = {}
+    assert {path: api.objects.get(path) and api.objects[path]["spec"] for path in (OBJECT, SERVICE)} == there
+    assert not api.objects[LEASE]["spec"]["holderIdentity"], "the next deployment need not wait"
+    roll(cluster, 3)
+    assert list(api.slots.values()) == [3]
+
+
+def test_a_slot_that_never_served_gets_no_client_while_it_is_changed(
+    api: ApiServer, cluster: Cluster, checked: list[Any]
+) -> None:
+    """A deployment was killed in the middle of a canary: both slots are there and both get requests."""
+    roll(cluster, 1)
+    left = api.objects[OBJECT]["spec"]["predictors"]
+    roll(cluster, 2)
+    left += api.objects[OBJECT]["spec"]["predictors"]
+    api.objects[OBJECT]["spec"]["predictors"] = left
+    api.operator()
+    api.objects[SERVICE] = service("unit", "models", "blue", both=True)
+    assert api.pointed == ["blue", "green"]
+    checked.clear()
+    api.requests.clear()
+    roll(cluster, 3)
+    changed = [path for _, path, *_ in api.requests]
+    assert changed[:2] == [SERVICE, OBJECT], "the slot is taken from the clients before it is changed"
+    assert checked[0] == ("unit-green", 3, ["blue"])
+    assert (api.slots, api.pointed) == ({"green": 3}, ["green"])
+
+
+def test_what_serves_already_is_mended_in_place(api: ApiServer, cluster: Cluster, checked: list[Any]) -> None:
+    roll(cluster, 1)
+    (made,) = api.objects[OBJECT]["spec"]["predictors"]
+    api.objects[OBJECT]["spec"]["predictors"] = [made, {**made, "name": "green"}]  # it died before it tidied up
+    api.operator()
+    pods = api.objects[path_of("blue")]
+    roll(cluster, 1)
+    assert (list(api.slots), api.pointed) == (["blue"], ["blue"])
+    assert api.objects[path_of("blue")] is pods
+    roll(cluster, 1, replicas=3)
+    assert api.objects[OBJECT]["spec"]["predictors"][0]["replicas"] == 3
+    assert list(api.slots) == ["blue"]
+    assert checked[-2:] == [("unit-blue", 1, ["blue"]), ("unit-serving", 1, ["blue"])]
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "rolls"),
+    [
+        pytest.param("configmaps/ciclo", {"data": {"CICLO_STORE": "s3://other"}}, True, id="a setting of the pods"),
+        pytest.param("configmaps/ciclo", {"data": {"CICLO_KFP_HOST": "http://x"}}, False, id="another setting"),
+        pytest.param("configmaps/ciclo-trust", {"data": {"a.pem": "other"}}, True, id="whom they trust"),
+        pytest.param("secrets/ciclo-serving", {"metadata": {"uid": "2", "resourceVersion": "9"}}, True, id="keys"),
+        pytest.param("secrets/ciclo", {"metadata": {"uid": "2", "resourceVersion": "9"}}, False, id="keys of others"),
+    ],
+)
+def test_changed_settings_and_keys_roll_the_pods(
+    api: ApiServer, cluster: Cluster, checked: Any, path: str, change: dict[str, Any], rolls: bool
+) -> None:
+    roll(cluster, 1)
+    roll(cluster, 1)
+    assert list(api.slots) == ["blue"]
+    api.objects[f"/api/v1/namespaces/models/{path}"] = change
+    roll(cluster, 1)
+    assert list(api.slots) == (["green"] if rolls else ["blue"])
+
+
+def test_no_key_is_read_for_that(api: ApiServer, cluster: Cluster) -> None:
+    secret = {"metadata": {"uid": "1", "resourceVersion": "1"}, "data": {"CICLO_S3_SECRET_KEY": "aGlkZGVu"}}
+    api.objects["/api/v1/namespaces/models/secrets/ciclo-serving"] = secret
+    path = "/api/v1/namespaces/{namespace}/secrets/{name}"
+    assert cluster.get(path, metadata=True, namespace="models", name="ciclo-serving") == {
+        "metadata": secret["metadata"]
+    }
+
+
+@pytest.mark.parametrize("first", [DeploymentError("the first", hint="Do this."), KeyboardInterrupt("the first")])
+def test_a_clean_up_that_fails_never_hides_the_first_error(
+    api: ApiServer, cluster: Cluster, checked: Any, first: BaseException
+) -> None:
+    roll(cluster, 1)
+
+    def fail() -> None:
+        api.refuses[("PATCH", OBJECT)] = 403
+        raise first
+
+    with pytest.raises(type(first), match="the first") as caught:
+        roll(cluster, 2, fail)
+    assert api.pointed == ["blue"], "clients were pointed back before the clean-up failed"
+    if isinstance(first, DeploymentError):
+        for part in ("Do this.", "Besides, what was there is not put back", "refused to patch", "403"):
+            assert part in str(caught.value)
+
+
+def test_a_clean_up_after_success_that_fails_is_no_failure(api: ApiServer, cluster: Cluster, checked: Any) -> None:
+    roll(cluster, 1)
+    roll(cluster, 2, lambda: api.refuses.update({("PATCH", OBJECT): 500}))
+    assert api.pointed == ["green"]
+    api.refuses.clear()
+    roll(cluster, 2)
+    assert (api.slots, api.pointed) == ({"green": 2}, ["green"])
+
+
+def pod(digest: str, **status: Any) -> dict[str, Any]:
+    return {"metadata": {"annotations": {DIGEST: digest}}, "status": status}
+
+
+def test_it_gives_up_with_the_reason_of_the_pod_long_before_the_end(
+    api: ApiServer, cluster: Cluster, checked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.status = {"availableReplicas": 0}
+
+    plain, waiting = api.operator, {"reason": "ErrImageNeverPull", "message": "image is not there"}
+
+    def operator() -> None:
+        plain()
+        for slot in api.slots:
+            digest = api.objects[path_of(slot)]["spec"]["template"]["metadata"]["annotations"][DIGEST]
+            api.pods = [pod(digest, containerStatuses=[{"image": "image", "state": {"waiting": waiting}}])]
+
+    monkeypatch.setattr(api, "operator", operator)
+    with pytest.raises(DeploymentError, match=r"ErrImageNeverPull: image is not there.*CICLO_SERVING_IMAGE"):
+        roll(cluster, 1)
     assert OBJECT not in api.objects
 
 
-def test_waiting_has_an_end(api, cluster):
-    api.operator = lambda applied: None
-    with pytest.raises(DeploymentError, match="no Deployment yet"), rollout(wanted(1), cluster, seconds=0.05):
-        pytest.fail("it is not up")
+def test_without_an_operator_it_says_so(api: ApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "operator", lambda: None)
+    monkeypatch.setattr(rolling, "OPERATOR_SECONDS", 0.05)
+    with pytest.raises(DeploymentError, match=r"made no Deployment yet.*operator runs.*namespace models"):
+        roll(cluster, 1)
+    monkeypatch.setattr(rolling, "OPERATOR_SECONDS", 90)
+    monkeypatch.setattr(rolling, "ROLLOUT_SECONDS", 0.05)
+    with pytest.raises(DeploymentError, match="did not complete"):
+        roll(cluster, 1)
 
 
-def test_a_refusal_of_the_api_server_is_told(api, cluster):
-    bad = copy.deepcopy(wanted(1))
-    bad["spec"]["misspelt"] = 1
-    with pytest.raises(DeploymentError, match=r"500 .*not declared in schema"), rollout(bad, cluster):
-        pytest.fail("it was refused")
-    assert len(api.requests) == 1
+def test_what_the_operator_could_not_do_is_told(
+    api: ApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        if OBJECT in api.objects:
+            api.objects[OBJECT]["status"] = {"state": "Failed", "description": "replicas must not be negative"}
+
+    monkeypatch.setattr(api, "operator", fail)
+    monkeypatch.setattr(rolling, "OPERATOR_SECONDS", 0.05)
+    with pytest.raises(DeploymentError, match="must not be negative"):
+        roll(cluster, 1)
 
 
-def test_an_api_server_that_is_not_there_is_told():
+def test_a_service_of_somebody_else_is_left_alone(api: ApiServer, cluster: Cluster, checked: Any) -> None:
+    api.objects[SERVICE] = {"metadata": {"labels": {"app": "shop"}}, "spec": {"selector": {"app": "shop"}}}
+    with pytest.raises(DeploymentError, match=r"service unit-serving in models that is not Ciclo's"):
+        roll(cluster, 1)
+    assert api.objects[SERVICE]["spec"] == {"selector": {"app": "shop"}}
+    assert api.requests == []
+
+
+def test_a_refusal_of_the_api_server_is_told(api: ApiServer, cluster: Cluster) -> None:
+    bad = {"metadata": {"name": "unit"}, "spec": {"misspelt": 1}}
+    with pytest.raises(DeploymentError, match=r"500 .*not declared in schema"):
+        cluster.apply(SELDON, bad, namespace="models", name="unit")
+    api.refuses[("GET", OBJECT)] = 403
+    with pytest.raises(DeploymentError, match=r"403.*the role of the deployer"):
+        roll(cluster, 1)
+
+
+def test_an_api_server_that_is_not_there_is_told() -> None:
     configuration = client.Configuration(host="http://127.0.0.1:1")
     configuration.retries = False
     with client.ApiClient(configuration) as connection, pytest.raises(DeploymentError, match="cannot be reached"):
         Cluster(connection).get(OBJECT)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_canary_grows_beside_what_serves_and_goes_if_anything_speaks_against_it(
+    api: ApiServer, cluster: Cluster, checked: list[Any], monkeypatch: pytest.MonkeyPatch, good: bool
+) -> None:
+    options = {"strategy": "canary", "replicas": 3, "canary_steps": [25, 50]}
+    seen = []
+
+    def run(self: Trial, step: Any, old: str, new: str, still: Any) -> None:
+        still()
+        replicas = {one["name"]: one["replicas"] for one in api.objects[OBJECT]["spec"]["predictors"]}
+        seen.append((step.percent, replicas, api.pointed, old.split(".")[0], new.split(".")[0]))
+        if not good and step.percent == 50:
+            raise DeploymentError("it disagrees")
+
+    monkeypatch.setattr(Trial, "run", run)
+    roll(cluster, 1, **options)
+    assert seen == [], "a first version has nothing to stand beside"
+    before = api.objects[OBJECT]["spec"]
+    checked.clear()
+    if good:
+        roll(cluster, 2, **options)
+    else:
+        with pytest.raises(DeploymentError, match="it disagrees"):
+            roll(cluster, 2, **options)
+    both = ["blue", "green"]
+    assert seen == [
+        (25, {"blue": 3, "green": 1}, both, "http://unit-blue", "http://unit-green"),
+        (50, {"blue": 3, "green": 3}, both, "http://unit-blue", "http://unit-green"),
+    ]
+    assert checked[0] == ("unit-green", 2, ["blue"]), "it was checked before any client got an answer of it"
+    assert (api.slots, api.pointed) == (({"green": 2}, ["green"]) if good else ({"blue": 1}, ["blue"]))
+    if not good:
+        assert api.objects[OBJECT]["spec"] == before

@@ -1,12 +1,23 @@
 import json
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from ciclo.components.core.errors import SettingsError
 from ciclo.components.core.settings import Settings
-from ciclo.components.deployment.seldon import DIGEST, deployment_name, seldon_deployment, service_url
+from ciclo.components.deployment.seldon import (
+    DIGEST,
+    deployment_name,
+    seldon_deployment,
+    service,
+    service_url,
+    slot_url,
+)
+from ciclo.components.deployment.seldon import predictor as build_predictor
 from ciclo.components.serving.__main__ import DEFAULTS
 from tests.tables import project
 
@@ -14,12 +25,12 @@ ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = Settings(namespace="models", serving_image="registry/serving@sha256:abc", _env_file=None)
 
 
-def built(version=3, settings=SETTINGS, **deployment):
-    return seldon_deployment(project(deployment=deployment), version, settings)
+def predictor(version=3, settings=SETTINGS, read="", slot="blue", **deployment):
+    return build_predictor(project(deployment=deployment), version, settings, slot, read=read)
 
 
-def predictor(**options):
-    return built(**options)["spec"]["predictors"][0]
+def built(**options):
+    return seldon_deployment("unit", "models", [predictor(**options)])
 
 
 def pod(**options):
@@ -75,10 +86,17 @@ def test_probes_ask_the_model():
     assert container()["livenessProbe"]["httpGet"]["port"] == "http"
 
 
-def test_it_leaves_in_time():
-    command = container()["lifecycle"]["preStop"]["exec"]["command"]
-    assert command[0] == "/bin/sleep"
-    assert 0 < int(command[1]) < pod()["terminationGracePeriodSeconds"]
+def test_it_leaves_in_time_and_needs_no_shell_for_that():
+    *command, seconds = container()["lifecycle"]["preStop"]["exec"]["command"]
+    assert command[0] == "python"
+    assert 0 < int(seconds) < pod()["terminationGracePeriodSeconds"]
+    started = time.monotonic()
+    subprocess.run([sys.executable, *command[1:], "0.3"], check=True)
+    assert time.monotonic() - started >= 0.3
+
+
+def test_what_it_says_last_is_kept_where_the_deployer_reads_it():
+    assert container()["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
 
 def test_the_environment_says_what_is_served_and_how():
@@ -94,7 +112,8 @@ def test_a_pod_is_given_the_keys_it_needs_and_not_the_whole_secret():
     assert secret == {"CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY", "CICLO_PREDICTIONS"}
     for name, source in given.items():
         (reference,) = source.values()
-        assert reference == {"name": "ciclo", "key": name, "optional": True}
+        of = "ciclo-serving" if name in secret else "ciclo"  # never the keys of those that write
+        assert reference == {"name": of, "key": name, "optional": True}
     known = {f"CICLO_{name.upper()}" for name in Settings.model_fields}
     assert set(given) < known
     assert not set(given) & {"CICLO_PRIVATE_KEY", "CICLO_ALERTS", "CICLO_MODEL_REGISTRY_TOKEN"}
@@ -128,34 +147,42 @@ def test_replicas_and_resources_come_from_the_project():
     assert resources["limits"]["memory"] == "2Gi"
 
 
-def test_the_digest_tells_rollouts_apart():
+def test_the_digest_tells_pods_apart_and_nothing_else():
     digests = {
-        predictor(version=version, **deployment)["annotations"][DIGEST]
+        predictor(version=version, read=read, **deployment)["annotations"][DIGEST]
         for version in (1, 2)
-        for deployment in ({}, {"replicas": 2}, {"resources": {"memory": "2Gi"}})
+        for read in ("", "other")
+        for deployment in ({}, {"resources": {"memory": "2Gi"}})
     }
-    assert len(digests) == 6
+    assert len(digests) == 8
     assert all(re.fullmatch("[0-9a-f]{64}", d) for d in digests)
     assert predictor() == predictor()
+    for same in ({"slot": "green"}, {"replicas": 3}):
+        assert predictor(**same)["annotations"] == predictor()["annotations"]
 
 
 def test_names_stay_within_the_limits_of_kubernetes():
     longest = "a" * 40
-    for name in (deployment_name(longest), service_url(longest, "models").removeprefix("http://").split(".")[0]):
-        assert len(name) <= 63
+    for slot in ("blue", "green"):
+        hosts = [service_url(longest, "models"), slot_url(longest, slot, "models")]
+        for name in (deployment_name(longest, slot), *(h.removeprefix("http://").split(".")[0] for h in hosts)):
+            assert len(name) <= 63
     assert len(container()["name"]) <= 48
-    assert service_url("unit", "models") == "http://unit-main.models.svc.cluster.local:9000"
+    assert service_url("unit", "models") == "http://unit-serving.models.svc.cluster.local:9000"
+    assert slot_url("unit", "blue", "models") == "http://unit-blue.models.svc.cluster.local:9000"
     for value in [*built()["metadata"]["labels"].values(), *predictor()["labels"].values()]:
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?", value)
+
+
+def test_the_service_leads_to_one_slot_or_to_both():
+    one, both = service("unit", "models", "green"), service("unit", "models", "green", both=True)
+    assert one["metadata"]["name"] == "unit-serving"
+    assert one["spec"]["selector"] == {**both["spec"]["selector"], "seldon-app": "unit-green"}
+    assert both["spec"]["selector"] == {"seldon-deployment-id": "unit", "seldon.io/model": "true"}
+    assert one["metadata"] == both["metadata"], "what serves is known while both do"
+    assert one["spec"]["ports"] == [{"name": "http", "port": 9000, "targetPort": "http", "protocol": "TCP"}]
 
 
 def test_without_an_image_nothing_is_built():
     with pytest.raises(SettingsError, match="no image"):
         built(settings=SETTINGS.model_copy(update={"serving_image": ""}))
-
-
-def test_a_strategy_that_is_not_built_is_refused_here_too():
-    asked = project()
-    unread = asked.deployment.model_copy(update={"strategy": "canary"})  # as no project file can say it
-    with pytest.raises(SettingsError, match="one step"):
-        seldon_deployment(asked.model_copy(update={"deployment": unread}), 1, SETTINGS)

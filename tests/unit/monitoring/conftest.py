@@ -118,7 +118,7 @@ class World:
         self.predictions = PredictionStore(self.settings.predictions_uri)
         self.log = DecisionLog(self.store, self.project.name)
 
-    def publish(self, folder, score=0.9, deployed=True):
+    def publish(self, folder, score=0.9, deployed=True, run="by hand"):
         """Publish the model as the next version, make it the champion, and name it as what serves."""
         dump_model(self.model, folder / "model.skops")
         verdict = Verdict(
@@ -133,7 +133,7 @@ class World:
                 "card.json": b"{}",
                 "contract.json": self.contract.model_dump_json().encode(),
                 "golden.json": b'{"rows": [], "predictions": []}',
-                "lineage.json": b"{}",
+                "lineage.json": json.dumps({"run": run}).encode(),
                 "profile.json": self.profile.model_dump_json().encode(),
                 "project.yaml": project_to_yaml(self.project).encode(),
                 "verdict.json": verdict.model_dump_json().encode(),

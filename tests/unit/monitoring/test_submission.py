@@ -1,18 +1,16 @@
-"""Submission against a server that misbehaves like the real KFP API, over a real socket."""
+"""Submission against a backend that misbehaves like the real KFP API, over a real socket."""
 
 import json
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.errors import SettingsError, SubmissionError
 from ciclo.components.core.settings import Settings
+from ciclo.components.monitoring import kfp_api
 from ciclo.components.monitoring.kfp_api import KfpApi
 from ciclo.components.monitoring.submission import KfpSubmitter
+from tests.kfp_backend import kfp_backend
 from tests.unit.monitoring.conftest import project
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
@@ -24,88 +22,30 @@ platforms: {kubernetes: {}}
 """
 
 
-class Api:
-    """The part of the KFP API that is used; ``create`` says what happens to a request for a run."""
-
-    def __init__(self):
-        self.create = "ok"
-        self.runs = []
-        self.requests = []
-        self.hidden_looks = 0
-
-    def post(self, body):
-        self.requests.append(body)
-        if self.create in ("ok", "500 but created"):
-            self.runs.append(
-                {"run_id": f"id-{len(self.runs)}", "display_name": body["display_name"], "state": "RUNNING"}
-            )
-        if self.create == "ok":
-            return 200, self.runs[-1]
-        return (400, {"error": "bad"}) if self.create == "400" else (500, {"error": "timeout"})
-
-    def get(self, url):
-        path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
-        if path.endswith("/runs"):
-            (predicate,) = json.loads(query["filter"][0])["predicates"]
-            assert (predicate["operation"], predicate["key"]) == ("EQUALS", "display_name")
-            found = [r for r in self.runs if r["display_name"] == predicate["stringValue"]]
-            if found and self.hidden_looks:
-                self.hidden_looks -= 1
-                found = []
-            return 200, {"runs": found[:1]}
-        found = [r for r in self.runs if path.endswith(r["run_id"])]
-        return (200, found[0]) if found else (404, {"error": "not found"})
-
-
-@contextmanager
-def served(api):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer(*api.get(self.path))
-
-        def do_POST(self):
-            self.answer(*api.post(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-
-        def answer(self, status, document):
-            data = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+@pytest.fixture
+def backend(monkeypatch):
+    monkeypatch.setattr(kfp_api, "PAUSE_SECONDS", 0.0)
+    with kfp_backend() as backend:
+        yield backend
 
 
 @pytest.fixture
-def api():
-    return Api()
+def package(tmp_path):
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(PACKAGE)
+    return path
 
 
 @pytest.fixture
-def submitter(api, tmp_path):
-    package = tmp_path / "pipeline.yaml"
-    package.write_text(PACKAGE)
-    with served(api) as host:
-        yield KfpSubmitter(KfpApi(host, tmp_path / "token"), package, project(), pause=0)
+def submitter(backend, package, tmp_path):
+    return KfpSubmitter(KfpApi(backend.url, Settings(kfp_token_file=tmp_path / "none")), package, project())
 
 
-def test_a_run_is_submitted_with_all_it_needs(api, submitter):
+def test_a_run_is_submitted_with_all_it_needs(backend, submitter):
     assert submitter.find("loans-retrain-1") is None
     assert submitter.submit("loans-retrain-1", END, "input drift") == "id-0"
     assert submitter.find("loans-retrain-1") == "id-0"
-    (body,) = api.requests
+    (body,) = backend.requests
     parameters = body["runtime_config"]["parameters"]
     assert body["display_name"] == "loans-retrain-1"
     assert set(body["pipeline_spec"]) == {"pipeline_spec", "platform_spec"}
@@ -115,34 +55,51 @@ def test_a_run_is_submitted_with_all_it_needs(api, submitter):
     assert parameters["trigger"] == "input drift"
 
 
-def test_a_run_that_exists_is_not_submitted_again(api, submitter):
+@pytest.mark.parametrize("namespace", ["", "team-a"])
+def test_runs_land_in_the_experiment_of_the_project_in_its_namespace(backend, package, tmp_path, namespace):
+    api = KfpApi(backend.url, Settings(kfp_token_file=tmp_path / "none"))
+    submitter = KfpSubmitter(api, package, project(), namespace)
+    submitter.submit("loans-retrain-1", END, "drift")
+    submitter.submit("loans-retrain-2", END, "drift")
+    (experiment,) = backend.experiments
+    assert (experiment["display_name"], experiment.get("namespace", "")) == ("loans", namespace)
+    assert {body["experiment_id"] for body in backend.requests} == {experiment["experiment_id"]}
+
+
+def test_a_run_that_exists_is_not_submitted_again(backend, submitter):
     first = submitter.submit("loans-retrain-1", END, "drift")
     assert submitter.submit("loans-retrain-1", END, "drift") == first
-    assert len(api.requests) == 1
+    assert len(backend.requests) == 1
+
+
+def test_of_two_runs_at_the_same_time_the_older_one_stays(backend, submitter):
+    backend.rival = True
+    assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
+    assert backend.terminated == ["id-1"]
 
 
 @pytest.mark.parametrize("hidden", [0, 2], ids=["at once", "appears late"])
-def test_an_error_500_although_the_run_exists_is_a_success(api, submitter, hidden):
-    api.create, api.hidden_looks = "500 but created", hidden
+def test_an_error_500_although_the_run_exists_is_a_success(backend, submitter, hidden):
+    backend.create, backend.hidden_looks = "500 but created", hidden
     assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
-    assert len(api.requests) == 1
+    assert len(backend.requests) == 1
 
 
 @pytest.mark.parametrize("fault", ["500", "400"])
-def test_a_refusal_is_named_and_never_repeated_blindly(api, submitter, fault):
-    api.create = fault
+def test_a_refusal_is_named_and_never_repeated_blindly(backend, submitter, fault):
+    backend.create = fault
     with pytest.raises(SubmissionError, match=fault):
         submitter.submit("loans-retrain-1", END, "drift")
-    assert len(api.requests) == 1
+    assert len(backend.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("told", "state"),
     [("RUNNING", "running"), ("SUCCEEDED", "succeeded"), ("FAILED", "failed"), ("CANCELED", "failed")],
 )
-def test_the_state_of_a_run_is_read(api, submitter, told, state):
+def test_the_state_of_a_run_is_read(backend, submitter, told, state):
     run_id = submitter.submit("loans-retrain-1", END, "drift")
-    api.runs[0]["state"] = told
+    backend.runs[0]["state"] = told
     assert submitter.state(run_id) == state
 
 
@@ -150,16 +107,39 @@ def test_the_state_of_a_run_nobody_knows_is_unknown(submitter):
     assert submitter.state("gone") == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("given", "header", "value"),
+    [
+        ({"token": "abc\n"}, "Authorization", "Bearer abc"),
+        ({"kfp_cookie": "authservice_session=s"}, "Cookie", "authservice_session=s"),
+        ({"kfp_header": "kubeflow-userid: ann@example.com"}, "kubeflow-userid", "ann@example.com"),
+    ],
+    ids=["token file", "cookie", "header"],
+)
+def test_every_way_to_sign_in_is_carried_by_every_request(backend, package, tmp_path, given, header, value):
+    token = tmp_path / "token"
+    if "token" in given:
+        token.write_text(given.pop("token"))
+    backend.guard = {header: value}
+    api = KfpApi(backend.url, Settings(kfp_token_file=token, **given))
+    assert KfpSubmitter(api, package, project()).submit("loans-retrain-1", END, "drift") == "id-0"
+    with pytest.raises(SubmissionError, match="Sign in"):
+        KfpApi(backend.url, Settings(kfp_token_file=tmp_path / "none")).experiment("loans", "")
+
+
+def test_a_header_that_is_none_is_named(backend, tmp_path):
+    with pytest.raises(SettingsError, match="CICLO_KFP_HEADER"):
+        KfpApi(backend.url, Settings(kfp_header="no colon")).experiment("loans", "")
+
+
 def test_a_host_that_does_not_answer_is_named(tmp_path):
-    with served(Api()) as host:
+    with kfp_backend() as backend:
         pass
     with pytest.raises(SubmissionError, match="nobody answers"):
-        KfpSubmitter(KfpApi(host, tmp_path / "token"), tmp_path, project()).find("x")
+        KfpSubmitter(KfpApi(backend.url, Settings()), tmp_path, project()).find("x")
 
 
-def test_the_environment_decides(monkeypatch, tmp_path):
-    package = tmp_path / "pipeline.yaml"
-    package.write_text(PACKAGE)
+def test_the_environment_decides(monkeypatch, package):
     monkeypatch.delenv("CICLO_KFP_HOST", raising=False)
     assert KfpSubmitter.of(Settings(), project()) is None
     monkeypatch.setenv("CICLO_KFP_HOST", "ml-pipeline:8888")

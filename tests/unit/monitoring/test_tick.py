@@ -2,7 +2,6 @@
 
 import math
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from ciclo.components.core.errors import SubmissionError
-from ciclo.components.monitoring.claims import RUN_LIMIT, claim_run, close_claims, ended, start_run
+from ciclo.components.monitoring.claims import RUN_LIMIT, Made, claim_run, close_claims, ended, start_run
 from ciclo.components.monitoring.decision import Evidence, decide
 from ciclo.components.monitoring.drift import Drift
 from ciclo.components.monitoring.log import HOLD
@@ -228,37 +227,46 @@ def test_a_version_that_serves_and_cannot_be_read_pages_and_stops_nothing(eager)
 LATE = RUN_LIMIT + timedelta(hours=1)
 
 
+PROMOTED = Made(2, NOW + timedelta(hours=1))
+OFFERED = Made(2, None)
+
+
 @pytest.mark.parametrize(
-    ("run", "state", "replaced", "later", "expected"),
+    ("run", "state", "made", "replaced", "later", "expected"),
     [
-        ("r", "succeeded", "offered", WEEK / 50, "waiting"),
-        ("r", "failed", "offered", WEEK / 50, "failed"),
-        ("r", "running", False, WEEK / 50, None),
-        ("r", "running", True, WEEK / 50, None),
-        ("r", "running", False, LATE, "failed"),
-        ("r", "succeeded", False, WEEK / 50, "refused"),
-        ("r", "succeeded", True, WEEK / 50, "promoted"),
-        ("r", "failed", False, WEEK / 50, "failed"),
-        ("r", "failed", True, WEEK / 50, "promoted"),
-        ("r", "unknown", False, WEEK / 50, None),
-        ("r", "unknown", True, WEEK / 50, "promoted"),
-        ("r", "unknown", False, LATE, "failed"),
-        (None, "unknown", False, WEEK / 50, None),
-        (None, "unknown", False, LATE, "failed"),
-        (None, "unknown", True, WEEK / 50, "stopped"),
+        ("r", "succeeded", OFFERED, False, WEEK / 50, "waiting"),
+        ("r", "succeeded", OFFERED, True, WEEK / 50, "waiting"),
+        ("r", "failed", OFFERED, False, WEEK / 50, "failed"),
+        ("r", "running", None, False, WEEK / 50, None),
+        ("r", "running", PROMOTED, True, WEEK / 50, None),
+        ("r", "running", None, False, LATE, "failed"),
+        ("r", "succeeded", None, False, WEEK / 50, "refused"),
+        ("r", "succeeded", None, True, WEEK / 50, "refused"),
+        ("r", "succeeded", PROMOTED, True, WEEK / 50, "promoted"),
+        ("r", "failed", None, False, WEEK / 50, "failed"),
+        ("r", "failed", None, True, WEEK / 50, "failed"),
+        ("r", "failed", PROMOTED, True, WEEK / 50, "promoted"),
+        ("r", "unknown", None, False, WEEK / 50, None),
+        ("r", "unknown", None, True, WEEK / 50, None),
+        ("r", "unknown", PROMOTED, True, WEEK / 50, "promoted"),
+        ("r", "unknown", None, False, LATE, "failed"),
+        (None, "unknown", None, False, WEEK / 50, None),
+        (None, "unknown", None, False, LATE, "failed"),
+        (None, "unknown", None, True, WEEK / 50, "stopped"),
     ],
 )
-def test_how_a_run_ended(run, state, replaced, later, expected):
+def test_how_a_run_ended(run, state, made, replaced, later, expected):
     claim = Claim(
         key="k", run_name="n", champion=1, time=NOW, holder="h", held_until=NOW, retrain_end=NOW, trigger="t",
         run_id=run,
     )  # fmt: skip
-    newest = Alias(2 if replaced else 1, "d", 1, "n", (NOW + timedelta(hours=1)).isoformat(), "by", "why")
-    champion = replace(newest, version=1) if replaced == "offered" else newest
-    outcome = ended(claim, run, state, champion, newest, NOW + later)
+    champion = Alias(9 if replaced else 1, "d", 1, "n", (NOW + timedelta(hours=1)).isoformat(), "by", "why")
+    outcome = ended(claim, run, state, made, champion, NOW + later)
     assert (outcome and outcome.result) == expected
     if expected in ("promoted", "waiting"):
-        assert (outcome.version, outcome.time) == (2, NOW + timedelta(hours=1))
+        assert outcome.version == 2
+    if expected == "promoted":
+        assert outcome.time == NOW + timedelta(hours=1)
 
 
 def test_the_end_of_a_run_is_noticed_by_the_next_tick(eager, tmp_path):
@@ -266,11 +274,22 @@ def test_the_end_of_a_run_is_noticed_by_the_next_tick(eager, tmp_path):
     eager.tick()
     (claim,) = eager.history().claims
     assert eager.tick(NOW + timedelta(hours=1)).reason.endswith("has not ended.")
-    eager.publish(tmp_path)
+    eager.publish(tmp_path, run=claim.run_id)
     eager.backend.states[claim.run_id] = "succeeded"
     eager.tick(NOW + timedelta(hours=2))
     (outcome,) = eager.history().outcomes
     assert (outcome.result, outcome.version, outcome.run_id) == ("promoted", 2, claim.run_id)
+
+
+def test_what_another_run_promoted_is_not_taken_for_what_this_one_did(eager, tmp_path):
+    eager.serve(NOW, shift=1)
+    eager.tick()
+    (claim,) = eager.history().claims
+    eager.publish(tmp_path, run=f"{claim.run_id}-of-somebody-else")
+    eager.backend.states[claim.run_id] = "succeeded"
+    eager.tick(NOW + timedelta(hours=2))
+    (outcome,) = eager.history().outcomes
+    assert (outcome.result, outcome.version) == ("refused", None)
 
 
 def test_refusals_call_development_then_design_and_each_waits_for_a_person(make_world):

@@ -1,33 +1,60 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from ciclo.components.notification.message import STOPS, end_of_branch, end_of_run
+from ciclo.components.runs.notes import Ending, Note
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def notes(*said: tuple[str, Ending, str]) -> list[Note]:
+    return [
+        Note(stage=stage, ending=ending, reason=reason, time=START + timedelta(minutes=number))
+        for number, (stage, ending, reason) in enumerate(said)
+    ]
+
+
+PROMOTED = ("publishing", "promoted", "version 4 is the champion")
+SERVED = ("deployment", "served", "version 4 answers")
+KEPT = ("stop keep", "kept", "no better by 0.01")
+UNUSABLE = ("stop unusable", "stopped", "the target has one value")
+BROKEN = ("deployment", "failed", "ErrImagePull")
+CUT = ("deployment", "cancelled", "told to stop")
 
 
 @pytest.mark.parametrize(
-    ("state", "severity", "title"),
+    ("state", "said", "severity", "title", "body"),
     [
-        ("COMPLETE", "info", "complete"),
-        ("SUCCEEDED", "info", "complete"),
-        ("FAILED", "error", "failed"),
-        ("RUNNING", "warning", "unknown"),
-        ("CANCELED", "warning", "unknown"),
-        ("complete", "warning", "unknown"),
-        ("", "warning", "unknown"),
+        ("COMPLETE", [PROMOTED, SERVED], "info", "made a new champion", "version 4 answers"),
+        ("SUCCEEDED", [PROMOTED, SERVED], "info", "made a new champion", "version 4 is the champion"),
+        ("COMPLETE", [("publishing", "waiting", "ciclo models approve")], "info", "waits for a person", "approve"),
+        ("COMPLETE", [KEPT, SERVED], "info", "kept the champion", "no better by 0.01"),
+        ("COMPLETE", [UNUSABLE], "info", "stopped", "the target has one value"),
+        ("COMPLETE", [], "warning", "complete", "not written down"),
+        ("FAILED", [PROMOTED, BROKEN], "error", "failed in deployment", "does not serve yet"),
+        ("COMPLETE", [KEPT, BROKEN], "error", "failed in deployment", "ErrImagePull"),
+        ("RUNNING", [PROMOTED, CUT], "error", "was cancelled in deployment", "told to stop"),
+        ("FAILED", [], "error", "failed", "look at the run"),
+        ("FAILED", [PROMOTED], "error", "failed", "version 4 is the champion"),
+        ("RUNNING", [KEPT], "warning", "unknown", "RUNNING: look at the run"),
+        ("CANCELED", [], "warning", "unknown", "CANCELED"),
+        ("complete", [SERVED], "warning", "unknown", "complete"),
+        ("", [], "warning", "unknown", "empty"),
     ],
 )
-def test_only_a_state_known_to_be_good_is_good_news(state: str, severity: str, title: str) -> None:
-    news = end_of_run("loans", state, "drift")
-    assert (news.severity, title in news.title, "loans" in news.title) == (severity, True, True)
+def test_the_message_names_outcome_reason_and_run(
+    state: str, said: list[tuple[str, Ending, str]], severity: str, title: str, body: str
+) -> None:
+    news = end_of_run("loans", state, "drift", "5f2c-run", notes(*said))
+    assert (news.severity, title in news.title, "loans" in news.title) == (severity, True, True), news
+    assert body in news.body
+    assert "Trigger: drift" in news.body
+    assert "Run: 5f2c-run" in news.body
 
 
-def test_a_message_carries_what_is_known_of_the_run() -> None:
-    news = end_of_run("loans", "FAILED", "drift", "loans-x7k2", "task training failed")
-    for fact in ("drift", "loans-x7k2", "task training failed"):
-        assert fact in news.body
-
-
-def test_an_unknown_end_says_what_was_seen_and_what_to_do() -> None:
-    assert "RUNNING: look at the run" in end_of_run("loans", "RUNNING", "manual").body
+def test_nothing_is_said_of_a_champion_that_was_kept_when_deployment_fails() -> None:
+    assert "does not serve yet" not in end_of_run("loans", "FAILED", "drift", "x", notes(KEPT, BROKEN)).body
 
 
 @pytest.mark.parametrize("word", [*STOPS, "something_else"])

@@ -1,0 +1,161 @@
+"""A double of the KFP API over a real socket, as far as runs and experiments go, with its bad habits.
+
+Bodies are held to the models of ``kfp_server_api``. As the real one does, it lists the oldest run first, may answer 500
+although a run exists, and calls a run that was told to stop failed in the end.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import kfp_server_api
+
+PREFIX = "/apis/v2beta1/"
+
+
+class KfpBackend(ThreadingHTTPServer):
+    """The double; its fields say how it behaves and what it has seen.
+
+    Attributes:
+        create: What becomes of a request for a run: ``ok``, ``500 but created``, or a status that is answered.
+        hidden_looks: How many looks do not show a run that exists.
+        rival: Whether somebody else creates a run of the same name just before each of ours.
+        pages: Whether there is a dashboard at the same address.
+        guard: What a request has to carry, by the name of the header.
+        down: How many requests are cut off before they are answered.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.create, self.hidden_looks, self.rival, self.pages, self.down = "ok", 0, False, True, 0
+        self.guard: dict[str, str] = {}
+        self.runs: list[dict[str, Any]] = []
+        self.experiments: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
+        self.terminated: list[str] = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def add(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A run of a body."""
+        run = {**body, "run_id": f"id-{len(self.runs)}", "state": "RUNNING"}
+        self.runs.append(run)
+        return run
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        """Answer a request that changes something."""
+        if path.endswith(":terminate"):
+            run_id = path.removesuffix(":terminate").rsplit("/", 1)[1]
+            self.terminated.append(run_id)
+            next(run for run in self.runs if run["run_id"] == run_id)["state"] = "CANCELING"
+            return 200, {}
+        if path == f"{PREFIX}experiments":
+            _conform(body, kfp_server_api.V2beta1Experiment)
+            self.experiments.append({**body, "experiment_id": f"e-{len(self.experiments)}"})
+            return 200, self.experiments[-1]
+        assert path == f"{PREFIX}runs", path
+        _conform(body, kfp_server_api.V2beta1Run)
+        assert body["experiment_id"] in {e["experiment_id"] for e in self.experiments}
+        self.requests.append(body)
+        if self.rival:
+            self.add(body)
+        if self.create == "ok":
+            return 200, self.add(body)
+        if self.create == "500 but created":
+            self.add(body)
+            return 500, {"error": "timeout"}
+        return int(self.create), {"error": f"says {self.create}"}
+
+    def get(self, url: str) -> tuple[int, Any]:
+        """Answer a request that asks."""
+        path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
+        if path == f"{PREFIX}healthz":
+            return 200, {"multi_user": False}
+        wanted = None
+        if "filter" in query:
+            (predicate,) = json.loads(query["filter"][0])["predicates"]
+            assert (predicate["operation"], predicate["key"]) == ("EQUALS", "display_name")
+            wanted = predicate["stringValue"]
+        if path == f"{PREFIX}experiments":
+            of = query.get("namespace", [None])[0]
+            found = [e for e in self.experiments if e["display_name"] == wanted and e.get("namespace") == of]
+            return 200, {"experiments": found[:1]}
+        if path == f"{PREFIX}runs":
+            assert query["sort_by"] == ["created_at asc"]
+            place = query["experiment_id"][0]
+            found = [r for r in self.runs if r["display_name"] == wanted and r["experiment_id"] == place]
+            if found and self.hidden_looks:
+                self.hidden_looks -= 1
+                found = []
+            return 200, {"runs": found[:1]}
+        found = [r for r in self.runs if path == f"{PREFIX}runs/{r['run_id']}"]
+        return (200, found[0]) if found else (404, {"error": "not found"})
+
+
+def _conform(body: dict[str, Any], model: Any) -> None:
+    unknown = set(body) - set(model.attribute_map.values())
+    assert not unknown, f"{model.__name__} has no {unknown}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: KfpBackend
+
+    def do_GET(self) -> None:
+        if self.path in ("/", "") and self.server.pages:
+            self._send(200, b"<html></html>", "text/html")
+        elif self._may():
+            with self.server.lock:
+                self._answer(*self.server.get(self.path))
+
+    def do_POST(self) -> None:
+        data = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if self._may():
+            with self.server.lock:
+                self._answer(*self.server.post(self.path, json.loads(data or b"{}")))
+
+    def _may(self) -> bool:
+        if self.server.down:
+            self.server.down -= 1
+            self.close_connection = True
+            return False
+        if any(self.headers.get(name) != value for name, value in self.server.guard.items()):
+            self._answer(401, {"error": "who are you"})
+            return False
+        return True
+
+    def _answer(self, status: int, document: Any) -> None:
+        self._send(status, json.dumps(document).encode(), "application/json")
+
+    def _send(self, status: int, data: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the output of the tests clean."""
+
+
+@contextmanager
+def kfp_backend() -> Iterator[KfpBackend]:
+    """A backend that runs until the block ends."""
+    backend = KfpBackend()
+    thread = threading.Thread(target=backend.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield backend
+    finally:
+        backend.shutdown()
+        thread.join()
+        backend.server_close()
