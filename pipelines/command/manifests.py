@@ -50,9 +50,7 @@ def register(
     from ciclo.pipelines.backends.registration import register as make_known
 
     parsed, current = read_project_as_written(project), settings()
-    api = Registrar(
-        host or current.kfp_host, current, setting="--host" if host else "CICLO_KFP_HOST or --host"
-    )
+    api = Registrar(host or current.kfp_host, current, setting="--host" if host else "CICLO_KFP_HOST or --host")
     known = make_known(api, parsed, package, namespace=namespace or current.kfp_namespace)
     typer.echo(f"pipeline {known.pipeline_id} ({parsed.name})")
     typer.echo(f"version {known.version_id} ({known.version}), {'uploaded' if known.fresh else 'there already'}")

@@ -1,6 +1,7 @@
 """What network policies let through, between our pods and everybody else a cluster has."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,10 +45,10 @@ OF_THE_OPERATOR = {"seldon.io/model": "true", "app.kubernetes.io/managed-by": "s
 def our_pods(objects: list[Manifest], namespace: str, also: dict[str, dict[str, str]]) -> list[Peer]:
     """The pods of the rendered objects, those that others make of ours, and a neighbour."""
     pods = {
-        template["metadata"]["labels"].get("app.kubernetes.io/component", name): template["metadata"]["labels"]
+        re.sub(r"^.* (?:ciclo|loans)-|(?<=register)-\w+$", "", name): template["metadata"]["labels"]
         for name, template in pod_templates(objects)
     }
-    return [Peer(name, namespace, labels) for name, labels in {**pods, **also, "a neighbour": {"app": "x"}}.items()]
+    return [Peer(name, namespace, labels) for name, labels in {**also, **pods, "a neighbour": {"app": "x"}}.items()]
 
 
 def edges(objects: list[Manifest], pods: list[Peer]) -> list[str]:

@@ -32,12 +32,13 @@ def build(folder: Path) -> list[Manifest]:
     return objects
 
 
-def build_from(resources: list[Path], components: list[Path], folder: Path) -> list[Manifest]:
+def build_from(resources: list[Path], components: list[Path], namespace: str, folder: Path) -> list[Manifest]:
     """Render resources with components, as somebody's own kustomization would combine them."""
     folder.mkdir(parents=True)
     body = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
+        "namespace": namespace,
         "resources": [os.path.relpath(path, folder.resolve()) for path in resources],
         "components": [os.path.relpath(path, folder.resolve()) for path in components],
     }

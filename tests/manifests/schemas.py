@@ -32,7 +32,11 @@ def problems(manifest: dict[str, Any]) -> list[str]:
 @cache
 def _validator(file: Path) -> Draft202012Validator:
     schema = strict(json.loads(file.read_text()))
-    schema["properties"]["metadata"] = {"type": "object", "required": ["name"]}
+    schema["properties"] |= {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object", "required": ["name"]},
+    }
     return Draft202012Validator(schema)
 
 
