@@ -42,6 +42,10 @@ test: env ## run every test that needs Python only
 test-services: env ## run the tests on the real S3 server and PostgreSQL that CICLO_S3_* and CICLO_PREDICTIONS name
 	$(BIN)/python -m pytest -n 2 --dist loadscope tests/services
 
+.PHONY: test-manifests
+test-manifests: env ## render every overlay and a project, and check what comes out (needs kubectl or kustomize)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/manifests
+
 .PHONY: lint
 lint: env ## ruff, formatting and strict types
 	$(BIN)/ruff check $(CODE)
@@ -60,6 +64,7 @@ mutants: env ## put small faults into the code that decides; the tests have to n
 .PHONY: golden
 golden: env ## refresh the golden files; review the difference in the same commit
 	$(BIN)/python -m pytest tests/contract --update-golden -q
+	$(BIN)/python -m pytest tests/manifests --update-golden -q -k golden
 
 ##@ Measure
 .PHONY: bench-storage

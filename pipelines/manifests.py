@@ -27,7 +27,7 @@ from ciclo.pipelines.compile import check_image
 NEEDED_SETTINGS, NEEDED_SECRETS = ("CICLO_STORE", "CICLO_KFP_HOST"), ("CICLO_PREDICTIONS",)
 SETTINGS = (
     "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE", "CICLO_S3_REGION", "CICLO_S3_CA_FILE", "CICLO_PUBLIC_KEYS",
-    "CICLO_UNSIGNED", "CICLO_DEPLOYER", "CICLO_NAMESPACE", "CICLO_KFP_EXPERIMENT_ID",
+    "CICLO_UNSIGNED", "CICLO_DEPLOYER", "CICLO_NAMESPACE",
 )  # fmt: skip
 SECRETS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY", "CICLO_ALERTS")
 FILES = "/etc/ciclo/project"
@@ -147,11 +147,10 @@ def cron_job(project: Project, installation: Installation) -> Manifest:
 
 def registration_job(project: Project, package: bytes, installation: Installation) -> Manifest:
     """The Job that makes the pipeline and the experiment known to KFP; a changed pipeline is another Job."""
-    command = ["ciclo", "register", f"{FILES}/project.yaml", "--package", f"{FILES}/pipeline.yaml"]
     container: Manifest = {
         "name": "register",
         "image": installation.image,
-        "command": [*command, *(("--namespace", installation.namespace) if installation.multi_user else ())],
+        "command": ["ciclo", "register", f"{FILES}/project.yaml", "--package", f"{FILES}/pipeline.yaml"],
         "env": [_key("configMapKeyRef", "CICLO_KFP_HOST", optional=False)],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
     }
@@ -261,7 +260,10 @@ def _pod(project: Project, part: str, container: Manifest, installation: Install
         token = {"path": "token", "audience": AUDIENCE, "expirationSeconds": 7200}
         volumes.append({"name": "kfp-token", "projected": {"sources": [{"serviceAccountToken": token}]}})
         mounts.append({"name": "kfp-token", "mountPath": TOKEN, "readOnly": True})
-        container["env"].append({"name": "CICLO_KFP_TOKEN_FILE", "value": f"{TOKEN}/token"})
+        container["env"] += [
+            {"name": "CICLO_KFP_TOKEN_FILE", "value": f"{TOKEN}/token"},
+            {"name": "CICLO_KFP_NAMESPACE", "value": installation.namespace},
+        ]
     container |= {"securityContext": _UNPRIVILEGED, "volumeMounts": mounts}
     return {
         # A sidecar would not let the pod end, and may do more than these pods.

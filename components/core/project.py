@@ -34,6 +34,7 @@ SECRET = re.compile(
     r"[?&;#][^=&;\s/]*(token|sig|secret|passw|pwd|credential|key|auth|jwt|session)[^=&;\s/]*=",
     re.I,
 )
+
 DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
     True: ("logistic_regression", "random_forest", "gradient_boosting"),
     False: ("ridge", "random_forest", "gradient_boosting"),

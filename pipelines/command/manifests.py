@@ -41,7 +41,7 @@ def register(
     project: ProjectFile,
     package: Annotated[Path, typer.Option(help="Its compiled pipeline.")],
     host: Annotated[str, typer.Option(help="Address of the KFP API; by default that of CICLO_KFP_HOST.")] = "",
-    namespace: Annotated[str, typer.Option(help="Profile namespace of a multi-user installation.")] = "",
+    namespace: Annotated[str, typer.Option(help="Profile namespace; by default that of CICLO_KFP_NAMESPACE.")] = "",
 ) -> None:
     """Make the compiled pipeline of a project and its experiment known to KFP; doing it again changes nothing."""
     from ciclo.components.core.project_file import read_project_as_written
@@ -51,7 +51,7 @@ def register(
 
     parsed, current = read_project_as_written(project), settings()
     api = Registrar(host or current.kfp_host, current, setting="--host" if host else "CICLO_KFP_HOST or --host")
-    known = make_known(api, parsed, package, namespace=namespace)
+    known = make_known(api, parsed, package, namespace=namespace or current.kfp_namespace)
     typer.echo(f"pipeline {known.pipeline_id} ({parsed.name})")
     typer.echo(f"version {known.version_id} ({known.version}), {'uploaded' if known.fresh else 'there already'}")
     typer.echo(f"experiment {known.experiment_id} ({parsed.name})")
