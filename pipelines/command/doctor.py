@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ciclo.components.core.errors import CicloError, DeploymentError, SubmissionError
-from ciclo.components.core.project import Project
-from ciclo.components.core.settings import Settings
-from ciclo.components.runs.preflight import Finding, ask, preflight
 
 if TYPE_CHECKING:
+    from ciclo.components.core.project import Project
+    from ciclo.components.core.settings import Settings
     from ciclo.components.monitoring.kfp_api import KfpApi
+    from ciclo.components.runs.preflight import Finding
 
 SKEW_SECONDS = 60  # S3 refuses a request that is 15 minutes off, a token may be refused after one
 
@@ -40,7 +40,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def findings(project: Project, settings: Settings, host: str) -> Iterator[Finding]:
+def findings(project: "Project", settings: "Settings", host: str) -> "Iterator[Finding]":
     """Every finding about this process and what it talks to, in the order in which one would mend them.
 
     Args:
@@ -48,6 +48,8 @@ def findings(project: Project, settings: Settings, host: str) -> Iterator[Findin
         settings: Those of this process.
         host: Address of the KFP API; empty if there is none.
     """
+    from ciclo.components.runs.preflight import Finding, ask, preflight
+
     yield Finding("project", seen=f"{project.name}, {len(project.data.columns)} columns, {project.task}")
     yield from preflight(project, settings)
     if settings.deployer == "process":
@@ -61,13 +63,13 @@ def findings(project: Project, settings: Settings, host: str) -> Iterator[Findin
         yield Finding("KFP", "no address of the KFP API is set, so the watch only recommends. Set CICLO_KFP_HOST.")
 
 
-def _serving_python(settings: Settings) -> str:
+def _serving_python(settings: "Settings") -> str:
     from ciclo.components.deployment.process import serving_python
 
     return str(serving_python(settings))
 
 
-def _server(project: Project, settings: Settings) -> str:
+def _server(project: "Project", settings: "Settings") -> str:
     from ciclo.components.deployment.deployer import endpoint
     from ciclo.components.releases.names import SERVING
     from ciclo.components.releases.registry import open_registry
@@ -83,9 +85,10 @@ def _server(project: Project, settings: Settings) -> str:
     )
 
 
-def _cluster(settings: Settings) -> Iterator[Finding]:
+def _cluster(settings: "Settings") -> "Iterator[Finding]":
     from ciclo.components.deployment.cluster import Cluster
     from ciclo.components.deployment.inspection import questions
+    from ciclo.components.runs.preflight import Finding, ask
 
     try:
         asked = questions(settings, Cluster())
@@ -99,8 +102,9 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
             return  # nobody is there to answer the rest
 
 
-def _kfp(project: Project, settings: Settings, host: str) -> Iterator[Finding]:
+def _kfp(project: "Project", settings: "Settings", host: str) -> "Iterator[Finding]":
     from ciclo.components.monitoring.kfp_api import KfpApi
+    from ciclo.components.runs.preflight import Finding, ask
 
     steps: list[tuple[str, Callable[[KfpApi], str]]] = [
         ("KFP", _reached),
@@ -124,7 +128,7 @@ def _reached(api: "KfpApi") -> str:
     return f"answers at {api.host}"
 
 
-def _signed_in(api: "KfpApi", project: Project, settings: Settings) -> str:
+def _signed_in(api: "KfpApi", project: "Project", settings: "Settings") -> str:
     known = api.experiment_named(project.name, settings.kfp_namespace)
     return f"may read experiments; {project.name} {'is one' if known else 'is none yet: the first run makes it'}"
 

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ciclo.components.core.errors import CicloError
-from ciclo.components.core.project import Project
-from ciclo.components.core.settings import Settings
-from ciclo.components.releases.names import CHAMPION, SERVING, Alias
-from ciclo.components.releases.registry import Registry
+
+if TYPE_CHECKING:
+    from ciclo.components.core.project import Project
+    from ciclo.components.core.settings import Settings
+    from ciclo.components.releases.names import Alias
+    from ciclo.components.releases.registry import Registry
 
 DECISIONS = 3
 Line = tuple[str, str]
@@ -21,6 +23,7 @@ def status(project: Annotated[Path, typer.Argument(help="The project file.", met
     """Show the cycle: what serves and where, the champion, who waits for a person, what the watch decided."""
     from ciclo.components.core.project_file import read_project
     from ciclo.components.core.settings import settings
+    from ciclo.components.releases.names import CHAMPION, SERVING
     from ciclo.components.releases.registry import open_registry
 
     parsed, current = read_project(project), settings()
@@ -38,10 +41,16 @@ def status(project: Annotated[Path, typer.Argument(help="The project file.", met
 
 
 def _versions(
-    project: Project, file: Path, registry: Registry, champion: Alias | None, serving: Alias | None, settings: Settings
+    project: "Project",
+    file: Path,
+    registry: "Registry",
+    champion: "Alias | None",
+    serving: "Alias | None",
+    settings: "Settings",
 ) -> Iterator[Line]:
     from ciclo.components.deployment.deployer import endpoint
     from ciclo.components.releases.history import waiting
+    from ciclo.components.releases.names import CHAMPION, SERVING
     from ciclo.components.releases.promotion import deciding_command
 
     waits = waiting(registry.history())
@@ -61,7 +70,7 @@ def _versions(
         yield "", f"to make it the champion: ciclo models {deciding_command(registry.record(waits))}"
 
 
-def _endpoint(project: Project, serving: Alias | None, settings: Settings) -> Iterator[Line]:
+def _endpoint(project: "Project", serving: "Alias | None", settings: "Settings") -> Iterator[Line]:
     from ciclo.components.deployment.cluster import Cluster
     from ciclo.components.deployment.deployer import endpoint
     from ciclo.components.deployment.inspection import slots
@@ -80,7 +89,7 @@ def _endpoint(project: Project, serving: Alias | None, settings: Settings) -> It
         yield "slot", f"not known from here: {error}"
 
 
-def _watch(project: Project, settings: Settings) -> Iterator[Line]:
+def _watch(project: "Project", settings: "Settings") -> Iterator[Line]:
     from ciclo.components.core.schedule import next_due
     from ciclo.components.monitoring.governor import open_breaker
     from ciclo.components.monitoring.log import DecisionLog

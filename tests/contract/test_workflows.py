@@ -51,8 +51,8 @@ def test_no_expression_is_put_into_a_script(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_target_and_script_is_there(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    scripts = " ".join(step.get("run", "") for step in steps(path))
-    targets = {word for found in re.findall(r"\bmake ([a-z -]+)", scripts) for word in found.split()}
+    scripts = "\n".join(step.get("run", "") for step in steps(path))
+    targets = {word for found in re.findall(r"\bmake ([a-z -]+)$", scripts, re.M) for word in found.split()}
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets), targets
     assert all((ROOT / script).is_file() for script in re.findall(r"\.ci/[\w-]+", scripts))
 
