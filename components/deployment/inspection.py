@@ -18,6 +18,8 @@ from ciclo.components.deployment.seldon import (
 from ciclo.components.deployment.trouble import pod_trouble, trouble
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/seldondeployments.machinelearning.seldon.io"
+# Addresses and paths are of the machine that reads them.
+OF_THE_PLACE = {"CICLO_PUBLIC_KEYS", "CICLO_S3_CA_FILE", "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE"}
 VERSION, REVIEWS = "/version", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 # What a deployment does, as group, resource or resource/name, and verbs.
 RIGHTS = (
@@ -114,8 +116,8 @@ def _settings(settings: Settings, cluster: Cluster) -> str:
             f"there is no ConfigMap {CONFIG} in {settings.serving_namespace}", hint="manifests/ has one to apply."
         )
     ours, theirs = settings.environment(), found.get("data") or {}
-    paths = {"CICLO_PUBLIC_KEYS", "CICLO_S3_CA_FILE"}  # are of the machine that reads them
-    differ = [name for name in SETTINGS if name in theirs and name not in paths and theirs[name] != ours.get(name, "")]
+    agreeing = [name for name in SETTINGS if name in theirs and name not in OF_THE_PLACE]
+    differ = [name for name in agreeing if theirs[name].lower() != ours.get(name, "").lower()]
     if differ:
         shown = ", ".join(f"{name}={theirs[name]!r} there and {ours.get(name, '')!r} here" for name in differ)
         raise SettingsError("the cluster has other settings than this process", seen=shown, hint="Make them agree.")

@@ -84,6 +84,24 @@ def run(project: ProjectFile, window_start: Start = "", window_end: End = "", tr
 
 
 @app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(help="A data file.")],
+    address: Annotated[str, typer.Argument(help="Where it goes: s3://bucket/key.")],
+) -> None:
+    """Put a data file into the bucket service of CICLO_S3_*, from where a cluster can read it."""
+    from ciclo.components.core.settings import settings
+    from ciclo.components.storage.store import open_store
+
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if not (address.startswith("s3://") and bucket and key):
+        raise SettingsError("this is no address of an object", seen=address, hint="Give s3://bucket/key.")
+    if not file.is_file():
+        raise NotFoundError(f"there is no file {file}")
+    open_store(f"s3://{bucket}", settings()).put_file(key, file)
+    typer.echo(f"{file} is at {address}")
+
+
+@app.command()
 def compile(
     project: ProjectFile,
     image: Image,
