@@ -17,7 +17,7 @@ from ciclo.components.deployment.seldon import (
 )
 from ciclo.components.deployment.trouble import pod_trouble, trouble
 
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/seldondeployments.machinelearning.seldon.io"
+GROUP = "/apis/machinelearning.seldon.io"  # everybody may ask which versions of it there are
 # Addresses and paths are of the machine that reads them.
 OF_THE_PLACE = {"CICLO_PUBLIC_KEYS", "CICLO_S3_CA_FILE", "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE"}
 VERSION, REVIEWS = "/version", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -73,10 +73,10 @@ def _version(cluster: Cluster) -> str:
 
 
 def _definition(cluster: Cluster) -> str:
-    found = cluster.get(CRD)
+    found = cluster.get(GROUP)
     if found is None:
         raise DeploymentError("there is no SeldonDeployment here", hint="Install Seldon Core 1.17.1 with its CRD.")
-    served = [version["name"] for version in found["spec"]["versions"] if version["served"]]
+    served = [str(one["version"]) for one in found["versions"]]
     if "v1" not in served:
         raise DeploymentError("SeldonDeployment has no version v1", seen=", ".join(served), hint="Install 1.17.1.")
     return f"SeldonDeployment {', '.join(served)}"

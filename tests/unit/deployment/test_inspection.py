@@ -11,7 +11,7 @@ from kubernetes import client
 
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.cluster import Cluster
-from ciclo.components.deployment.inspection import CRD, RIGHTS, VERSION, questions, slots
+from ciclo.components.deployment.inspection import GROUP, RIGHTS, VERSION, questions, slots
 from ciclo.components.deployment.seldon import LIVE, SECRETS
 from ciclo.components.runs.preflight import ask
 from tests.unit.deployment.api import OBJECT, PODS, SERVICE, ApiServer, Handler, deployment, path_of
@@ -43,7 +43,7 @@ def api() -> Iterator[ApiServer]:
     server.RequestHandlerClass = Reviewer
     server.objects = {
         VERSION: {"gitVersion": "v1.34.4"},
-        CRD: {"spec": {"versions": [{"name": "v1", "served": True}, {"name": "v1alpha3", "served": False}]}},
+        GROUP: {"versions": [{"version": "v1"}, {"version": "v1alpha3"}]},
         CONFIG_MAP: {"data": {"CICLO_STORE": "s3://bucket", "CICLO_PUBLIC_KEYS": '["/etc/ciclo/trust"]'}},
         SECRET: {"metadata": {}, "data": {name: base64.b64encode(b"x").decode() for name in SECRETS}},
     }
@@ -66,8 +66,8 @@ def pod(**status: Any) -> dict[str, Any]:
 WAITING = {"state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}, "image": "nowhere/image"}
 HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0 of 1 nodes"}
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no operator": ({CRD: None}, "Seldon Core", "Install Seldon Core"),
-    "another release": ({CRD: {"spec": {"versions": [{"name": "v2", "served": True}]}}}, "Seldon Core", "v2"),
+    "no operator": ({GROUP: None}, "Seldon Core", "Install Seldon Core"),
+    "another release": ({GROUP: {"versions": [{"version": "v2"}]}}, "Seldon Core", "v2"),
     "no right": ({"denied": [("patch", "seldondeployments")]}, "rights", "no right to patch seldondeployments"),
     "no right to a name": ({"denied": [("get", "secrets")]}, "rights", "get secrets/ciclo-serving"),
     "no settings": ({CONFIG_MAP: None}, "settings of pods", "there is no ConfigMap ciclo in models"),
