@@ -1,6 +1,6 @@
 """The training pipeline on a real cluster: its tasks as the pods that KFP makes of them, and a whole run in one pod.
 
-KFP itself is not here: its local runner runs the graph inside a pod of the real image, with the settings, keys and rights
+KFP itself is not here: its local runner runs the graph inside a pod of the real image, with settings, keys and rights
 of a run, so that everything a task does to the cluster, the stores and the model servers is real.
 """
 
