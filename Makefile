@@ -9,6 +9,7 @@ PROJECT ?= examples/flights/project.yaml
 IMAGE ?= ciclo-python:dev
 SERVING_IMAGE ?= ciclo-serving-python:dev
 REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+LABELS = --build-arg REVISION=$(REVISION) --build-arg VERSION=$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 # uv makes the environments; a machine without it gets it in a private environment of its own.
 UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
@@ -46,6 +47,10 @@ test-services: env ## run the tests on the real S3 server and PostgreSQL that CI
 test-manifests: env ## render every overlay and a project, and check what comes out (needs kubectl or kustomize)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/manifests
 
+.PHONY: test-cluster
+test-cluster: env ## run the tests on the real cluster of KUBECONFIG, in pods of the images that CICLO_TEST_* name
+	$(BIN)/python -m pytest -x tests/cluster
+
 .PHONY: lint
 lint: env ## ruff, formatting and strict types
 	$(BIN)/ruff check $(CODE)
@@ -76,10 +81,14 @@ bench-storage: env ## what the registry costs over a bare copy (on a bucket too,
 compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml
 	$(BIN)/ciclo compile $(PROJECT) --image $(IMAGE) -o build/pipeline.yaml
 
+.PHONY: release
+release: env ## write every component and the pipeline as files for IMAGE into build/release
+	$(BIN)/python -P -m ciclo.pipelines.release build/release --image $(IMAGE)
+
 .PHONY: images
 images: ## build the two images with Docker (BUILD_ARGS go to docker build)
-	docker build $(BUILD_ARGS) --build-arg REVISION=$(REVISION) --target pipeline -t $(IMAGE) .
-	docker build $(BUILD_ARGS) --build-arg REVISION=$(REVISION) --target serving -t $(SERVING_IMAGE) .
+	docker build $(LABELS) $(BUILD_ARGS) --target pipeline -t $(IMAGE) .
+	docker build $(LABELS) $(BUILD_ARGS) --target serving -t $(SERVING_IMAGE) .
 
 .PHONY: test-images
 test-images: env ## run the training pipeline in the built image (needs a Docker engine and `make images`)

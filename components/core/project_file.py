@@ -59,7 +59,7 @@ def project_from_yaml(text: str, *, origin: str) -> Project:
     """
     try:
         raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ProjectError(f"{origin} is not valid YAML", seen=_objection(error)) from None
     return project_from_mapping(raw, origin=origin)
 
@@ -72,7 +72,7 @@ def project_from_json(text: str) -> Project:
     """
     try:
         raw = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ProjectError("the project parameter is not JSON", seen=str(error)) from error
     return project_from_mapping(raw, origin="project")
 
@@ -124,7 +124,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def _objection(error: Exception) -> str:
     """What YAML objects to and where, without the line itself: it may hold a secret."""
     if not isinstance(error, yaml.MarkedYAMLError):
-        return type(error).__name__
+        return "a number of thousands of digits" if type(error) is ValueError else type(error).__name__
     mark = error.problem_mark or error.context_mark
     place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return " ".join(f"{error.problem or error.context or 'it cannot be parsed'}{place}".split())

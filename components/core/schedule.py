@@ -6,6 +6,7 @@ object is applied, so all that is not five plain fields is refused where the pro
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 FIELDS = ("minute", "hour", "day", "month", "weekday")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -81,3 +82,29 @@ def _number(name: str, text: str, known: _Field) -> int:
         words = f" or {next(iter(known.names))} to {list(known.names)[-1]}" if known.names else ""
         raise ValueError(f"{name} {text!r} has to be from {known.low} to {known.high}{words}")
     return number
+
+
+def next_due(schedule: str, after: datetime) -> datetime | None:
+    """When a schedule is due next, to the minute and in UTC, as the CronJob counts; None if not within five years.
+
+    Args:
+        schedule: A checked cron expression.
+        after: A time with its zone.
+    """
+    fields = schedule.split()
+    minutes, hours, days, months, weekdays = (
+        _values(name, field, known) for name, field, known in zip(FIELDS, fields, _KNOWN, strict=True)
+    )
+    start = after.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    either = not (fields[2].startswith("*") or fields[4].startswith("*"))
+    for ahead in range(5 * 366):
+        day = start.date() + timedelta(days=ahead)
+        fits = (day.day in days, day.isoweekday() % 7 in weekdays)
+        if day.month not in months or not (any(fits) if either else all(fits)):
+            continue
+        for hour in sorted(hours):
+            for minute in sorted(minutes):
+                due = datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
+                if due >= start:
+                    return due
+    return None

@@ -256,6 +256,7 @@ class _Rollout:
         return self._cluster.get(path, namespace=self._namespace, name=name)
 
     def _apply(self, predictors: list[Object]) -> None:
+        """Apply predictors, the one that serves first."""
         self._turn.check()
         body = seldon_deployment(self._name, self._namespace, predictors)
         self._cluster.apply(SELDON, body, namespace=self._namespace, name=self._name)

@@ -76,12 +76,21 @@ def predictor(project: Project, version: int, settings: Settings, slot: str, *, 
 
 
 def seldon_deployment(project: str, namespace: str, predictors: list[Object]) -> Object:
-    """The object that the operator acts on."""
+    """The object that the operator acts on.
+
+    Args:
+        project: Name of the project.
+        namespace: Where.
+        predictors: One or two; the first of two serves. The operator's webhook wants their weights to be 100 together,
+            although without a mesh they do nothing.
+    """
+    plain = [{key: value for key, value in one.items() if key != "traffic"} for one in predictors]
+    weighted = plain if len(plain) == 1 else [{**one, "traffic": 0 if n else 100} for n, one in enumerate(plain)]
     return {
         "apiVersion": "machinelearning.seldon.io/v1",
         "kind": "SeldonDeployment",
         "metadata": {"name": project, "namespace": namespace, "labels": _labels(project)},
-        "spec": {"protocol": "seldon", "transport": "rest", "predictors": predictors},
+        "spec": {"protocol": "seldon", "transport": "rest", "predictors": weighted},
     }
 
 

@@ -31,7 +31,7 @@ def _stop(project: str, gate: dsl.PipelineTask, why: str) -> None:
 def _serve(project: str, title: str) -> dsl.PipelineTask:
     """See to it that what serves is the champion, whatever became of this run or an earlier one."""
     served = deployment(project=project)
-    configure(served, title, minutes=30)
+    configure(served, title, minutes=30, secrets=DATABASE_KEYS)
     mount_signing_key(served)
     return served
 

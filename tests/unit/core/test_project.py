@@ -174,6 +174,7 @@ def test_what_can_be_obeyed_is_taken(path, value):
         ("name: a\nname: b\n", "the key 'name' appears twice"),
         ("- a\n", "has to be a mapping"),
         ("a: [", "not valid YAML"),
+        (f"a: {'9' * 5000}", "a number of thousands of digits"),
         ("", "has to be a mapping"),
     ],
 )

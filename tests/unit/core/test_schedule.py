@@ -1,10 +1,11 @@
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.components.core.schedule import check_schedule
+from ciclo.components.core.schedule import check_schedule, next_due
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,22 @@ def test_anything_else_is_refused_by_its_field(text: str, says: str) -> None:
 def test_no_text_gives_anything_but_a_value_error(text: str) -> None:
     with suppress(ValueError):
         assert check_schedule(text).split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "due"),
+    [
+        ("7 * * * *", "2026-01-01T10:06:59", "2026-01-01T10:07"),
+        ("7 * * * *", "2026-01-01T10:07:00", "2026-01-01T11:07"),
+        ("*/15 * * * *", "2026-12-31T23:59:00", "2027-01-01T00:00"),
+        ("30 6 * * mon-fri", "2026-01-02T06:30:00", "2026-01-05T06:30"),
+        ("0 0 29 2 *", "2026-01-01T00:00:00", "2028-02-29T00:00"),
+        ("0 12 13 * fri", "2026-11-10T00:00:00", "2026-11-13T12:00"),
+        ("0 12 1 * fri", "2026-11-03T00:00:00", "2026-11-06T12:00"),
+        ("0 12 */2 * 1", "2026-11-03T00:00:00", "2026-11-09T12:00"),
+    ],
+)
+def test_the_next_time_is_that_of_cron(schedule: str, after: str, due: str) -> None:
+    found = next_due(schedule, datetime.fromisoformat(after).replace(tzinfo=UTC))
+    assert found is not None
+    assert found.isoformat(timespec="minutes").removesuffix("+00:00") == due

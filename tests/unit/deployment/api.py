@@ -157,6 +157,10 @@ class Handler(BaseHTTPRequestHandler):
         if re.search(r'"misspelt"', json.dumps(body)):
             self.answer(500, {"message": ".spec.misspelt: field not declared in schema"})
             return
+        predictors = body["spec"].get("predictors", [])
+        if len(predictors) > 1 and sum(one.get("traffic", 0) for one in predictors) != 100:
+            self.answer(403, {"message": "admission webhook denied the request: traffic must sum to 100"})
+            return
         kept = self.keep(path.path, body)
         self.server.operator()
         self.answer(200, kept)
