@@ -21,7 +21,7 @@ def manifests(
 ) -> None:
     """Write the Kubernetes objects of a project: its pipeline, its watch, its registration."""
     from ciclo.components.core.project_file import read_project_as_written
-    from ciclo.pipelines.compile import compile_pipeline
+    from ciclo.pipelines.compile import cluster_warnings, compile_pipeline
     from ciclo.pipelines.manifests import Installation, overlay_for, project_files, write_files
 
     parsed = read_project_as_written(project)
@@ -34,6 +34,9 @@ def manifests(
         compile_pipeline(parsed, image, package)
         files = project_files(parsed, project.read_bytes(), package.read_bytes(), installation)
     write_files(files, output)
+    for warning in cluster_warnings(parsed):
+        typer.secho("warning: ", fg="yellow", bold=True, nl=False, err=True)
+        typer.echo(warning, err=True)
     typer.echo(f"{output} written: {', '.join(sorted(files))}\nkubectl apply -k {output}")
 
 

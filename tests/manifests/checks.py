@@ -225,6 +225,8 @@ def _of_pods(spec: Manifest, name: str, there: dict[tuple[str, str], Manifest]) 
         keys = KEYS.get((kind, wanted)) or {*(found or {}).get("data", {}), *LEFT_OUT}
         if key and key not in keys and (found or (kind, wanted) in KEYS):
             yield f"{kind} {wanted} has no {key}"
+    given = {entry["name"] for c in containers(spec) for entry in c.get("env", [])}
+    yield from (f"{one} is read by nobody" for one in sorted(given - known_settings()) if one.startswith("CICLO_"))
     account = spec.get("serviceAccountName")
     if account and account not in OF_BASE and ("ServiceAccount", account) not in there:
         yield f"there is no ServiceAccount {account}"

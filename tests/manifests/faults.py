@@ -240,6 +240,7 @@ FAULTS = [
     Fault("an account that does not exist", "references", pod(KEYS, spec(serviceAccountName="ciclo-keys"))),
     Fault("a key that no Secret has", "references",
           pod(MINIO, env("X", valueFrom={"secretKeyRef": {"name": "ciclo-minio", "key": "ROOT_USER"}}))),
+    Fault("a variable that nobody reads", "references", pod(WATCH, env("CICLO_KFP_NAMSPACE", value="x"))),
     Fault("a ConfigMap that does not exist", "references", drop("ConfigMap", "ciclo-minio-users")),
     Fault("a project that was not generated", "references", drop("ConfigMap", "loans-project")),
     Fault("a Service that selects nothing", "references",
@@ -289,6 +290,8 @@ FAULTS = [
     # Metrics
     Fault("an alert on what nothing shows", "metrics", alert("ciclo_failed_total", "ciclo_failures_total"), ALL),
     Fault("an alert on a label that no series has", "metrics", alert("by (namespace, project)", "by (model)"), ALL),
+    Fault("an alert that does not parse", "metrics", alert("> 0.01 * (", "> 0.01 * (("), ALL),
+    Fault("a panel that does not parse", "metrics", board("[$__rate_interval]))", "[$__rate_interval])"), ALL),
     Fault("a panel on what nothing shows", "metrics", board("ciclo_rows_total", "ciclo_rows"), ALL),
     Fault("a panel without the project", "metrics",
           of("PodMonitor", "ciclo-models", "spec/podMetricsEndpoints/0/relabelings"), ALL),

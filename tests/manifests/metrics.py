@@ -6,6 +6,8 @@ import subprocess
 from functools import cache
 from typing import Any
 
+import promql_parser
+
 from tests.manifests.rendering import ROOT, Manifest
 
 # What kube-state-metrics shows of CronJobs.
@@ -29,8 +31,8 @@ shown.update(meter.take(7), "predict")
 print(shown.generate_metrics()[0])
 """
 _WORDS = {
-    "sum", "max", "min", "avg", "by", "or", "and", "on", "rate", "increase", "histogram_quantile", "label_values",
-    "time", "le", "namespace", "project", "version", "pod", "cronjob",
+    "sum", "max", "min", "avg", "by", "or", "and", "unless", "on", "rate", "increase", "histogram_quantile",
+    "label_values", "time", "le", "namespace", "project", "version", "pod", "cronjob",
 }  # fmt: skip
 
 
@@ -76,6 +78,7 @@ def problems(objects: list[Manifest]) -> list[str]:
     given = labels | {"namespace", "pod", "cronjob", "le", *_relabelled(objects)}
     found = []
     for place, text in expressions(objects):
+        found += [f"{place}: {problem}" for problem in _syntax(text)]
         bare = re.sub(r'"[^"]*"|\$__?\w+|\$\{\w+\}|\[[^\]]*\]', "", text)
         found += [
             f"{place}: {word} is shown by nothing"
@@ -86,6 +89,17 @@ def problems(objects: list[Manifest]) -> list[str]:
         } | set(re.findall(r"[{,] *(\w+)=", bare))
         found += [f"{place}: no series has a label {label}" for label in sorted(asked - given)]
     return found
+
+
+def _syntax(text: str) -> list[str]:
+    """What Prometheus would not parse, once Grafana has put values in."""
+    asked = re.fullmatch(r"label_values\((.+), \w+\)", text)
+    query = (asked[1] if asked else text).replace("$__rate_interval", "5m")
+    try:
+        promql_parser.parse(query)
+    except ValueError as error:
+        return [f"is not PromQL: {error}"]
+    return []
 
 
 def _relabelled(objects: list[Manifest]) -> set[str]:

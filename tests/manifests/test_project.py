@@ -105,6 +105,12 @@ def test_what_cannot_be_right_is_refused_in_a_sentence(tmp_path: Path, options: 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_source_that_a_cluster_cannot_read_is_warned_of(tmp_path: Path) -> None:
+    done = ciclo(PROJECT.parents[2] / "examples/wine/project.yaml", "-o", "out", "--image", IMAGE, cwd=tmp_path)
+    assert (done.returncode, "data.source is a local path (data.csv)" in done.stderr) == (0, True), done.stderr
+    assert ciclo(PROJECT, "-o", "out", "--image", IMAGE, cwd=tmp_path).stderr == ""
+
+
 def test_an_invalid_schedule_is_refused_by_its_field(tmp_path: Path) -> None:
     file = tmp_path / "project.yaml"
     file.write_text(f'{PROJECT.read_text()}monitoring: {{schedule: "0 6 * * 7"}}\n')

@@ -1,5 +1,6 @@
 """Every overlay, and a generated project on each, is what it should be."""
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import yaml
 from ciclo.components.core.project_file import read_project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import seldon
+from ciclo.components.storage.signing import make_keys
 from tests.manifests import checks, metrics
 from tests.manifests.conftest import GOLDEN, PROJECT, renderings
 from tests.manifests.network import OF_THE_OPERATOR, PORTS
-from tests.manifests.rendering import MANIFESTS, ROOT, pod_templates
+from tests.manifests.rendering import MANIFESTS, ROOT, build_from, pod_templates
 
 NAMES = (
     "base", "dev", "standalone", "kubeflow", "prod", "dev with everything", "project", "project on dev",
@@ -88,6 +90,22 @@ def test_the_examples_of_secrets_name_what_is_read(file: str, secret: str) -> No
     lines = (MANIFESTS / "components" / "secrets" / file).read_text().splitlines()
     keys = {line.partition("=")[0] for line in lines if not line.startswith("#")}
     assert keys == checks.KEYS["Secret", secret] - {"OPS_ALERTS"}
+
+
+def test_the_component_of_secrets_makes_the_objects_that_are_read(tmp_path: Path) -> None:
+    """With its examples filled in, and keys of the command."""
+    folder = tmp_path / "secrets"
+    shutil.copytree(MANIFESTS / "components" / "secrets", folder)
+    for example in folder.glob("*.example"):
+        example.with_suffix("").write_text(example.read_text().replace("=\n", "=x\n"))
+    make_keys(folder)
+    objects = build_from([MANIFESTS / "base"], [folder], "team", tmp_path / "own")
+    found = {(o["kind"], o["metadata"]["name"]): set(o["data"]) for o in objects if o.get("data")}
+    assert {name: keys | {"OPS_ALERTS"} if name == ("Secret", "ciclo") else keys for name, keys in found.items()} == {
+        **{name: checks.KEYS[name] for name in checks.ELSEWHERE if name in checks.KEYS},
+        ("ConfigMap", "ciclo"): found["ConfigMap", "ciclo"],
+    }
+    assert len(found) == 5
 
 
 def test_the_pods_of_a_model_server_keep_the_same_rules() -> None:

@@ -4,16 +4,24 @@ import importlib.util
 import io
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from minio import Minio, MinioAdmin
 from minio.credentials import StaticProvider
 from minio.error import MinioAdminException, S3Error
+from pydantic import SecretStr
 
+from ciclo.components.core.errors import CicloError
 from ciclo.components.core.settings import Settings
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.s3 import s3_client
+from tests.keys import PRIVATE, PUBLIC, SIGNER
 from tests.manifests.rendering import MANIFESTS
+from tests.promises.objects import Address, ObjectStorePromises
+from tests.promises.registry import publish
 
 _SPEC = importlib.util.spec_from_file_location("minio_users", MANIFESTS / "components/minio/minio_users.py")
 assert _SPEC is not None
@@ -75,3 +83,34 @@ def test_runs_write_the_bucket_and_change_no_user(s3_settings: Settings, users: 
     assert denied(lambda: admin.policy_add("more", policy=minio_users.policy(bucket, ["s3:*"])))
     assert denied(lambda: admin.user_add("friend", "friends-password"))
     assert denied(lambda: admin.policy_set("readwrite", user=users["pipeline"][0]))
+
+
+def as_user(settings: Settings, keys: tuple[str, str]) -> Settings:
+    own = {"s3_access_key": keys[0], "s3_secret_key": SecretStr(keys[1])}
+    return settings.model_copy(update={**own, "private_key": PRIVATE, "public_keys": (PUBLIC,)})
+
+
+def test_a_version_goes_from_a_run_to_a_model_server(
+    s3_settings: Settings, users: dict[str, tuple[str, str]], tmp_path: Path
+) -> None:
+    """Everything the registry does with a bucket, with the rights that the two have."""
+    pipeline, serving = (as_user(s3_settings, users[name]) for name in ("pipeline", "serving"))
+    registry, reader = open_registry("unit", pipeline), open_registry("unit", serving)
+    version = publish(pipeline)
+    moved = registry.move("champion", version, Move("run", "test"), expected=None, signer=SIGNER)
+    assert reader.versions() == [version]
+    assert reader.alias("champion") == moved
+    assert reader.fetch(version, tmp_path / "bundle").digest == moved.digest
+    with pytest.raises(CicloError, match="AccessDenied"):
+        reader.move("champion", version, Move("server", "test"), expected=moved, signer=SIGNER)
+
+
+class TestStoreOfRuns(ObjectStorePromises):
+    """With the rights of a run."""
+
+    ROUNDS = 20
+
+    @pytest.fixture
+    def address(self, s3_settings: Settings, users: dict[str, tuple[str, str]]) -> Address:
+        settings = as_user(s3_settings, users["pipeline"])
+        return f"{settings.store}/empty", settings
