@@ -168,6 +168,6 @@ def test_a_seldon_deployment_that_nobody_can_reach_is_taken_back(published, clus
     settings = Settings(
         **{**published.settings.model_dump(), "deployer": "seldon", "namespace": "models", "serving_image": "image:1"}
     )
-    with pytest.raises(DeploymentError, match="does not lead to version 1 .*refused"):
+    with pytest.raises(DeploymentError, match=r"does not lead to version 1 .*refused"):
         deployer.deploy(project(), 1, settings)
     assert not {OBJECT, SERVICE} & set(cluster.objects)
