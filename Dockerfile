@@ -5,6 +5,9 @@
 #
 # A package index of your own is a build argument (--build-arg PIP_INDEX_URL=...): it is used while building and stays
 # out of the images, whose last stage only copies what was installed.
+# Tests of libraries and pip stay out as well: 140 and 125 MB that nothing imports. What is left are the libraries
+# themselves, the largest Arrow, SciPy, pandas and scikit-learn, with their compiled bytecode, since the root is read-only
+# and every start of a task would compile anew.
 # The base is pinned by its digest; `docker buildx imagetools inspect python:3.11-slim-bookworm` names the newest.
 ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
@@ -17,11 +20,13 @@ ENV PATH=/opt/ciclo/bin:$PATH \
 FROM base AS image
 ARG VERSION=0.0.0
 ARG REVISION=unknown
+ARG PYTHON_IMAGE
 LABEL org.opencontainers.image.title="Ciclo" \
       org.opencontainers.image.description="The whole life of a tabular model as a cycle of Kubeflow Pipelines components" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}"
 ENV HOME=/tmp \
     CICLO_HOME=/tmp/ciclo \
     CICLO_COMMIT=${REVISION}
@@ -50,7 +55,9 @@ FROM build AS pipeline-build
 COPY requirements/pipeline.txt .
 RUN pip install --no-deps --require-hashes -r pipeline.txt && pip check
 COPY --from=wheel /build/dist dist
-RUN pip install --no-deps dist/*.whl && python -W error::SyntaxWarning -c 'import ciclo.pipelines.training.pipeline'
+RUN pip install --no-deps dist/*.whl && pip uninstall --yes pip && \
+    find /opt/ciclo/lib -depth -type d -name tests -exec rm -r {} + && \
+    python -W error::SyntaxWarning -c 'import ciclo.pipelines.training.pipeline'
 
 FROM image AS pipeline
 COPY --from=pipeline-build /opt/ciclo /opt/ciclo
@@ -60,7 +67,9 @@ FROM build AS serving-build
 COPY requirements/serving.txt .
 RUN pip install --no-deps --require-hashes -r serving.txt && pip check
 COPY --from=wheel /build/dist dist
-RUN pip install --no-deps dist/*.whl && python -c 'import ciclo.components.serving.model'
+RUN pip install --no-deps dist/*.whl && pip uninstall --yes pip && \
+    find /opt/ciclo/lib -depth -type d -name tests -exec rm -r {} + && \
+    python -c 'import ciclo.components.serving.model'
 
 FROM image AS serving
 COPY --from=serving-build /opt/ciclo /opt/ciclo

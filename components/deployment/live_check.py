@@ -14,6 +14,7 @@ CONNECT_SECONDS = 30
 SETTLE_SECONDS = 30
 IN_A_ROW = 5  # answers of the new version, after which the old one is taken for gone
 ASK_SECONDS = 10
+NOT_THERE = frozenset({404, 502, 503, 504})  # what answers is not our server, or not yet
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ def _post(request: Request) -> Any:
         except HTTPError as error:
             with error:
                 seen = error.read(500).decode(errors="replace")
+            if error.code in NOT_THERE and time.monotonic() < deadline:
+                time.sleep(0.5)
+                continue
             raise DeploymentError(f"the server refused the live check with status {error.code}", seen=seen) from None
         except (URLError, OSError, ValueError) as error:
             if time.monotonic() > deadline:

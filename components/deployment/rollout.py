@@ -34,6 +34,7 @@ from ciclo.components.deployment.cluster import CONFIG_MAP, DEPLOYMENT, SECRET, 
 from ciclo.components.deployment.seldon import (
     CONFIG,
     DIGEST,
+    HTTP_PORT,
     KEYS,
     LIVE,
     PART_OF,
@@ -161,7 +162,7 @@ class _Rollout:
             self._try_out(trial, live, wanted)
             self._apply([live, wanted])
         self._wait(wanted)
-        live_check.check(slot_url(self._name, slot, self._namespace), self._version, self._golden)
+        self._check(slot)
         self._point(slot)
         live_check.settle(service_url(self._name, self._namespace), self._version, self._golden)
         return slot
@@ -198,14 +199,28 @@ class _Rollout:
             self._log.error("the version before is not taken out; the next deployment does it", reason=str(problem))
 
     def _try_out(self, trial: Trial, live: Object, wanted: Object) -> None:
-        old, new = (slot_url(self._name, one["name"], self._namespace) for one in (live, wanted))
         for step in trial.steps:
             self._apply([live, {**wanted, "replicas": step.pods}])
             self._wait({**wanted, "replicas": step.pods})
-            live_check.check(new, self._version, self._golden)
+            self._check(wanted["name"])
+            old, new = (self._address(one["name"]) for one in (live, wanted))
             self._point(live["name"], both=True)
             self._log.info("canary", percent=step.percent, pods=step.pods, of=step.pods + live["replicas"])
             trial.run(step, old, new, self._turn.check)
+
+    def _check(self, slot: str) -> None:
+        """Check the version on the address of its slot, when pods that were there before have left it."""
+        address = self._address(slot)
+        live_check.settle(address, self._version, self._golden)
+        live_check.check(address, self._version, self._golden)
+
+    def _address(self, slot: str) -> str:
+        """Where a slot answers, by number: its Service comes and goes, and name servers remember the one before."""
+        found = self._get(SERVICE, f"{self._name}-{slot}")
+        number = found["spec"].get("clusterIP") if found else None
+        if number in (None, "", "None"):
+            return slot_url(self._name, slot, self._namespace)
+        return f"http://{f'[{number}]' if ':' in number else number}:{HTTP_PORT}"
 
     def _wait(self, wanted: Object) -> None:
         """Wait until the pods of a predictor are those that were applied, and available."""

@@ -6,7 +6,7 @@ The environment says which version: ``CICLO_PROJECT`` and ``CICLO_VERSION``, bes
 import atexit
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,8 @@ from ciclo.components.serving.recorder import Recorder
 from ciclo.components.storage.predictions import PredictionRow, PredictionStore
 
 INTERNAL = "MICROSERVICE_INTERNAL_ERROR"
+MOST_WORDS = 1_000
+LAST_WORDS = Path("/dev/termination-log")  # Kubernetes shows it of a container that ended; elsewhere there is none
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,11 @@ class Model:
             self._served = serve(settings())
         except CicloError as error:
             log.error("the model cannot be served", reason=str(error))
+            _leave_word(str(error))
             raise RuntimeError(str(error)) from None
         except Exception as error:
             log.exception("the model cannot be served")
+            _leave_word(f"{type(error).__name__}: {error}")
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
         atexit.register(_flush, self._served.recorder)
         self._served.recorder.start()
@@ -222,6 +226,13 @@ def _records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The rows of a frame as JSON values, null where missing."""
     columns = [[None if v != v else v for v in frame[name].tolist()] for name in frame.columns]
     return (dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+def _leave_word(reason: str) -> None:
+    """Tell the deployer why this server ends; a gunicorn that fails says much else last."""
+    with suppress(OSError):
+        if LAST_WORDS.exists():
+            LAST_WORDS.write_text(reason[:MOST_WORDS])
 
 
 @contextmanager

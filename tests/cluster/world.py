@@ -15,7 +15,7 @@ from ciclo.components.core.project_file import project_to_yaml
 from tests.tables import project
 
 FOLDER = Path(__file__).parent
-TABLES = FOLDER.parent / "tables.py"
+SHARED = [FOLDER.parent / "tables.py", FOLDER.parent / "kfp_backend.py"]
 USER = 65532
 READER, READER_KEY = "reader", "read-and-nothing-else"
 WRITER, WRITER_KEY = "writer", "reads-and-writes-it-all"
@@ -83,7 +83,7 @@ class World:
             "CICLO_PRIVATE_KEY": "/etc/ciclo/signing/ciclo.key",
             **settings,
         }
-        self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ciclo"}, "data": data})
+        self.config_map("ciclo", data)
 
     def secret(self, name: str, **values: str) -> None:
         """Write a secret."""
@@ -98,9 +98,9 @@ class World:
         reads = {"CICLO_S3_ACCESS_KEY": READER, "CICLO_S3_SECRET_KEY": READER_KEY}
         self.secret("ciclo-serving", **reads, CICLO_PREDICTIONS=DATABASE)
         self.secret("ciclo-signing", **{"ciclo.key": private})
-        scripts = {path.name: path.read_text() for path in [TABLES, *sorted((FOLDER / "pods").glob("*.py"))]}
-        for name, data in {"ciclo-trust": {"ciclo.pub": public}, "scripts": scripts}.items():
-            self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+        scripts = {path.name: path.read_text() for path in [*SHARED, *sorted((FOLDER / "pods").glob("*.py"))]}
+        self.config_map("ciclo-trust", {"ciclo.pub": public})
+        self.config_map("scripts", scripts)
         rbac = "rbac.authorization.k8s.io"
         self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deployer"}})
         self.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": {"name": "deployer"}, "rules": RULES})
@@ -128,12 +128,10 @@ class World:
         }
         spec = pod_spec(container, volumes=[{"name": "data", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}])
         self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec})
-        ports = [{"port": port, "targetPort": port, "protocol": "TCP"}]
-        spec = {"selector": labels, "ports": ports}
-        self.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
+        self.service(name, port)
 
     def start(self, script: str, *args: str, project: str = "", env: dict[str, str] | None = None) -> str:
-        """Start a pod that runs one of the scripts with the image of the pipeline, as a task of a run would.
+        """Start a pod that runs one of the scripts.
 
         Returns:
             Its name.
@@ -141,34 +139,53 @@ class World:
         self._numbers[script] = self._numbers.get(script, 0) + 1
         name = f"{script}-{self._numbers[script]}"
         if project:
-            data = {"project.yaml": project}
-            self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+            self.config_map(name, {"project.yaml": project})
+        spec = self.task(
+            ["python", "-u", f"/scripts/{script}.py", *args], {"/project": name} if project else {}, env or {}
+        )
+        if script == "deploy":
+            spec |= {"serviceAccountName": "deployer", "automountServiceAccountToken": True}
+        metadata = {"name": name, "labels": {"app": script}}
+        self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        return name
+
+    def task(self, command: list[str], config_maps: dict[str, str], env: dict[str, str]) -> Object:
+        """A pod with the image, the settings and the keys of a task of a run.
+
+        Args:
+            command: What it runs.
+            config_maps: More that is mounted, by folder.
+            env: Settings of this pod alone.
+        """
         paths = [{"key": path.name, "path": path.name} for path in sorted((FOLDER / "pods").glob("*.py"))]
-        paths.append({"key": TABLES.name, "path": f"tests/{TABLES.name}"})
-        mounts = {"/scripts": "scripts", "/etc/ciclo/trust": "trust", "/etc/ciclo/signing": "signing", "/tmp": "tmp"}
-        container = {
-            "name": "main",
-            "image": self.images["pipeline"],
-            "command": ["python", "-u", f"/scripts/{script}.py", *args],
-            "env": [{"name": k, "value": v} for k, v in {"PYTHONPATH": "/scripts", **(env or {})}.items()],
-            "envFrom": [{"configMapRef": {"name": "ciclo"}}, {"secretRef": {"name": "ciclo"}}],
-            "volumeMounts": [
-                *({"name": volume, "mountPath": path} for path, volume in mounts.items()),
-                *([{"name": "project", "mountPath": "/project"}] if project else []),
-            ],
-        }
-        volumes = [
+        paths += [{"key": path.name, "path": f"tests/{path.name}"} for path in SHARED]
+        volumes: list[Object] = [
             {"name": "scripts", "configMap": {"name": "scripts", "items": paths}},
             {"name": "trust", "configMap": {"name": "ciclo-trust"}},
             {"name": "signing", "secret": {"secretName": "ciclo-signing"}},
             {"name": "tmp", "emptyDir": {}},
-            *([{"name": "project", "configMap": {"name": name}}] if project else []),
+            *({"name": name, "configMap": {"name": name}} for name in config_maps.values()),
         ]
-        spec = pod_spec(container, volumes=volumes)
-        if script == "deploy":
-            spec |= {"serviceAccountName": "deployer", "automountServiceAccountToken": True}
-        self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
-        return name
+        mounts = {"/scripts": "scripts", "/etc/ciclo/trust": "trust", "/etc/ciclo/signing": "signing", "/tmp": "tmp"}
+        container = {
+            "name": "main",
+            "image": self.images["pipeline"],
+            "command": command,
+            "env": [{"name": key, "value": value} for key, value in {"PYTHONPATH": "/scripts", **env}.items()],
+            "envFrom": [{"configMapRef": {"name": "ciclo"}}, {"secretRef": {"name": "ciclo"}}],
+            "volumeMounts": [{"name": name, "mountPath": path} for path, name in (mounts | config_maps).items()],
+        }
+        return pod_spec(container, volumes=volumes)
+
+    def config_map(self, name: str, data: dict[str, str]) -> None:
+        """Write a config map."""
+        self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+
+    def service(self, name: str, port: int, app: str = "") -> None:
+        """Write a Service of the pods of a script or store."""
+        ports = [{"port": port, "targetPort": port, "protocol": "TCP"}]
+        spec = {"selector": {"app": app or name}, "ports": ports}
+        self.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
 
     def log(self, name: str) -> str:
         """What a pod has written so far."""

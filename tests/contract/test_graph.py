@@ -114,7 +114,9 @@ def test_secrets_reach_only_the_tasks_that_need_them(compiled: Any) -> None:
         assert "/etc/ciclo/trust" in {m["mountPath"] for m in settings["configMapAsVolume"]}
         signs = title.startswith(SIGNING)
         assert ("secretAsVolume" in settings) == signs, "the signing key is for those who sign, or check that they can"
-    assert given == SECRETS
+    # A canary is asked again what clients asked.
+    deploying = {title: {"CICLO_PREDICTIONS"} for title in compiled.tasks if title.startswith("Deployment")}
+    assert given == SECRETS | deploying
 
 
 def test_nothing_relies_on_what_the_backend_does_not_keep(compiled: Any) -> None:

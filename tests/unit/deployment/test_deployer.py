@@ -380,6 +380,35 @@ def test_the_live_check(answers_with, status, body, problem):
             live_check.check(url, 1, GOLDEN)
 
 
+@pytest.mark.parametrize("status", [404, 502, 503, 504])
+def test_what_is_not_our_server_yet_is_asked_again(answers_with, monkeypatch, status):
+    tries = []
+    first, ours = answers_with(status, {}), answers_with(200, content())
+
+    def request(url, rows):
+        tries.append(url)
+        return plain(ours if len(tries) > 1 else first, rows)
+
+    plain = live_check._request
+    found = request(first, GOLDEN["rows"])
+    monkeypatch.setattr(live_check, "CONNECT_SECONDS", 1)
+    with pytest.raises(DeploymentError, match=f"status {status}"):
+        live_check._post(found)
+    tries.clear()
+    monkeypatch.setattr(live_check, "SETTLE_SECONDS", 20)
+    monkeypatch.setattr(live_check, "_request", request)
+    live_check.settle(first, 1, GOLDEN)
+    assert len(tries) == 1 + live_check.IN_A_ROW
+
+
+def test_an_address_settles_only_on_the_version_that_is_meant(answers_with, monkeypatch):
+    monkeypatch.setattr(live_check, "SETTLE_SECONDS", 0.3)
+    with pytest.raises(DeploymentError, match=r"does not lead to version 2 \(seen: version 1\)"):
+        live_check.settle(answers_with(200, content()), 2, GOLDEN)
+    with pytest.raises(DeploymentError, match="seen: status 500"):
+        live_check.settle(answers_with(500, {}), 1, GOLDEN)
+
+
 def test_a_live_check_of_nothing_ends(monkeypatch):
     monkeypatch.setattr(live_check, "CONNECT_SECONDS", 0.1)
     with pytest.raises(DeploymentError, match="cannot be reached"):

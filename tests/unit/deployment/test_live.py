@@ -157,18 +157,17 @@ def test_a_seldon_deployment_stays_only_if_it_answers_as_the_model_did(published
         with pytest.raises(DeploymentError, match="does not answer as the model did"):
             deployer.deploy(project(), 1, settings)
         assert not {OBJECT, SERVICE} & set(cluster.objects)
-    assert cluster.asked[0] == ("unit-blue", []), "it is checked before anybody else gets an answer"
-    assert all(asked == ("unit-serving", ["blue"]) for asked in cluster.asked[1:])
-    assert bool(cluster.asked[1:]) == honest
+    asked = list(dict.fromkeys((host, *slots) for host, slots in cluster.asked))
+    assert asked == [("unit-blue",), ("unit-serving", "blue")][: 2 if honest else 1], "checked before any client asks"
 
 
 def test_a_seldon_deployment_that_nobody_can_reach_is_taken_back(published, cluster_that_answers, monkeypatch):
     cluster = cluster_that_answers([])
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setattr(live_check, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(live_check, "SETTLE_SECONDS", 0.1)
     settings = Settings(
         **{**published.settings.model_dump(), "deployer": "seldon", "namespace": "models", "serving_image": "image:1"}
     )
-    with pytest.raises(DeploymentError, match="cannot be reached"):
+    with pytest.raises(DeploymentError, match=r"does not lead to version 1 .*refused"):
         deployer.deploy(project(), 1, settings)
     assert not {OBJECT, SERVICE} & set(cluster.objects)
