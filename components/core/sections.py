@@ -321,7 +321,8 @@ class Deployment(Section):
     Attributes:
         strategy: ``rolling`` changes all at once after the live check; ``canary`` first lets both versions serve, on a
             cluster, and compares them.
-        replicas: Pods of a version.
+        replicas: Pods of a version, at least.
+        max_replicas: How many the load may call for, by an autoscaler on a cluster; without it there are ``replicas``.
         resources: What each of them gets.
         approval: Whether a person has to approve a version before it may become the champion.
         canary_steps: Largest share of the requests that the new version gets in each step, in percent.
@@ -332,6 +333,7 @@ class Deployment(Section):
 
     strategy: Literal["rolling", "canary"] = "rolling"
     replicas: int = Field(1, ge=1)
+    max_replicas: int | None = None
     resources: Resources = Resources()
     approval: bool = False
     canary_steps: tuple[float, ...] = (50,)
@@ -341,6 +343,12 @@ class Deployment(Section):
     def canary_pods(self, percent: float) -> int:
         """How many pods, beside all of the other version, get that share of the requests, or a little less."""
         return int(self.replicas * percent / (100 - percent) + 1e-9)
+
+    @model_validator(mode="after")
+    def _an_autoscaler_has_room(self) -> Self:
+        if self.max_replicas is not None and self.max_replicas <= self.replicas:
+            raise ValueError(f"max_replicas: give more than the {self.replicas} of replicas, or leave it out")
+        return self
 
     @field_validator("canary_steps")
     @classmethod

@@ -41,6 +41,7 @@ from ciclo.components.deployment.seldon import (
     SETTINGS,
     SLOTS,
     TRUST,
+    autoscaled,
     deployment_name,
     predictor,
     seldon_deployment,
@@ -152,7 +153,7 @@ class _Rollout:
         wanted = predictor(self._project, self._version, self._settings, SLOTS[0], read=self._read_by_pods())
         same = live is not None and live.get("annotations", {}).get(DIGEST) == wanted["annotations"][DIGEST]
         slot = used if same else next(name for name in SLOTS if name != used)
-        wanted = {**wanted, "name": slot}
+        wanted = {**wanted, "name": slot, "replicas": self._enough(wanted, live)}
         if live is not None and before.service is not None:
             self._point(used)  # a canary that was cut short is over
         if same or live is None:
@@ -229,7 +230,7 @@ class _Rollout:
         since: dict[str, float] = {}
         while True:
             found = self._get(DEPLOYMENT, name)
-            problem = pending(found, digest, wanted["replicas"])
+            problem = pending(found, digest, None if autoscaled(wanted) else wanted["replicas"])
             if problem is None:
                 return
             now = time.monotonic()
@@ -255,7 +256,19 @@ class _Rollout:
 
     def _available(self, one: Object) -> bool:
         found = self._get(DEPLOYMENT, deployment_name(self._name, one["name"]))
-        return pending(found, one.get("annotations", {}).get(DIGEST, ""), one["replicas"]) is None
+        return (
+            pending(found, one.get("annotations", {}).get(DIGEST, ""), None if autoscaled(one) else one["replicas"])
+            is None
+        )
+
+    def _enough(self, wanted: Object, live: Object | None) -> int:
+        """How many pods to begin with: under an autoscaler those that the load of today has called for."""
+        least: int = wanted["replicas"]
+        if live is None or not autoscaled(wanted):
+            return least
+        found = self._get(DEPLOYMENT, deployment_name(self._name, live["name"]))
+        most: int = wanted["componentSpecs"][0]["hpaSpec"]["maxReplicas"]
+        return min(max(least, found["spec"]["replicas"] if found else least), most)
 
     def _read_by_pods(self) -> str:
         """Digest of what the pods read as they start, so that a change of it rolls them; no key gets here for it."""
@@ -282,13 +295,13 @@ class _Rollout:
         self._cluster.apply(SERVICE, body, namespace=self._namespace, name=service_name(self._name))
 
 
-def pending(deployment: Object | None, digest: str, replicas: int) -> str | None:
+def pending(deployment: Object | None, digest: str, replicas: int | None) -> str | None:
     """What a rollout still waits for.
 
     Args:
         deployment: The Deployment that the operator makes, or None if there is none yet.
         digest: Digest that its pods have to carry.
-        replicas: How many there have to be.
+        replicas: How many there have to be; None where an autoscaler decides that.
 
     Returns:
         A sentence, which starts with "given up" where waiting is of no use; None when all replicas are available.
@@ -298,6 +311,7 @@ def pending(deployment: Object | None, digest: str, replicas: int) -> str | None
     spec, status = deployment["spec"], deployment.get("status", {})
     if spec["template"]["metadata"].get("annotations", {}).get(DIGEST) != digest:
         return "the operator has not taken up the new version yet"
+    replicas = spec["replicas"] if replicas is None else replicas
     if spec["replicas"] != replicas:
         return f"the operator has not taken up the number of pods yet: {spec['replicas']}, of {replicas} wanted"
     if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:

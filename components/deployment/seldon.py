@@ -25,6 +25,7 @@ DIGEST, LIVE = "ciclo/digest", "ciclo/live"
 PART_OF = {"app.kubernetes.io/part-of": "ciclo"}
 HOME = "/var/lib/ciclo"
 DRAIN_SECONDS, GRACE_SECONDS = 10, 60
+BUSY_PERCENT = 70  # of the requested processors, above which an autoscaler adds pods
 # Where a model server reads its settings, its keys (to read the store alone) and whom it trusts.
 CONFIG, KEYS, TRUST = "ciclo", "ciclo-serving", "ciclo-trust"
 # What it reads of the first two, and nothing else of them.
@@ -65,14 +66,25 @@ def predictor(project: Project, version: int, settings: Settings, slot: str, *, 
     """
     if not settings.serving_image:
         raise SettingsError("there is no image of the model server", hint="Set CICLO_SERVING_IMAGE.")
-    made = {
+    made: Object = {
         "labels": {**_labels(project.name), "version": f"v{version}"},
         "graph": {"name": CONTAINER, "type": "MODEL"},
         "componentSpecs": [{"spec": _pod(project, version, settings.serving_image)}],
     }
     digest = hashlib.sha256(json.dumps([made, read], sort_keys=True).encode()).hexdigest()
     annotations = {"seldon.io/no-engine": "true", DIGEST: digest}
+    if project.deployment.max_replicas is not None:
+        made["componentSpecs"][0]["hpaSpec"] = {
+            "minReplicas": project.deployment.replicas,
+            "maxReplicas": project.deployment.max_replicas,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "targetAverageUtilization": BUSY_PERCENT}}],
+        }
     return {"name": slot, "replicas": project.deployment.replicas, "annotations": annotations, **made}
+
+
+def autoscaled(one: Object) -> bool:
+    """Whether the number of pods of a predictor is an autoscaler's."""
+    return "hpaSpec" in one["componentSpecs"][0]
 
 
 def seldon_deployment(project: str, namespace: str, predictors: list[Object]) -> Object:

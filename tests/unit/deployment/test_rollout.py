@@ -188,6 +188,20 @@ def test_a_slot_that_never_served_gets_no_client_while_it_is_changed(
     assert (api.slots, api.pointed) == ({"green": 3}, ["green"])
 
 
+@pytest.mark.parametrize(("called_for", "begins_with"), [(1, 2), (3, 3), (9, 4)])
+def test_under_an_autoscaler_a_version_begins_with_the_pods_that_the_load_has_called_for(
+    api: ApiServer, cluster: Cluster, checked: list[Any], called_for: int, begins_with: int
+) -> None:
+    scaled = {"replicas": 2, "max_replicas": 4}
+    roll(cluster, 1, **scaled)
+    digest = api.objects[path_of("blue")]["spec"]["template"]["metadata"]["annotations"][DIGEST]
+    api.objects[path_of("blue")] = deployment(digest, called_for)
+    roll(cluster, 2, **scaled)
+    (made,) = api.objects[OBJECT]["spec"]["predictors"]
+    assert (made["name"], made["replicas"]) == ("green", begins_with)
+    assert pending(deployment("new", called_for), "new", None) is None
+
+
 def test_what_serves_already_is_mended_in_place(api: ApiServer, cluster: Cluster, checked: list[Any]) -> None:
     roll(cluster, 1)
     (made,) = api.objects[OBJECT]["spec"]["predictors"]

@@ -5,7 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from ciclo.components.core.errors import SettingsError
 from ciclo.components.core.settings import Settings
@@ -53,6 +55,20 @@ def test_there_is_one_model_node_without_the_orchestrator():
     assert "children" not in only["graph"]
     assert "traffic" not in only
     assert only["replicas"] >= 1
+
+
+def test_the_load_may_call_for_more_pods_and_that_rolls_none():
+    assert "hpaSpec" not in predictor()["componentSpecs"][0]
+    few, many = (predictor(replicas=2, max_replicas=most) for most in (4, 8))
+    assert few["componentSpecs"][0]["hpaSpec"] == {
+        "minReplicas": 2,
+        "maxReplicas": 4,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "targetAverageUtilization": 70}}],
+    }
+    assert predictor(replicas=2)["annotations"][DIGEST] == few["annotations"][DIGEST] == many["annotations"][DIGEST]
+    definition = yaml.safe_load((ROOT / "tests" / "cluster" / "seldondeployments.yaml").read_text())
+    (schema,) = (v["schema"]["openAPIV3Schema"] for v in definition["spec"]["versions"] if v["name"] == "v1")
+    jsonschema.validate(built(replicas=2, max_replicas=4), schema)
 
 
 def test_it_passes_pod_security_restricted():
