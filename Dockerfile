@@ -7,7 +7,8 @@
 # out of the images, whose last stage only copies what was installed.
 # Tests of libraries and pip stay out as well: 140 and 125 MB that nothing imports. What is left are the libraries
 # themselves, the largest Arrow, SciPy, pandas and scikit-learn, with their compiled bytecode, since the root is read-only
-# and every start of a task would compile anew.
+# and every start of a task would compile anew. Bytecode knows its source by digest and not by time, so that the same files
+# give the same bytes; a few that libraries ship are of other Pythons and stay uncompiled.
 # The base is pinned by its digest; `docker buildx imagetools inspect python:3.11-slim-bookworm` names the newest.
 ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
@@ -53,10 +54,11 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 FROM build AS pipeline-build
 COPY requirements/pipeline.txt .
-RUN pip install --no-deps --require-hashes -r pipeline.txt && pip check
+RUN pip install --no-compile --no-deps --require-hashes -r pipeline.txt && pip check
 COPY --from=wheel /build/dist dist
-RUN pip install --no-deps dist/*.whl && pip uninstall --yes pip && \
+RUN pip install --no-compile --no-deps dist/*.whl && pip uninstall --yes pip && \
     find /opt/ciclo/lib -depth -type d -name tests -exec rm -r {} + && \
+    { python -m compileall -qq -j 0 --invalidation-mode unchecked-hash /opt/ciclo/lib || true; } && \
     python -W error::SyntaxWarning -c 'import ciclo.pipelines.training.pipeline'
 
 FROM image AS pipeline
@@ -65,10 +67,11 @@ CMD ["ciclo", "--help"]
 
 FROM build AS serving-build
 COPY requirements/serving.txt .
-RUN pip install --no-deps --require-hashes -r serving.txt && pip check
+RUN pip install --no-compile --no-deps --require-hashes -r serving.txt && pip check
 COPY --from=wheel /build/dist dist
-RUN pip install --no-deps dist/*.whl && pip uninstall --yes pip && \
+RUN pip install --no-compile --no-deps dist/*.whl && pip uninstall --yes pip && \
     find /opt/ciclo/lib -depth -type d -name tests -exec rm -r {} + && \
+    { python -m compileall -qq -j 0 --invalidation-mode unchecked-hash /opt/ciclo/lib || true; } && \
     python -c 'import ciclo.components.serving.model'
 
 FROM image AS serving
