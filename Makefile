@@ -16,7 +16,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 COMPILE := pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 BIN := .venv/bin
-CODE := components pipelines tests examples benchmarks
+CODE := components pipelines manifests tests examples benchmarks
 
 ##@ Use
 .PHONY: help
@@ -43,6 +43,10 @@ test: env ## run every test that needs Python only
 test-services: env ## run the tests on the real S3 server and PostgreSQL that CICLO_S3_* and CICLO_PREDICTIONS name
 	$(BIN)/python -m pytest -n 2 --dist loadscope tests/services
 
+.PHONY: test-manifests
+test-manifests: env ## render every overlay and a project, and check what comes out (needs kubectl or kustomize)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/manifests
+
 .PHONY: test-cluster
 test-cluster: env ## run the tests on the real cluster of KUBECONFIG, in pods of the images that CICLO_TEST_* name
 	$(BIN)/python -m pytest -x tests/cluster
@@ -65,6 +69,7 @@ mutants: env ## put small faults into the code that decides; the tests have to n
 .PHONY: golden
 golden: env ## refresh the golden files; review the difference in the same commit
 	$(BIN)/python -m pytest tests/contract --update-golden -q
+	$(BIN)/python -m pytest tests/manifests --update-golden -q -k golden
 
 ##@ Measure
 .PHONY: bench-storage
@@ -75,6 +80,10 @@ bench-storage: env ## what the registry costs over a bare copy (on a bucket too,
 .PHONY: compile
 compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml
 	$(BIN)/ciclo compile $(PROJECT) --image $(IMAGE) -o build/pipeline.yaml
+
+.PHONY: release
+release: env ## write every component and the pipeline as files for IMAGE into build/release
+	$(BIN)/python -P -m ciclo.pipelines.release build/release --image $(IMAGE)
 
 .PHONY: images
 images: ## build the two images with Docker (BUILD_ARGS go to docker build)

@@ -11,6 +11,8 @@ SETTING_KEYS = (
     "CICLO_STORE", "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE", "CICLO_S3_REGION", "CICLO_S3_CA_FILE", "CICLO_DEPLOYER",
     "CICLO_NAMESPACE", "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
 )  # fmt: skip
+# What the network policies know the pods of a run by.
+LABELS = {"app.kubernetes.io/part-of": "ciclo", "app.kubernetes.io/component": "run"}
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
 DATABASE_KEYS = ("CICLO_PREDICTIONS",)
 RUN = "metadata.labels['pipeline/runid']"  # KFP writes the id of the run on each of its pods
@@ -43,6 +45,8 @@ def configure(
     task.set_display_name(title).set_caching_options(False)
     task.set_cpu_request("250m").set_cpu_limit(cpu).set_memory_request("512Mi").set_memory_limit(memory)
     task.set_env_variable("CICLO_IMAGE", PIPELINE_IMAGE)
+    for label, value in LABELS.items():
+        kubernetes.add_pod_label(task, label, value)
     kubernetes.set_timeout(task, minutes * 60)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, {key: key for key in SETTING_KEYS}, optional=True)

@@ -1,4 +1,4 @@
-"""A double of the KFP API over a real socket, as far as runs and experiments go, with its bad habits.
+"""A double of the KFP API over a real socket, as far as runs, experiments and pipelines go, with its bad habits.
 
 Bodies are held to the models of ``kfp_server_api``. As the real one does, it lists the oldest run first, may answer 500
 although a run exists, and calls a run that was told to stop failed in the end.
@@ -27,6 +27,7 @@ class KfpBackend(ThreadingHTTPServer):
         pages: Whether there is a dashboard at the same address.
         guard: What a request has to carry, by the name of the header.
         down: How many requests are cut off before they are answered.
+        registers: What becomes of a new pipeline or version: ``ok``, ``rival`` (somebody was quicker), or a status.
     """
 
     daemon_threads = True
@@ -35,10 +36,13 @@ class KfpBackend(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.create, self.hidden_looks, self.rival, self.pages, self.down = "ok", 0, False, True, 0
         self.guard: dict[str, str] = {}
+        self.registers = "ok"
         self.runs: list[dict[str, Any]] = []
         self.experiments: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.terminated: list[str] = []
+        self.pipelines: list[dict[str, Any]] = []
+        self.versions: list[dict[str, Any]] = []
         self.lock = threading.Lock()
 
     @property
@@ -63,6 +67,8 @@ class KfpBackend(ThreadingHTTPServer):
             _conform(body, kfp_server_api.V2beta1Experiment)
             self.experiments.append({**body, "experiment_id": f"e-{len(self.experiments)}"})
             return 200, self.experiments[-1]
+        if path.startswith(f"{PREFIX}pipelines"):
+            return self._register(path, body)
         assert path == f"{PREFIX}runs", path
         _conform(body, kfp_server_api.V2beta1Run)
         assert body["experiment_id"] in {e["experiment_id"] for e in self.experiments}
@@ -75,6 +81,27 @@ class KfpBackend(ThreadingHTTPServer):
             self.add(body)
             return 500, {"error": "timeout"}
         return int(self.create), {"error": f"says {self.create}"}
+
+    def _register(self, url: str, body: Any) -> tuple[int, Any]:
+        path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
+        if path == f"{PREFIX}pipelines":
+            _conform(body, kfp_server_api.V2beta1Pipeline)
+            kind, unique = self.pipelines, ("display_name", "namespace")
+            new = {**body, "pipeline_id": f"p-{len(kind)}"}
+        else:
+            assert path == f"{PREFIX}pipelines/upload_version", path
+            kind, unique = self.versions, ("display_name", "pipeline_id")
+            owner, name = query["pipelineid"][0], query["display_name"][0]
+            assert owner in {pipeline["pipeline_id"] for pipeline in self.pipelines}
+            new = {"pipeline_id": owner, "display_name": name, "pipeline_version_id": f"v-{len(kind)}", "file": body}
+        if self.registers.isdigit():
+            return int(self.registers), {"error": f"says {self.registers}"}
+        taken = any(all(one.get(key) == new.get(key) for key in unique) for one in kind)
+        if not taken:
+            kind.append(new)
+        if taken or self.registers == "rival":
+            return 409, {"error": "there is one of that name"}
+        return 200, {name: value for name, value in new.items() if name != "file"}
 
     def get(self, url: str) -> tuple[int, Any]:
         """Answer a request that asks."""
@@ -90,6 +117,14 @@ class KfpBackend(ThreadingHTTPServer):
             of = query.get("namespace", [None])[0]
             found = [e for e in self.experiments if e["display_name"] == wanted and e.get("namespace") == of]
             return 200, {"experiments": found[:1]}
+        if path == f"{PREFIX}pipelines":
+            of = query.get("namespace", [None])[0]
+            found = [p for p in self.pipelines if p["display_name"] == wanted and p.get("namespace") == of]
+            return 200, {"pipelines": found[:1]}
+        if path.startswith(f"{PREFIX}pipelines/") and path.endswith("/versions"):
+            owner = path.split("/")[-2]
+            found = [v for v in self.versions if v["display_name"] == wanted and v["pipeline_id"] == owner]
+            return 200, {"pipeline_versions": [{k: v for k, v in one.items() if k != "file"} for one in found[:1]]}
         if path == f"{PREFIX}runs":
             assert query["sort_by"] == ["created_at asc"]
             place = query["experiment_id"][0]
@@ -121,7 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.rfile.read(int(self.headers["Content-Length"] or 0))
         if self._may():
             with self.server.lock:
-                self._answer(*self.server.post(self.path, json.loads(data or b"{}")))
+                is_file = self.headers["Content-Type"].startswith("multipart/")
+                self._answer(*self.server.post(self.path, data if is_file else json.loads(data or b"{}")))
 
     def _may(self) -> bool:
         if self.server.down:

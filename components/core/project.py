@@ -34,10 +34,6 @@ SECRET = re.compile(
     r"[?&;#][^=&;\s/]*(token|sig|secret|passw|pwd|credential|key|auth|jwt|session)[^=&;\s/]*=",
     re.I,
 )
-# Fields that files of earlier releases may have, and what to do instead.
-GONE = {
-    "monitoring.schedule": "the schedule is that of the CronJob and is set there; remove the field",
-}
 
 DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
     True: ("logistic_regression", "random_forest", "gradient_boosting"),

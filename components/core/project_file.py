@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ciclo.components.core.errors import ProjectError
-from ciclo.components.core.project import GONE, Project
+from ciclo.components.core.project import Project
 from ciclo.components.core.wording import did_you_mean
 
 
@@ -59,7 +59,7 @@ def project_from_yaml(text: str, *, origin: str) -> Project:
     """
     try:
         raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ProjectError(f"{origin} is not valid YAML", seen=_objection(error)) from None
     return project_from_mapping(raw, origin=origin)
 
@@ -72,7 +72,7 @@ def project_from_json(text: str) -> Project:
     """
     try:
         raw = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ProjectError("the project parameter is not JSON", seen=str(error)) from error
     return project_from_mapping(raw, origin="project")
 
@@ -124,7 +124,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def _objection(error: Exception) -> str:
     """What YAML objects to and where, without the line itself: it may hold a secret."""
     if not isinstance(error, yaml.MarkedYAMLError):
-        return type(error).__name__
+        return "a number of thousands of digits" if type(error) is ValueError else type(error).__name__
     mark = error.problem_mark or error.context_mark
     place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return " ".join(f"{error.problem or error.context or 'it cannot be parsed'}{place}".split())
@@ -134,7 +134,7 @@ def _explain(error: dict[str, Any], root: type[BaseModel]) -> str:
     path = [str(part) for part in error["loc"]]
     field = ".".join(path) or "project"
     if error["type"] == "extra_forbidden":
-        return f"{field}: {GONE.get(field) or f'unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}'}"
+        return f"{field}: unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}"
     if error["type"] == "missing":
         return f"{field}: missing, has to be given"
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")

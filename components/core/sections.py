@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ciclo.components.core.metrics import Task
+from ciclo.components.core.schedule import check_schedule
 from ciclo.components.core.values import ColumnType, folded
 from ciclo.components.core.wording import did_you_mean, listed
 
@@ -388,6 +389,7 @@ class Monitoring(Section):
     """When to look, what counts as drift, and what may be done about it.
 
     Attributes:
+        schedule: When the watch looks, as a cron expression in UTC; `ciclo manifests` gives it to the CronJob.
         window_days: Length of the window that is judged.
         minimum_rows: Fewer served rows decide nothing.
         false_alarm_rate: Share of ticks that may alarm on a clean stream.
@@ -402,6 +404,7 @@ class Monitoring(Section):
             address is a secret itself.
     """
 
+    schedule: str = "7 * * * *"
     window_days: float = Field(7, gt=0, le=MOST_DAYS)
     minimum_rows: int = Field(200, ge=10)
     false_alarm_rate: float = Field(0.01, gt=0, lt=0.5)
@@ -422,6 +425,11 @@ class Monitoring(Section):
                 f"{MOST_DAYS} days; lower monitoring.window_days or monitoring.persistence.windows"
             )
         return self
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_due(cls, value: str) -> str:
+        return check_schedule(value)
 
     @field_validator("alerts")
     @classmethod

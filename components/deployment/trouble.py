@@ -51,8 +51,13 @@ def trouble(deployment: Object, pods: list[Object]) -> Trouble | None:
     """
     digest = deployment["spec"]["template"]["metadata"].get("annotations", {}).get(DIGEST)
     ours = [pod for pod in pods if pod["metadata"].get("annotations", {}).get(DIGEST) == digest]
-    found = [*_refused(deployment), *(one for pod in ours for one in (*_waiting(pod), *_crashed(pod), *_homeless(pod)))]
+    found = [*_refused(deployment), *(one for pod in ours for one in pod_trouble(pod))]
     return min(found, key=lambda one: one.patience, default=None)
+
+
+def pod_trouble(pod: Object) -> list[Trouble]:
+    """What keeps one pod from running."""
+    return [*_waiting(pod), *_crashed(pod), *_homeless(pod)]
 
 
 def _refused(deployment: Object) -> Iterator[Trouble]:

@@ -77,15 +77,20 @@ def govern(situation: Situation) -> Ruling:
     return Ruling("retrain", "retraining is due")
 
 
-def _open_breaker(s: Situation) -> Ruling | None:
-    escalations = [d for d in s.history.decisions if d.escalates]
-    if not escalations or s.history.acknowledged_since(escalations[-1].time):
-        return None
-    return Ruling(
-        "blocked",
+def open_breaker(history: History) -> str:
+    """Why nothing is retrained until a person acknowledges an escalation, as a clause; empty if none is open."""
+    escalations = [d for d in history.decisions if d.escalates]
+    if not escalations or history.acknowledged_since(escalations[-1].time):
+        return ""
+    return (
         f"retraining stopped on {escalations[-1].time:%Y-%m-%d} and was handed to "
-        f"{escalations[-1].action.removeprefix('escalate_')}; it goes on once somebody acknowledges that",
+        f"{escalations[-1].action.removeprefix('escalate_')}; it goes on once somebody acknowledges that"
     )
+
+
+def _open_breaker(s: Situation) -> Ruling | None:
+    reason = open_breaker(s.history)
+    return Ruling("blocked", reason) if reason else None
 
 
 def _in_flight(s: Situation) -> Ruling | None:

@@ -125,18 +125,25 @@ class KfpApi:
         """
         import kfp_server_api as kfp
 
+        if existing := self.experiment_named(name, namespace):
+            return existing
+        wanted = kfp.V2beta1Experiment(display_name=name, namespace=namespace or None)
+        created = self._call(
+            "ExperimentServiceApi",
+            lambda api: api.experiment_service_create_experiment(experiment=wanted, _request_timeout=TIMEOUT),
+        )
+        return str(created.experiment_id)
+
+    def experiment_named(self, name: str, namespace: str) -> str | None:
+        """The id of the experiment with a name, or None if there is none."""
         options = {"namespace": namespace} if namespace else {}
-
-        def found(api: Any) -> Any:
-            listed = api.experiment_service_list_experiments(
+        listed = self._call(
+            "ExperimentServiceApi",
+            lambda api: api.experiment_service_list_experiments(
                 filter=_named(name), page_size=1, _request_timeout=TIMEOUT, **options
-            )
-            if listed.experiments:
-                return listed.experiments[0]
-            wanted = kfp.V2beta1Experiment(display_name=name, namespace=namespace or None)
-            return api.experiment_service_create_experiment(experiment=wanted, _request_timeout=TIMEOUT)
-
-        return str(self._call("ExperimentServiceApi", found).experiment_id)
+            ),
+        )
+        return str(listed.experiments[0].experiment_id) if listed.experiments else None
 
     def run_named(self, name: str, experiment_id: str = "") -> str | None:
         """The id of the first run with a name, or None if there is none."""

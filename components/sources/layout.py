@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import ibis
 
-from ciclo.components.core.errors import DataError
+from ciclo.components.core.errors import DataError, ProjectError
 from ciclo.components.core.project import RESERVED
 from ciclo.components.core.sections import Data
 from ciclo.components.core.values import Plain
@@ -56,6 +56,7 @@ def open_source(source: str, scratch: Path, data: Data | None = None) -> Source:
 
     Raises:
         DataError: If a file is missing, broken or empty, or lacks a column.
+        ProjectError: If the project gives a delimiter and the source is Parquet.
     """
     connection = connect()
     parts: list[Any] = []
@@ -92,6 +93,8 @@ def _open(file: SourceFile, data: Data | None) -> TextFile | ParquetFile:
     with file.path.open("rb") as stream:
         is_parquet = stream.read(len(MAGIC)) == MAGIC
     if kind == "parquet" or (kind == "auto" and (is_parquet or file.name.endswith((".parquet", ".pq")))):
+        if data is not None and data.delimiter is not None:
+            raise ProjectError(f"data.delimiter is for text, and {file.name} is Parquet", hint="Take the field out.")
         return ParquetFile.open(file.path, file.name)
     return TextFile.open(file.path, file.name, data.delimiter if data else None)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ciclo.components.core.errors import CicloError, NotFoundError, ProjectError, SettingsError
-from ciclo.pipelines.command import keys, models
+from ciclo.pipelines.command import doctor, keys, manifests, models, status
 
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
@@ -30,6 +30,10 @@ Start = Annotated[str, typer.Option(help="Read rows from this ISO time on.")]
 End = Annotated[str, typer.Option(help="Read rows before this ISO time.")]
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.command()(manifests.manifests)
+app.command()(manifests.register)
+app.command()(status.status)
+app.command()(doctor.doctor)
 
 
 @app.callback()
@@ -77,6 +81,24 @@ def run(project: ProjectFile, window_start: Start = "", window_end: End = "", tr
         raise typer.Exit(130) from None
     show_result(result, console, errors)
     raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(help="A data file.")],
+    address: Annotated[str, typer.Argument(help="Where it goes: s3://bucket/key.")],
+) -> None:
+    """Put a data file into the bucket service of CICLO_S3_*, from where a cluster can read it."""
+    from ciclo.components.core.settings import settings
+    from ciclo.components.storage.store import open_store
+
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if not (address.startswith("s3://") and bucket and key):
+        raise SettingsError("this is no address of an object", seen=address, hint="Give s3://bucket/key.")
+    if not file.is_file():
+        raise NotFoundError(f"there is no file {file}")
+    open_store(f"s3://{bucket}", settings()).put_file(key, file)
+    typer.echo(f"{file} is at {address}")
 
 
 @app.command()
@@ -150,44 +172,6 @@ def monitor(
     with progress(_console()) as on_event:
         decision = watch(parsed, now=(now or datetime.now(UTC)).replace(tzinfo=UTC), dry_run=dry_run, on_event=on_event)
     typer.echo(f"{decision.action}: {decision.reason}")
-
-
-@app.command()
-def status(project: ProjectFile) -> None:
-    """Show which version is the champion, which one serves, which one waits for a person, and where it is served."""
-    from ciclo.components.core.settings import settings
-    from ciclo.components.deployment.deployer import endpoint
-    from ciclo.components.releases.history import waiting
-    from ciclo.components.releases.names import CHAMPION, SERVING
-    from ciclo.components.releases.promotion import deciding_command
-    from ciclo.components.releases.registry import open_registry
-
-    parsed, current = _read(project), settings()
-    registry = open_registry(parsed.name, current)
-    champion, serving = registry.alias(CHAMPION), registry.alias(SERVING)
-    waits = waiting(registry.history())
-    if champion is None and waits is None:
-        typer.echo(f"{parsed.name}: no version has been published in {current.store_uri}")
-        return
-    for name, alias in ((CHAMPION, champion), (SERVING, serving)):
-        if alias is not None:
-            typer.echo(f"{name:<10} version {alias.version}, since {alias.moved_at[:19]}: {alias.why} ({alias.by})")
-        else:
-            typer.echo(f"{name:<10} none yet")
-    served = endpoint(parsed.name, current)
-    if current.deployer == "none":
-        typer.echo(f"{'':<10} CICLO_DEPLOYER is none, so nothing is served from here")
-    elif champion is not None and (serving is None or serving.digest != champion.digest):
-        typer.echo(f"{'':<10} the champion does not serve yet: ciclo deploy {project}")
-    elif serving is not None and served is None and current.deployer == "process":
-        typer.echo(f"{'':<10} its server does not run on this machine: ciclo deploy {project}")
-    if waits is not None:
-        deciding = f"ciclo models {deciding_command(registry.record(waits))}"
-        typer.echo(f"{'waiting':<10} version {waits}; to see it: ciclo models show {parsed.name} {waits}")
-        typer.echo(f"{'':<10} to make it the champion: {deciding}")
-    typer.echo(f"{'registry':<10} {current.store_uri} ({len(registry.versions())} versions)")
-    address = f"{served.url} (version {served.version})" if served else "none on this machine"
-    typer.echo(f"{'endpoint':<10} {address}")
 
 
 @app.command()

@@ -15,10 +15,6 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 IMAGE = "registry.example.com/ciclo-python:1.0.0"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
-
-
 @dataclass(frozen=True)
 class Compiled:
     path: Path

@@ -14,7 +14,11 @@ STAGES = {
     "Notification",
 }
 # Beside the keys of the store, which every task has to leave word of its end.
-SECRETS = {"Ingestion": {"CICLO_PREDICTIONS"}, "Notification": {"CICLO_ALERTS"}}
+SECRETS = {
+    "Ingestion": {"CICLO_PREDICTIONS"},
+    **{title: {"CICLO_PREDICTIONS"} for title in STAGES if title.startswith("Deployment")},
+    "Notification": {"CICLO_ALERTS"},
+}
 SIGNING = ("Ingestion", "Publishing", "Deployment")
 
 

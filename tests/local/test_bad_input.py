@@ -25,7 +25,6 @@ RUN = {
     "missing file": (None, "table.csv"),
     "no target column": (GOOD.replace("a,b,y", "a,b,w"), "y"),
     "target all missing": (GOOD.replace("true", "").replace("false", ""), "y"),
-    "three rows": ("\n".join(GOOD.splitlines()[:4]) + "\n", "3"),
     "unclosed quote": (GOOD.replace("60,x", '60,"x'), "quote"),
 }
 

@@ -184,6 +184,12 @@ def test_status_shows_the_champion_and_where_it_is_served(first_run: Ran) -> Non
     assert "answers the live check" in lines["serving"]
     assert "waiting" not in lines
     assert first_run.summary["endpoint"] in shown.out
+    assert "nothing yet: the watch has not run" in shown.out
+    variables = {"CICLO_DEPLOYER": "seldon", "CICLO_PREDICTIONS": "postgresql://x/y", "KUBECONFIG": "/nowhere"}
+    elsewhere = ciclo(first_run.home, "status", project, **variables)
+    assert elsewhere.code == 0, elsewhere.err
+    assert "not known from here: there is no Kubernetes" in elsewhere.out
+    assert "next tick" in elsewhere.out
 
 
 def test_the_champion_is_deployed_again_by_hand(first_run: Ran) -> None:

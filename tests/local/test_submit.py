@@ -12,6 +12,8 @@ import pytest
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_json, read_project
+from ciclo.components.core.settings import Settings
+from ciclo.components.storage.store import open_store
 from ciclo.pipelines.backends import kfp
 from ciclo.pipelines.backends.kfp import submit, wait
 from tests.kfp_backend import KfpBackend, kfp_backend
@@ -158,3 +160,16 @@ def test_a_server_that_is_not_the_api_is_told(backend: KfpBackend, project: Proj
 def test_an_address_without_a_scheme_is_a_named_error(project: Project, host: str) -> None:
     with pytest.raises(SubmissionError, match="http"):
         submit(project, IMAGE, host)
+
+
+def test_a_data_file_is_put_where_a_cluster_reads_it(s3_settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("x,y\n1,true\n")
+    bucket = s3_settings.store.split("/")[2]
+    variables = {name: value for name, value in s3_settings.environment().items() if name != "CICLO_HOME"}
+    done = ciclo(tmp_path, "upload", file, f"s3://{bucket}/data/rows.csv", **variables)
+    assert done.code == 0, done.err
+    assert open_store(f"s3://{bucket}", s3_settings).get("data/rows.csv").data == file.read_bytes()
+    for arguments, said in (([file, "https://x/y"], "s3://bucket/key"), ([tmp_path / "none", "s3://b/k"], "no file")):
+        refused = ciclo(tmp_path, "upload", *arguments, **variables)
+        assert (refused.code in (1, 2), said in refused.err) == (True, True), refused.err

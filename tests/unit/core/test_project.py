@@ -78,7 +78,7 @@ def test_only_data_is_required():
         ("deployment.canary_steps", [60], "up to 50 percent"),
         ("deployment.resources.memory", "lots", "deployment.resources.memory"),
         ("deployment.resources.cpu", "500 m", "deployment.resources.cpu"),
-        ("monitoring.schedule", "0 6 * * *", "monitoring.schedule: the schedule is that of the CronJob"),
+        ("monitoring.schedule", "hourly", "monitoring.schedule: .*give five fields, minute hour day month weekday"),
         ("evaluation.minimum_gain", float("inf"), "evaluation.minimum_gain: should be a finite number"),
         ("training.search_seconds", float("inf"), "training.search_seconds: should be a finite number"),
         ("data.columns.a.minimum", float("nan"), "data.columns.a.minimum: should be a finite number"),
@@ -174,6 +174,7 @@ def test_what_can_be_obeyed_is_taken(path, value):
         ("name: a\nname: b\n", "the key 'name' appears twice"),
         ("- a\n", "has to be a mapping"),
         ("a: [", "not valid YAML"),
+        (f"a: {'9' * 5000}", "a number of thousands of digits"),
         ("", "has to be a mapping"),
     ],
 )

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ciclo.components.core import settings as settings_module
-from ciclo.components.core.errors import DataError
+from ciclo.components.core.errors import DataError, ProjectError
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
@@ -146,3 +146,9 @@ def test_objects_are_a_source(tmp_path: Path, s3_settings: Settings, monkeypatch
             ingest(project(f"s3://{bucket}/in/other.csv"), tmp_path / "raw")
     finally:
         settings_module.settings.cache_clear()
+
+
+def test_a_delimiter_for_parquet_is_told(tmp_path: Path) -> None:
+    frame().to_parquet(tmp_path / "table.parquet")
+    with pytest.raises(ProjectError, match=r"delimiter is for text, and .*table\.parquet is Parquet"):
+        ingest(project(tmp_path / "table.parquet", delimiter=";"), tmp_path / "raw")
