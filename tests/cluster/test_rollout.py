@@ -76,7 +76,12 @@ def test_a_canary_that_is_taken_back(world: World, load: Load) -> None:
 @pytest.mark.parametrize(
     ("version", "options", "words"),
     [
-        pytest.param(4, {}, ["exit code", "it said", "golden"], id="a version that is never ready"),
+        pytest.param(
+            4,
+            {},
+            ["exit code 3", "it said: the model does not answer here as it did"],
+            id="a version that is never ready",
+        ),
         pytest.param(
             1,
             {"env": {"CICLO_SERVING_IMAGE": "registry.invalid/none:1"}},

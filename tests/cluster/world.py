@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ApiException
@@ -21,17 +22,7 @@ READER, READER_KEY = "reader", "read-and-nothing-else"
 WRITER, WRITER_KEY = "writer", "reads-and-writes-it-all"
 DATABASE = "postgresql+psycopg://ciclo@postgresql:5432/postgres"
 Object = dict[str, Any]
-# Least rights of the deployer.
-RULES = [
-    {"apiGroups": ["machinelearning.seldon.io"], "resources": ["seldondeployments"],
-     "verbs": ["get", "patch", "create", "delete"]},
-    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-    {"apiGroups": [""], "resources": ["services"], "verbs": ["get", "patch", "create", "delete"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
-    {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["ciclo", "ciclo-trust"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["ciclo-serving"], "verbs": ["get"]},
-]  # fmt: skip
+ROLE = FOLDER.parents[1] / "manifests" / "base" / "role-deployer.yaml"
 
 
 @dataclass
@@ -103,13 +94,13 @@ class World:
         self.config_map("scripts", scripts)
         rbac = "rbac.authorization.k8s.io"
         self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deployer"}})
-        self.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": {"name": "deployer"}, "rules": RULES})
+        self.apply(yaml.safe_load(ROLE.read_text()))
         self.apply(
             {
                 "apiVersion": f"{rbac}/v1",
                 "kind": "RoleBinding",
                 "metadata": {"name": "deployer"},
-                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "deployer"},
+                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "ciclo-deployer"},
                 "subjects": [{"kind": "ServiceAccount", "name": "deployer"}],
             }
         )
