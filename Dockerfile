@@ -5,7 +5,7 @@
 #
 # A package index of your own is a build argument (--build-arg PIP_INDEX_URL=...): it is used while building and stays
 # out of the images, whose last stage only copies what was installed.
-# Tests of libraries and pip stay out as well: 140 and 125 MB that nothing imports. What is left are the libraries
+# Tests of libraries and pip stay out as well: 130 and 110 MB that nothing imports. What is left are the libraries
 # themselves, the largest Arrow, SciPy, pandas and scikit-learn, with their compiled bytecode, since the root is read-only
 # and every start of a task would compile anew. Bytecode knows its source by digest and not by time, so that the same files
 # give the same bytes; a few that libraries ship are of other Pythons and stay uncompiled.
