@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from ciclo.components.core.errors import ProjectError, SubmissionError
-from ciclo.components.core.images import USER
+from ciclo.components.core.images import CONTAINER_SECURITY, POD_SECURITY
 from ciclo.components.core.project import Project
 from ciclo.components.deployment.seldon import service_url
 from ciclo.pipelines.compile import check_image
@@ -35,11 +35,6 @@ TOKEN, AUDIENCE = "/var/run/secrets/kubeflow/pipelines", "pipelines.kubeflow.org
 MOST_BYTES = 1_000_000  # of 1 MiB that a ConfigMap may have
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _GATEWAY = re.compile(rf"{_LABEL.pattern}/{_LABEL.pattern}")
-_UNPRIVILEGED = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
 
 Manifest = dict[str, Any]
 
@@ -264,7 +259,7 @@ def _pod(project: Project, part: str, container: Manifest, installation: Install
             {"name": "CICLO_KFP_TOKEN_FILE", "value": f"{TOKEN}/token"},
             {"name": "CICLO_KFP_NAMESPACE", "value": installation.namespace},
         ]
-    container |= {"securityContext": _UNPRIVILEGED, "volumeMounts": mounts}
+    container |= {"securityContext": CONTAINER_SECURITY, "volumeMounts": mounts}
     return {
         # A sidecar would not let the pod end, and may do more than these pods.
         "metadata": {"labels": {**_labels(project, part), "sidecar.istio.io/inject": "false"}},
@@ -273,13 +268,7 @@ def _pod(project: Project, part: str, container: Manifest, installation: Install
             "serviceAccountName": f"ciclo-{part}",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": POD_SECURITY,
             "containers": [container],
             "volumes": volumes,
         },

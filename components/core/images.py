@@ -8,4 +8,17 @@ from ciclo.components.core.settings import read_settings
 
 PLACEHOLDER = "ciclo-python:unset"
 USER = 65532  # of both images, without a name
+# What Pod Security *restricted* asks of a pod and of a container; the root of both images may be read alone.
+POD_SECURITY = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
 PIPELINE_IMAGE = read_settings().image or PLACEHOLDER

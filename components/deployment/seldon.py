@@ -13,7 +13,7 @@ import json
 from typing import Any
 
 from ciclo.components.core.errors import SettingsError
-from ciclo.components.core.images import USER
+from ciclo.components.core.images import CONTAINER_SECURITY, POD_SECURITY
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 
@@ -165,13 +165,7 @@ def _pod(project: Project, version: int, image: str) -> dict[str, Any]:
     return {
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": POD_SECURITY,
         "containers": [_container(project, version, image)],
         "volumes": [
             {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
@@ -193,11 +187,7 @@ def _container(project: Project, version: int, image: str) -> dict[str, Any]:
             *({"name": name, "value": value} for name, value in _environment(project.name, version).items()),
         ],
         "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": CONTAINER_SECURITY,
         "startupProbe": _probe("/health/status", period=2, failures=150),
         "readinessProbe": _probe("/health/status", period=5, failures=3),
         "livenessProbe": _probe("/health/ping", period=10, failures=6),

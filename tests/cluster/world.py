@@ -12,12 +12,12 @@ from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ApiException
 
+from ciclo.components.core.images import CONTAINER_SECURITY, POD_SECURITY
 from ciclo.components.core.project_file import project_to_yaml
 from tests.tables import project
 
 FOLDER = Path(__file__).parent
 SHARED = [FOLDER.parent / "tables.py", FOLDER.parent / "kfp_backend.py"]
-USER = 65532
 READER, READER_KEY = "reader", "read-and-nothing-else"
 WRITER, WRITER_KEY = "writer", "reads-and-writes-it-all"
 DATABASE = "postgresql+psycopg://ciclo@postgresql:5432/postgres"
@@ -240,22 +240,12 @@ def pod_spec(container: Object, volumes: list[Object]) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": POD_SECURITY,
         "containers": [
             {
                 **container,
                 "imagePullPolicy": "IfNotPresent",
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                    "readOnlyRootFilesystem": True,
-                },
+                "securityContext": CONTAINER_SECURITY,
             }
         ],
         "volumes": volumes,

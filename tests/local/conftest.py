@@ -5,8 +5,16 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from tests.kfp_backend import KfpBackend, kfp_backend
 from tests.local.command import QUICK, Ran, ciclo
 from tests.tables import table
+
+
+@pytest.fixture
+def backend() -> Iterator[KfpBackend]:
+    """What answers like the KFP API."""
+    with kfp_backend() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Making a project known to KFP, against a backend that answers like it; again, at once with somebody else, refused."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,11 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import read_project_as_written
 from ciclo.components.core.settings import Settings
 from ciclo.pipelines.backends.registration import Registered, Registrar, register
-from tests.kfp_backend import KfpBackend, kfp_backend
+from tests.kfp_backend import KfpBackend
 from tests.local.command import ciclo
 
 FILE = Path(__file__).parents[1] / "golden" / "project.yaml"
 PACKAGE = FILE.parent / "pipeline.yaml"
-
-
-@pytest.fixture
-def backend() -> Iterator[KfpBackend]:
-    with kfp_backend() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ from tests.local.command import ciclo
 
 IMAGE = "registry.example.com/ciclo-python:1.0.0"
 FILE = Path(__file__).parents[1] / "golden" / "project.yaml"
-
-
-@pytest.fixture
-def backend() -> Iterator[KfpBackend]:
-    with kfp_backend() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What a cluster is asked before anything is deployed to it, and what it says of what stands there."""
 
 import base64
-import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlparse
@@ -14,7 +13,7 @@ from ciclo.components.deployment.cluster import Cluster
 from ciclo.components.deployment.inspection import GROUP, RIGHTS, VERSION, questions, slots
 from ciclo.components.deployment.seldon import LIVE, SECRETS
 from ciclo.components.runs.preflight import ask
-from tests.unit.deployment.api import OBJECT, PODS, SERVICE, ApiServer, Handler, deployment, path_of
+from tests.unit.deployment.api import OBJECT, PODS, SERVICE, ApiServer, Handler, deployment, path_of, served
 
 SETTINGS = Settings(namespace="models", store="s3://bucket", s3_endpoint="minio:9000", deployer="seldon")
 CONFIG_MAP = "/api/v1/namespaces/models/configmaps/ciclo"
@@ -47,12 +46,8 @@ def api() -> Iterator[ApiServer]:
         CONFIG_MAP: {"data": {"CICLO_STORE": "s3://bucket", "CICLO_PUBLIC_KEYS": '["/etc/ciclo/trust"]'}},
         SECRET: {"metadata": {}, "data": {name: base64.b64encode(b"x").decode() for name in SECRETS}},
     }
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield server
 
 
 def cluster(api: ApiServer) -> Cluster:

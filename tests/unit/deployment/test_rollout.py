@@ -1,4 +1,3 @@
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from tests.unit.deployment.api import (
     ApiServer,
     deployment,
     path_of,
+    served,
 )
 
 SETTINGS = Settings(namespace="models", serving_image="image", _env_file=None)
@@ -52,13 +52,8 @@ def test_what_a_rollout_waits_for(found: Any, expected: str | None) -> None:
 
 @pytest.fixture
 def api() -> Iterator[ApiServer]:
-    server = ApiServer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(ApiServer()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -9,20 +9,15 @@ from ciclo.components.core.errors import DeploymentError
 from ciclo.components.deployment import turn
 from ciclo.components.deployment.cluster import Cluster
 from ciclo.components.deployment.turn import Turn
-from tests.unit.deployment.api import LEASE, ApiServer
+from tests.unit.deployment.api import LEASE, ApiServer, served
 
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     for name, value in {"LEASE_SECONDS": 1, "RENEW_SECONDS": 0.1, "LOOK_SECONDS": 0.02}.items():
         monkeypatch.setattr(turn, name, value)
-    server = ApiServer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(ApiServer()) as server:
+        yield server
 
 
 @pytest.fixture
