@@ -5,20 +5,16 @@ The graph reads its image when it is imported, so a fresh interpreter compiles i
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from ciclo.components.core.errors import SubmissionError
-from ciclo.components.core.images import PLACEHOLDER
+from ciclo.components.core.images import PLACEHOLDER, REFERENCE
 from ciclo.components.core.project import Project
 from ciclo.components.monitoring.kfp_api import arguments
 
-_IMAGE = re.compile(
-    r"[a-z0-9][a-z0-9._/:-]*?(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?"
-)
 _EXAMPLE = "Give one such as 'registry.example.com/ciclo-python:1.4.0': steps are cached by the name of their image."
 
 
@@ -31,7 +27,7 @@ def check_image(image: str) -> str:
     Raises:
         SubmissionError: If it is malformed, has no tag, or has one that moves.
     """
-    match = _IMAGE.fullmatch(image)
+    match = REFERENCE.fullmatch(image)
     if match is None:
         raise SubmissionError("the image is not an image reference", seen=repr(image), hint=_EXAMPLE)
     if (

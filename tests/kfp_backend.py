@@ -27,6 +27,7 @@ class KfpBackend(ThreadingHTTPServer):
         pages: Whether there is a dashboard at the same address.
         guard: What a request has to carry, by the name of the header.
         down: How many requests are cut off before they are answered.
+        page: Status and location of a page that everything is answered with, as a dashboard or a sign-in does.
         registers: What becomes of a new pipeline or version: ``ok``, ``rival`` (somebody was quicker), or a status.
     """
 
@@ -36,6 +37,7 @@ class KfpBackend(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.create, self.hidden_looks, self.rival, self.pages, self.down = "ok", 0, False, True, 0
         self.guard: dict[str, str] = {}
+        self.page: tuple[int, str] | None = None
         self.registers = "ok"
         self.runs: list[dict[str, Any]] = []
         self.experiments: list[dict[str, Any]] = []
@@ -65,6 +67,11 @@ class KfpBackend(ThreadingHTTPServer):
             return 200, {}
         if path == f"{PREFIX}experiments":
             _conform(body, kfp_server_api.V2beta1Experiment)
+            if any(
+                (e["display_name"], e.get("namespace")) == (body["display_name"], body.get("namespace"))
+                for e in self.experiments
+            ):
+                return 409, {"error": "it is there"}
             self.experiments.append({**body, "experiment_id": f"e-{len(self.experiments)}"})
             return 200, self.experiments[-1]
         if path.startswith(f"{PREFIX}pipelines"):
@@ -132,7 +139,7 @@ class KfpBackend(ThreadingHTTPServer):
             if found and self.hidden_looks:
                 self.hidden_looks -= 1
                 found = []
-            return 200, {"runs": found[:1]}
+            return 200, {"runs": found[: int(query["page_size"][0])]}
         found = [r for r in self.runs if path == f"{PREFIX}runs/{r['run_id']}"]
         return (200, found[0]) if found else (404, {"error": "not found"})
 
@@ -146,7 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: KfpBackend
 
     def do_GET(self) -> None:
-        if self.path in ("/", "") and self.server.pages:
+        if self.server.page:
+            self._page()
+        elif self.path in ("/", "") and self.server.pages:
             self._send(200, b"<html></html>", "text/html")
         elif self._may():
             with self.server.lock:
@@ -154,7 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if self._may():
+        if self.server.page:
+            self._page()
+        elif self._may():
             with self.server.lock:
                 is_file = self.headers["Content-Type"].startswith("multipart/")
                 self._answer(*self.server.post(self.path, data if is_file else json.loads(data or b"{}")))
@@ -168,6 +179,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, {"error": "who are you"})
             return False
         return True
+
+    def _page(self) -> None:
+        assert self.server.page is not None
+        status, location = self.server.page
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", "13")
+        if location:
+            self.send_header("Location", location)
+        self.end_headers()
+        self.wfile.write(b"<html></html>")
 
     def _answer(self, status: int, document: Any) -> None:
         self._send(status, json.dumps(document).encode(), "application/json")

@@ -105,6 +105,11 @@ class Settings(BaseSettings):
         return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.is_file() else "default"
 
     @property
+    def in_a_pod(self) -> bool:
+        """Whether this process runs in a pod that Kubernetes gave an account."""
+        return _POD_NAMESPACE.is_file()
+
+    @property
     def store_uri(self) -> str:
         """The address of the object store."""
         return self.store or f"file://{(self.home / 'store').resolve()}"

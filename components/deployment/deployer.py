@@ -8,11 +8,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from ciclo.components.core.errors import DeploymentError, IntegrityError, NotFoundError, UnreadableError, VerdictError
+from ciclo.components.core.errors import (
+    CicloError,
+    DeploymentError,
+    IntegrityError,
+    NotFoundError,
+    UnreadableError,
+    VerdictError,
+)
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import live_check, process
@@ -127,6 +135,18 @@ def _name(registry: Registry, champion: Alias, settings: Settings) -> None:
     registry.move(SERVING, champion.version, move, expected=serving, signer=signer_from(settings))
 
 
+def _name_back(registry: Registry, before: Alias | None, settings: Settings) -> None:
+    """Let the name say again what serves, where it was moved before what it names was taken back."""
+    try:
+        now = registry.alias(SERVING)
+        if before is None or now is None or now.digest == before.digest:
+            return
+        move = Move(by=settings.deployer, why="the version after it was taken back", action="deploy")
+        registry.move(SERVING, before.version, move, expected=now, signer=signer_from(settings))
+    except CicloError as error:
+        structlog.get_logger().error("the name serving is not put back", reason=str(error))
+
+
 def endpoint(project: str, settings: Settings) -> Endpoint | None:
     """Where a project is served by a local process, or None if that is not running."""
     found = Endpoint.read(_file(project, settings))
@@ -146,6 +166,7 @@ def stop(project: str, settings: Settings) -> None:
 def _replace_process(bundle: Bundle, champion: Alias, registry: Registry, settings: Settings) -> Endpoint:
     with _alone(bundle.project, settings):
         old, logs = endpoint(bundle.project, settings), _logs(bundle.project, settings)
+        named = registry.alias(SERVING)
         process.sweep(logs, old)
         log = logs / f"{bundle.version}-{time.time_ns()}.log"
         new = process.start(bundle.project, bundle.version, settings, log)
@@ -155,6 +176,7 @@ def _replace_process(bundle: Bundle, champion: Alias, registry: Registry, settin
             _name(registry, champion, settings)
         except BaseException:
             _point_back(old, bundle.project, settings)
+            _name_back(registry, named, settings)
             process.stop(new)
             raise
         if old is not None:
@@ -174,7 +196,9 @@ def _point_back(old: Endpoint | None, project: str, settings: Settings) -> None:
 def _replace_seldon(
     project: Project, bundle: Bundle, champion: Alias, registry: Registry, settings: Settings
 ) -> Endpoint:
-    with rollout(project, bundle.version, bundle.golden, settings, Cluster()) as url:
+    named = registry.alias(SERVING)
+    undo = partial(_name_back, registry, named, settings)
+    with rollout(project, bundle.version, bundle.golden, settings, Cluster(), undo) as url:
         _name(registry, champion, settings)
     return Endpoint(url, bundle.version)
 

@@ -4,13 +4,22 @@ from collections.abc import Callable
 
 from ciclo.components.core.errors import DeploymentError, SettingsError
 from ciclo.components.core.settings import Settings
-from ciclo.components.deployment.cluster import CONFIG_MAP, DEPLOYMENT, SECRET, SELDON, SERVICE, Cluster
+from ciclo.components.deployment.cluster import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    SECRET,
+    SELDON,
+    SERVICE,
+    Cluster,
+    RefusedByClusterError,
+)
 from ciclo.components.deployment.seldon import (
     CONFIG,
     KEYS,
     LIVE,
     SECRETS,
     SETTINGS,
+    TRUST,
     deployment_name,
     service_name,
     slot_label,
@@ -21,6 +30,7 @@ GROUP = "/apis/machinelearning.seldon.io"  # everybody may ask which versions of
 # Addresses and paths are of the machine that reads them.
 OF_THE_PLACE = {"CICLO_PUBLIC_KEYS", "CICLO_S3_CA_FILE", "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE"}
 VERSION, REVIEWS = "/version", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+NAMESPACE = "/api/v1/namespaces/{name}"
 # What a deployment does, as group, resource or resource/name, and verbs.
 RIGHTS = (
     ("machinelearning.seldon.io", "seldondeployments", ("get", "patch", "create", "delete")),
@@ -48,7 +58,7 @@ def slots(project: str, settings: Settings, cluster: Cluster) -> list[str]:
     for one in made["spec"]["predictors"]:
         found = cluster.get(DEPLOYMENT, name=deployment_name(project, one["name"]), namespace=namespace) or {}
         ready = (found.get("status") or {}).get("availableReplicas", 0)
-        role = "serves" if one["name"] == live else "serves nobody yet" if pinned else "is a canary"
+        role = "serves" if one["name"] == live else "is a canary" if live and not pinned else "serves nobody yet"
         problem = trouble(found, cluster.pods(namespace, slot_label(project, one["name"]))) if found else None
         text = f"{one['name']}: {one['labels'].get('version', '?')}, {ready} of {one['replicas']} pods ready, {role}"
         lines.append(f"{text}; {problem.seen}" if problem else text)
@@ -60,9 +70,11 @@ def questions(settings: Settings, cluster: Cluster) -> list[tuple[str, Callable[
     return [
         ("Kubernetes", lambda: _version(cluster)),
         ("Seldon Core", lambda: _definition(cluster)),
+        ("namespace there", lambda: _namespace(settings, cluster)),
         ("rights", lambda: _rights(settings, cluster)),
         ("settings of pods", lambda: _settings(settings, cluster)),
         ("secret of pods", lambda: _keys(settings, cluster)),
+        ("objects of runs", lambda: _of_runs(settings, cluster)),
         ("pods", lambda: _pods(settings, cluster)),
     ]
 
@@ -98,6 +110,35 @@ def _rights(settings: Settings, cluster: Cluster) -> str:
     return f"all that a deployment does in {settings.serving_namespace}"
 
 
+def _namespace(settings: Settings, cluster: Cluster) -> str:
+    name = settings.serving_namespace
+    try:
+        if cluster.get(NAMESPACE, name=name) is None:
+            raise DeploymentError(f"there is no namespace {name}", hint="Make it, or set CICLO_NAMESPACE.")
+    except RefusedByClusterError as error:
+        if error.status != 403:
+            raise
+        return f"{name}, which who asks may not look at"
+    return name
+
+
+def _of_runs(settings: Settings, cluster: Cluster) -> str:
+    """Whether the Secrets and the ConfigMap that runs read are there; their contents are not asked for."""
+    namespace, names = settings.serving_namespace, {SECRET: ("ciclo", "ciclo-signing"), CONFIG_MAP: (TRUST,)}
+    wanted = [
+        (path, name) for path, found in names.items() for name in found if not (settings.unsigned and "-" in name)
+    ]
+    try:
+        gone = [n for path, n in wanted if cluster.get(path, metadata=True, namespace=namespace, name=n) is None]
+    except RefusedByClusterError as error:
+        if error.status != 403:
+            raise
+        return "who asks may not look at them"
+    if gone:
+        raise SettingsError(f"{', '.join(gone)} not in {namespace}", hint="manifests/README.md lists what runs read.")
+    return ", ".join(name for _, name in wanted)
+
+
 def _may(cluster: Cluster, namespace: str, group: str, resource: str, verb: str) -> bool:
     kind, _, name = resource.partition("/")
     asked = {"namespace": namespace, "group": group, "resource": kind, "name": name, "verb": verb}
@@ -115,11 +156,11 @@ def _settings(settings: Settings, cluster: Cluster) -> str:
         raise SettingsError(
             f"there is no ConfigMap {CONFIG} in {settings.serving_namespace}", hint="manifests/ has one to apply."
         )
-    ours, theirs = settings.environment(), found.get("data") or {}
-    agreeing = [name for name in SETTINGS if name in theirs and name not in OF_THE_PLACE]
-    differ = [name for name in agreeing if theirs[name].lower() != ours.get(name, "").lower()]
+    ours, theirs = settings.environment(), Settings.model_construct().environment() | (found.get("data") or {})
+    agreeing = [name for name in (*SETTINGS, "CICLO_SERVING_IMAGE", "CICLO_NAMESPACE") if name not in OF_THE_PLACE]
+    differ = [name for name in agreeing if theirs.get(name, "").lower() != ours.get(name, "").lower()]
     if differ:
-        shown = ", ".join(f"{name}={theirs[name]!r} there and {ours.get(name, '')!r} here" for name in differ)
+        shown = ", ".join(f"{name}={theirs.get(name, '')!r} there and {ours.get(name, '')!r} here" for name in differ)
         raise SettingsError("the cluster has other settings than this process", seen=shown, hint="Make them agree.")
     return f"ConfigMap {CONFIG} agrees with the settings here"
 

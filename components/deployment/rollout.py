@@ -5,11 +5,11 @@ address of that slot. Then the selector of the Service that clients use is point
 that Service has answered with the new version, and its name was moved, is the old slot taken out. A canary widens the
 selector to the pods of both slots before that, see ``canary``.
 
-So at every moment something that was checked serves, and a deployment that is killed leaves the clients where they
-were: the annotation of the Service says which slot serves, and the next deployment mends the rest. What this costs:
-while a version is rolled out there are pods of two, and the nodes need the room; the namespace sees one Service more;
-and since a slot has a Deployment of its own, whatever scales pods has to go by the SeldonDeployment and not by the
-name of a Deployment.
+So at every moment something that was checked serves, and a deployment that is killed leaves the clients with that: the
+annotation of the Service says which slot serves, and the next deployment mends the rest, such as a canary cut short.
+What this costs: while a version is rolled out there are pods of two, and the nodes need the room; the namespace sees
+one Service more; and since a slot has a Deployment of its own, whatever scales pods has to go by the SeldonDeployment
+and not by the name of a Deployment.
 
 Where the version, its settings and its keys are those that serve already, its slot is applied in place, which mends
 what was left half done and changes the number of pods without a restart.
@@ -18,7 +18,7 @@ what was left half done and changes the number of pods without a restart.
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +77,12 @@ class Standing:
 
 @contextmanager
 def rollout(
-    project: Project, version: int, golden: dict[str, Any], settings: Settings, cluster: Cluster
+    project: Project,
+    version: int,
+    golden: dict[str, Any],
+    settings: Settings,
+    cluster: Cluster,
+    undo: Callable[[], None] = lambda: None,
 ) -> Iterator[str]:
     """Put a version in service; if that or the body fails, put back what was there.
 
@@ -87,6 +92,7 @@ def rollout(
         golden: Its golden requests, for the live check.
         settings: Where.
         cluster: The API server.
+        undo: Called when what was there is put back, to take back what the body did.
 
     Yields:
         The address that clients use, which answers with the new version.
@@ -103,6 +109,7 @@ def rollout(
             yield service_url(project.name, settings.serving_namespace)
         except BaseException as error:
             work.put_back(before, error)
+            undo()
             raise
         work.retire(slot)
 
@@ -137,7 +144,8 @@ class _Rollout:
             )
         predictors = {one["name"]: one for one in (made["spec"]["predictors"] if made else ())}
         if found is not None:
-            live = predictors.get((found["metadata"].get("annotations") or {}).get(LIVE))
+            selected = str((found["spec"].get("selector") or {}).get("seldon-app", "")).removeprefix(f"{self._name}-")
+            live = predictors.get((found["metadata"].get("annotations") or {}).get(LIVE, selected))
         else:
             live = next((one for one in predictors.values() if self._available(one)), None)
         return Standing(made, found, live)
@@ -200,9 +208,11 @@ class _Rollout:
             self._log.error("the version before is not taken out; the next deployment does it", reason=str(problem))
 
     def _try_out(self, trial: Trial, live: Object, wanted: Object) -> None:
+        bare = [{"spec": one["spec"]} for one in wanted["componentSpecs"]]  # an autoscaler would widen the step
         for step in trial.steps:
-            self._apply([live, {**wanted, "replicas": step.pods}])
-            self._wait({**wanted, "replicas": step.pods})
+            canary = {**wanted, "replicas": step.pods, "componentSpecs": bare}
+            self._apply([live, canary])
+            self._wait(canary)
             self._check(wanted["name"])
             old, new = (self._address(one["name"]) for one in (live, wanted))
             self._point(live["name"], both=True)

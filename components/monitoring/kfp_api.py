@@ -26,9 +26,11 @@ TIMEOUT = (5.0, 60.0)
 REACH_SECONDS = 5.0
 LOOKS = 4
 PAUSE_SECONDS = 5.0
+MOST_RIVALS = 20
 _T = TypeVar("_T")
+_SIGN_IN = "Sign in: the request carried no token, cookie or header that the backend accepts."
 _ADVICE = {
-    401: "Sign in: the request carried no token that the backend accepts.",
+    **dict.fromkeys((301, 302, 303, 307, 308, 401), _SIGN_IN),
     403: "Ask for the right to create runs and experiments in this namespace, or give another one.",
 }
 
@@ -128,11 +130,16 @@ class KfpApi:
         if existing := self.experiment_named(name, namespace):
             return existing
         wanted = kfp.V2beta1Experiment(display_name=name, namespace=namespace or None)
-        created = self._call(
-            "ExperimentServiceApi",
-            lambda api: api.experiment_service_create_experiment(experiment=wanted, _request_timeout=TIMEOUT),
-        )
-        return str(created.experiment_id)
+        try:
+            created = self._call(
+                "ExperimentServiceApi",
+                lambda api: api.experiment_service_create_experiment(experiment=wanted, _request_timeout=TIMEOUT),
+            )
+        except RefusedError:
+            if made := self.experiment_named(name, namespace):  # by somebody else, a moment ago
+                return made
+            raise
+        return self._id(created.experiment_id)
 
     def experiment_named(self, name: str, namespace: str) -> str | None:
         """The id of the experiment with a name, or None if there is none."""
@@ -143,16 +150,18 @@ class KfpApi:
                 filter=_named(name), page_size=1, _request_timeout=TIMEOUT, **options
             ),
         )
-        return str(listed.experiments[0].experiment_id) if listed.experiments else None
+        return self._id(listed.experiments[0].experiment_id) if listed.experiments else None
 
     def run_named(self, name: str, experiment_id: str = "") -> str | None:
         """The id of the first run with a name, or None if there is none."""
+        return next(iter(self._runs_named(name, experiment_id)), None)
+
+    def _runs_named(self, name: str, experiment_id: str) -> list[str]:
+        """The ids of the runs with a name, the oldest first."""
         options: dict[str, Any] = {"experiment_id": experiment_id} if experiment_id else {}
-        options |= {"filter": _named(name), "sort_by": "created_at asc", "page_size": 1}
-        runs = self._call(
-            "RunServiceApi", lambda api: api.run_service_list_runs(**options, _request_timeout=TIMEOUT)
-        ).runs
-        return str(runs[0].run_id) if runs else None
+        options |= {"filter": _named(name), "sort_by": "created_at asc", "page_size": MOST_RIVALS}
+        found = self._call("RunServiceApi", lambda api: api.run_service_list_runs(**options, _request_timeout=TIMEOUT))
+        return [self._id(run.run_id) for run in found.runs or ()]
 
     def create_once(self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str) -> Created:
         """See to it that there is one run of a name.
@@ -168,25 +177,27 @@ class KfpApi:
         """
         if existing := self.run_named(name, experiment_id):
             return Created(existing, False)
+        ours = ""
         try:
             ours = self._create(name, package, parameters, experiment_id)
+            found = self._runs_named(name, experiment_id) or [ours]
         except SubmissionError as error:
             refused = isinstance(error, RefusedError) and error.status < 500
-            if found := None if refused else self._look_again(name, experiment_id):
-                return Created(found, True)
-            raise
-        oldest = self.run_named(name, experiment_id) or ours
-        if oldest != ours:  # somebody else created one in between
-            self.terminate(ours)
-        return Created(oldest, oldest == ours)
+            found = [ours] if ours else [] if refused else self._look_again(name, experiment_id)
+            if not found:
+                raise
+        for rival in found[1:]:  # somebody else created one in between, and does the same
+            with suppress(SubmissionError):
+                self.terminate(rival)
+        return Created(found[0], found[0] == (ours or found[0]))
 
-    def _look_again(self, name: str, experiment_id: str) -> str | None:
+    def _look_again(self, name: str, experiment_id: str) -> list[str]:
         """Look for a run whose creation is in doubt; it may appear late."""
         for _ in range(LOOKS):
             time.sleep(PAUSE_SECONDS)
-            if found := self.run_named(name, experiment_id):
+            if found := self._runs_named(name, experiment_id):
                 return found
-        return None
+        return []
 
     def _create(self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str) -> str:
         import kfp_server_api as kfp
@@ -202,7 +213,7 @@ class KfpApi:
         created = self._call(
             "RunServiceApi", lambda api: api.run_service_create_run(run=body, _request_timeout=TIMEOUT)
         )
-        return str(created.run_id)
+        return self._id(created.run_id)
 
     def terminate(self, run_id: str) -> None:
         """Tell a run to stop."""
@@ -227,7 +238,7 @@ class KfpApi:
         """What signs a request in: at most a token, a cookie and a header."""
         headers, current = {}, self._settings
         if current.kfp_token_file.is_file():
-            headers["Authorization"] = f"Bearer {current.kfp_token_file.read_text().strip()}"
+            headers["Authorization"] = f"Bearer {current.kfp_token_file.read_text(errors='replace').strip()}"
         if cookie := current.kfp_cookie.get_secret_value():
             headers["Cookie"] = cookie
         if header := current.kfp_header.get_secret_value():
@@ -235,26 +246,43 @@ class KfpApi:
             if not (colon and name.strip() and value.strip()):
                 raise SettingsError("CICLO_KFP_HEADER is not a header", hint="Write 'name: value'.")
             headers[name.strip()] = value.strip()
+        for name, value in headers.items():
+            if not (value.isascii() and value.isprintable()):
+                raise SettingsError(f"what is sent as {name} has more than one line, or characters no header may have")
         return headers
+
+    def _id(self, found: str | None) -> str:
+        """An id that the backend gave."""
+        if not found:
+            raise SubmissionError(f"{self.host} does not answer like the KFP API", seen="an answer without an id")
+        return str(found)
 
     def _call(self, service: str, action: Callable[[Any], _T]) -> _T:
         import kfp_server_api as kfp
 
         configuration = kfp.Configuration(host=self.host)
-        configuration.retries = urllib3.Retry(connect=2, read=0, status=0, redirect=0, other=0, backoff_factor=0.2)
+        configuration.retries = urllib3.Retry(connect=2, read=0, status=0, redirect=False, other=0, backoff_factor=0.2)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             client = kfp.ApiClient(configuration)
         for name, value in self._headers().items():
             client.set_default_header(name, value)
         try:
-            return action(getattr(kfp, service)(client))
+            found = action(getattr(kfp, service)(client))
+            kind = client.last_response.getheader("Content-Type") or "no type"
+            if "json" not in kind:
+                raise SubmissionError(
+                    f"{self.host} does not answer like the KFP API",
+                    seen=kind,
+                    hint=f"A dashboard or a page to sign in may be there: sign in, or check {self._setting}.",
+                )
+            return found
         except kfp.ApiException as error:
             raise RefusedError(self.host, error.status or 0, _explained(error)) from error
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise SubmissionError(
                 f"nobody answers at {self.host}",
-                seen=type(error).__name__,
+                seen=f"{type(error).__name__}: {getattr(error, 'reason', '')}"[:200],
                 hint=f"Check {self._setting}. In a cluster: kubectl -n kubeflow port-forward svc/ml-pipeline 8888.",
             ) from error
         finally:

@@ -64,7 +64,7 @@ class KfpSubmitter:
         namespace: Profile namespace of a multi-user installation; empty on a single-user one.
     """
 
-    def __init__(self, api: KfpApi, package: Path, project: Project, namespace: str = "", pause: float = 5.0) -> None:
+    def __init__(self, api: KfpApi, package: Path, project: Project, namespace: str = "") -> None:
         self._api = api
         self._package = package
         self._project = project

@@ -18,13 +18,18 @@ def notification(project: str, trigger: str, status: dsl.PipelineTaskFinalStatus
 
     with stage("notification", project) as log:
         from ciclo.components.core.alerts import send_alert
+        from ciclo.components.core.errors import CicloError
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.settings import settings
         from ciclo.components.notification.message import end_of_run
         from ciclo.components.runs.notes import notes_of
 
         parsed, current = project_from_json(project), settings()
-        news = end_of_run(parsed.name, status.state, trigger, current.run, notes_of(current.run, parsed.name, current))
+        try:
+            notes, unread = notes_of(current.run, parsed.name, current), ""
+        except CicloError as error:  # people are told all the same
+            notes, unread = [], str(error)
+        news = end_of_run(parsed.name, status.state, trigger, current.run, notes, unread)
         send_alert(news.title, news.body, current, parsed)
         log.done(news.title)
 

@@ -36,7 +36,7 @@ class Message:
     severity: Literal["info", "warning", "error"]
 
 
-def end_of_run(project: str, state: str, trigger: str, run: str, notes: Sequence[Note]) -> Message:
+def end_of_run(project: str, state: str, trigger: str, run: str, notes: Sequence[Note], unread: str = "") -> Message:
     """Put the end of a run into words.
 
     KFP reports RUNNING after a time-out, so that only a state known to be good is good news; and a stage that failed
@@ -48,10 +48,12 @@ def end_of_run(project: str, state: str, trigger: str, run: str, notes: Sequence
         trigger: Why the run was started.
         run: Id of the run; empty if it is not known.
         notes: What its stages wrote down, oldest first.
+        unread: Why that cannot be read, if it cannot.
     """
     broken = [note for note in notes if note.ending in ("failed", "cancelled")]
     outcome = next((note.ending for note in reversed(notes) if note.ending in _OUTCOMES), None)
     reasons = [f"{note.stage}: {note.reason}" for note in notes]
+    reasons += [f"What the stages wrote down cannot be read: {unread}"] if unread else []
     facts = [*reasons, f"Trigger: {trigger}", f"Run: {run}" if run else "Look it up among the runs."]
     if broken:
         what = "failed" if broken[0].ending == "failed" else "was cancelled"

@@ -4,11 +4,13 @@ The first task of every run asks; so does ``ciclo doctor``. Nothing is changed b
 store and deleted again.
 """
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ciclo.components.core.errors import CicloError, SettingsError
+from ciclo.components.core.images import REFERENCE
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.storage.predictions import PredictionStore
@@ -16,6 +18,7 @@ from ciclo.components.storage.signing import signer_from, trust_from
 from ciclo.components.storage.store import open_store
 
 SECONDS = 5.0
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,13 @@ def preflight(project: Project, settings: Settings) -> list[Finding]:
         One finding for each question, in a fixed order.
     """
     questions: list[tuple[str, Callable[[], str]]] = [
+        ("deployer", lambda: _deployer(settings)),
         ("object store", lambda: _store(settings)),
         ("signing keys", lambda: _keys(settings)),
     ]
     if settings.deployer == "seldon":
         questions += [
+            ("namespace", lambda: _namespace(settings)),
             ("serving image", lambda: _serving_image(settings)),
             ("prediction store", lambda: _database(project, settings)),
         ]
@@ -74,9 +79,26 @@ def require_ready(project: Project, settings: Settings) -> None:
         raise SettingsError(f"nothing could be published or served from here: {' | '.join(wrong)}")
 
 
+def _deployer(settings: Settings) -> str:
+    if settings.in_a_pod and settings.deployer == "process":
+        raise SettingsError(
+            "a server of this pod would end with it",
+            seen="CICLO_DEPLOYER=process",
+            hint="Set it to seldon, or none: is there a ConfigMap ciclo in this namespace?",
+        )
+    return settings.deployer
+
+
+def _namespace(settings: Settings) -> str:
+    name = settings.serving_namespace
+    if not _LABEL.fullmatch(name):
+        raise SettingsError("the namespace is not a name of Kubernetes", seen=name, hint="Set CICLO_NAMESPACE.")
+    return name
+
+
 def _store(settings: Settings) -> str:
     uri = settings.store_uri
-    if settings.deployer == "seldon" and not uri.startswith("s3://"):
+    if (settings.deployer == "seldon" or settings.in_a_pod) and not uri.startswith("s3://"):
         raise SettingsError(
             "the pods of a cluster share no folder", seen=f"store {uri}", hint="Set CICLO_STORE to s3://bucket."
         )
@@ -106,6 +128,8 @@ def _keys(settings: Settings) -> str:
 def _serving_image(settings: Settings) -> str:
     if not settings.serving_image:
         raise SettingsError("there is no image of the model server", hint="Set CICLO_SERVING_IMAGE.")
+    if not REFERENCE.fullmatch(settings.serving_image):
+        raise SettingsError("CICLO_SERVING_IMAGE is not an image reference", seen=repr(settings.serving_image))
     return settings.serving_image
 
 

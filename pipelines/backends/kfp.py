@@ -64,6 +64,11 @@ def submit(
     Raises:
         SubmissionError: If the backend cannot be reached or refuses.
     """
+    for option, text in (("--window-start", window_start), ("--window-end", window_end)):
+        try:
+            datetime.fromisoformat(text or "2000-01-01")
+        except ValueError:
+            raise SubmissionError(f"{option} is not an ISO time", seen=text, hint="Write 2026-01-31.") from None
     api = KfpApi(host, settings(), setting="--host")
     api.reach()
     name = f"{project.name} {key or f'{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'}"

@@ -62,7 +62,8 @@ def _versions(
     if settings.deployer == "none":
         yield "", "CICLO_DEPLOYER is none, so nothing is served from here"
     elif champion is not None and (serving is None or serving.digest != champion.digest):
-        yield "", f"the champion does not serve yet: ciclo deploy {file}"
+        how = "the next run or tick deploys it" if settings.deployer == "seldon" else f"ciclo deploy {file}"
+        yield "", f"the champion does not serve yet: {how}"
     elif serving is not None and settings.deployer == "process" and endpoint(project.name, settings) is None:
         yield "", f"its server does not run on this machine: ciclo deploy {file}"
     if waits is not None:
@@ -83,8 +84,11 @@ def _endpoint(project: "Project", serving: "Alias | None", settings: "Settings")
     url = service_url(project.name, settings.serving_namespace)
     yield "endpoint", f"{url}, inside the cluster" if serving else "none yet"
     try:
-        for slot in slots(project.name, settings, Cluster()):
+        taken = slots(project.name, settings, Cluster())
+        for slot in taken:
             yield "slot", slot
+        if serving and not taken:
+            yield "slot", "none is taken, so nothing answers there: the next run deploys the champion"
     except CicloError as error:
         yield "slot", f"not known from here: {error}"
 

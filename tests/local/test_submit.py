@@ -47,6 +47,15 @@ def test_of_one_key_there_is_one_run(backend: KfpBackend, project: Project) -> N
     assert len(backend.runs) == 1
 
 
+@pytest.mark.parametrize("option", ["window_start", "window_end"])
+def test_a_window_that_is_no_time_is_told_before_anything_is_sent(
+    backend: KfpBackend, project: Project, option: str
+) -> None:
+    with pytest.raises(SubmissionError, match="not an ISO time"):
+        submit(project, IMAGE, backend.url, **{option: "yesterday"})  # type: ignore[arg-type]
+    assert backend.experiments == []
+
+
 def test_no_link_is_given_to_pages_that_are_not_there(backend: KfpBackend, project: Project) -> None:
     backend.pages = False
     assert submit(project, IMAGE, backend.url).url == ""
@@ -58,6 +67,8 @@ def test_no_link_is_given_to_pages_that_are_not_there(backend: KfpBackend, proje
         (["PENDING", "RUNNING", "SUCCEEDED"], "succeeded"),
         (["RUNNING", "FAILED"], "failed"),
         (["RUNNING", "CANCELING", "FAILED"], "cancelled"),
+        (["RUNNING", "CANCELED"], "cancelled"),
+        (["RUNNING", "SKIPPED"], "failed"),
     ],
 )
 def test_the_end_of_a_run_is_waited_for_through_silence(

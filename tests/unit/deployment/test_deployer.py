@@ -185,14 +185,20 @@ def test_on_a_cluster_what_serves_is_named_within_the_rollout(releases, monkeypa
     told = []
 
     @contextmanager
-    def rollout(project, version, golden, settings, cluster):
+    def rollout(project, version, golden, settings, cluster, undo):
         told.append(f"in service with {names(releases)}")
         try:
             yield "http://unit"
         except BaseException:
             told.append("put back")
+            undo()
             raise
+        if killed:  # told to stop when the name had moved, and before the old version was let go
+            told.append("told to stop")
+            undo()
+            raise SystemExit(143)
 
+    killed = []
     settings = releases.settings.model_copy(update={"deployer": "seldon", "serving_image": "image:1"})
     for name, value in {"rollout": rollout, "Cluster": lambda: None}.items():
         monkeypatch.setattr(deployer, name, value)
@@ -201,6 +207,12 @@ def test_on_a_cluster_what_serves_is_named_within_the_rollout(releases, monkeypa
     releases.point("champion", 1)
     assert deployer.serve(project(), settings) == Endpoint("http://unit", 1)
     releases.point("champion", 2)
+    killed.append(True)
+    with pytest.raises(SystemExit):
+        deployer.serve(project(), settings)
+    assert names(releases) == [2, 1], "what serves again is named again"
+    killed.clear()
+    told[1:] = []
     monkeypatch.setattr(deployer, "signer_from", lambda _: (_ for _ in ()).throw(StorageError("the store is full")))
     with pytest.raises(StorageError, match="full"):
         deployer.serve(project(), settings)

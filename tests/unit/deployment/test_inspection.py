@@ -17,7 +17,10 @@ from tests.unit.deployment.api import OBJECT, PODS, SERVICE, ApiServer, Handler,
 
 SETTINGS = Settings(namespace="models", store="s3://bucket", s3_endpoint="minio:9000", deployer="seldon")
 CONFIG_MAP = "/api/v1/namespaces/models/configmaps/ciclo"
+THERE = {"CICLO_STORE": "s3://bucket", "CICLO_DEPLOYER": "seldon", "CICLO_NAMESPACE": "models"}
 SECRET = "/api/v1/namespaces/models/secrets/ciclo-serving"
+NAMESPACE = "/api/v1/namespaces/models"
+OF_RUNS = [f"{NAMESPACE}/secrets/ciclo", f"{NAMESPACE}/secrets/ciclo-signing", f"{NAMESPACE}/configmaps/ciclo-trust"]
 
 
 class Reviewer(Handler):
@@ -43,7 +46,9 @@ def api() -> Iterator[ApiServer]:
     server.objects = {
         VERSION: {"gitVersion": "v1.34.4"},
         GROUP: {"versions": [{"version": "v1"}, {"version": "v1alpha3"}]},
-        CONFIG_MAP: {"data": {"CICLO_STORE": "s3://bucket", "CICLO_PUBLIC_KEYS": '["/etc/ciclo/trust"]'}},
+        CONFIG_MAP: {"data": {**THERE, "CICLO_PUBLIC_KEYS": '["/etc/ciclo/trust"]'}},
+        NAMESPACE: {"metadata": {}},
+        **{path: {"metadata": {}} for path in OF_RUNS},
         SECRET: {"metadata": {}, "data": {name: base64.b64encode(b"x").decode() for name in SECRETS}},
     }
     with served(server):
@@ -67,6 +72,14 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no right to a name": ({"denied": [("get", "secrets")]}, "rights", "get secrets/ciclo-serving"),
     "no settings": ({CONFIG_MAP: None}, "settings of pods", "there is no ConfigMap ciclo in models"),
     "drift": ({CONFIG_MAP: {"data": {"CICLO_STORE": "s3://old"}}}, "settings of pods", "'s3://old' there"),
+    "a setting here alone": (
+        {CONFIG_MAP: {"data": {**THERE, "CICLO_UNSIGNED": "True"}}},
+        "settings of pods",
+        "UNSIGNED",
+    ),
+    "another namespace": ({CONFIG_MAP: {"data": {**THERE, "CICLO_NAMESPACE": "x"}}}, "settings of pods", "NAMESPACE"),
+    "no namespace": ({NAMESPACE: None}, "namespace there", "there is no namespace models"),
+    "no signing key": ({OF_RUNS[1]: None}, "objects of runs", "ciclo-signing not in models"),
     "no secret": ({SECRET: None}, "secret of pods", "there is no Secret ciclo-serving"),
     "half a secret": ({SECRET: {"data": {"CICLO_S3_ACCESS_KEY": "eA=="}}}, "secret of pods", "has no CICLO_S3_SECRET"),
     "an image that is not there": ({"pods": [pod(containerStatuses=[WAITING])]}, "pods", "ErrImagePull"),
@@ -87,7 +100,7 @@ def test_every_fault_is_found_by_the_question_about_it(
 
 def test_a_cluster_that_is_ready_has_nothing_to_mend(api: ApiServer) -> None:
     found = [ask(name, question) for name, question in questions(SETTINGS, cluster(api))]
-    assert [finding.problem for finding in found] == [""] * 6
+    assert [finding.problem for finding in found] == [""] * 8
     assert all(finding.seen for finding in found)
     assert sum(len(verbs) for _, _, verbs in RIGHTS) > 10
 

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -195,6 +196,46 @@ def test_under_an_autoscaler_a_version_begins_with_the_pods_that_the_load_has_ca
     (made,) = api.objects[OBJECT]["spec"]["predictors"]
     assert (made["name"], made["replicas"]) == ("green", begins_with)
     assert pending(deployment("new", called_for), "new", None) is None
+
+
+def test_the_selector_says_which_slot_serves_where_the_annotation_is_gone(
+    api: ApiServer, cluster: Cluster, checked: list[Any]
+) -> None:
+    roll(cluster, 1)
+    api.objects[SERVICE]["metadata"]["annotations"] = {}
+    checked.clear()
+    roll(cluster, 2)
+    assert checked == [("unit-green", 2, ["blue"]), ("unit-serving", 2, ["green"])]
+
+
+def test_a_deployer_that_lost_its_turn_writes_nothing_more(
+    api: ApiServer, cluster: Cluster, checked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roll(cluster, 1)
+    monkeypatch.setattr(turn, "RENEW_SECONDS", 0.02)
+    asked: list[int] = []
+
+    def robbed(url: str, version: int, golden: Any) -> None:
+        api.objects[LEASE]["spec"]["holderIdentity"] = "somebody else"
+        api.objects[LEASE]["metadata"]["resourceVersion"] = "999"
+        asked.append(len(api.requests))
+        time.sleep(0.3)
+
+    monkeypatch.setattr(live_check, "check", robbed)
+    with pytest.raises(DeploymentError, match="has taken over"):
+        roll(cluster, 2)
+    assert len(api.requests) == asked[0], api.requests[asked[0] :]
+    assert api.pointed == ["blue"]
+
+
+def test_what_the_body_did_is_taken_back_with_the_rest(api: ApiServer, cluster: Cluster, checked: list[Any]) -> None:
+    undone: list[list[str]] = []
+    with (
+        pytest.raises(SystemExit),
+        rollout(project(), 1, GOLDEN, SETTINGS, cluster, lambda: undone.append(api.pointed)),
+    ):
+        raise SystemExit(143)
+    assert undone == [[]]
 
 
 def test_what_serves_already_is_mended_in_place(api: ApiServer, cluster: Cluster, checked: list[Any]) -> None:

@@ -78,6 +78,38 @@ def test_of_two_runs_at_the_same_time_the_older_one_stays(backend, submitter):
     assert backend.terminated == ["id-1"]
 
 
+def test_of_two_runs_the_older_one_stays_also_where_our_answer_was_lost(backend, submitter):
+    backend.rival, backend.create = True, "500 but created"
+    assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
+    assert backend.terminated == ["id-1"]
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [((200, ""), "does not answer like the KFP API"), ((302, "/dex/auth"), "Sign in"), ((401, ""), "Sign in")],
+)
+def test_a_page_of_html_is_no_answer_of_the_api(backend, submitter, page, said):
+    backend.page = page
+    with pytest.raises(SubmissionError, match=said):
+        submitter.submit("loans-retrain-1", END, "drift")
+    assert backend.requests == []
+    assert submitter.state("id-0") == "unknown"
+
+
+def test_an_experiment_that_somebody_else_has_just_made_is_taken(backend, submitter):
+    look, looks = backend.get, []
+
+    def late(url):
+        looks.append(url)
+        status, found = look(url)
+        return (status, {"experiments": []}) if len(looks) == 1 else (status, found)
+
+    backend.experiments.append({"display_name": "loans", "experiment_id": "e-0"})
+    backend.get = late
+    assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
+    assert len(backend.experiments) == 1
+
+
 @pytest.mark.parametrize("hidden", [0, 2], ids=["at once", "appears late"])
 def test_an_error_500_although_the_run_exists_is_a_success(backend, submitter, hidden):
     backend.create, backend.hidden_looks = "500 but created", hidden
@@ -130,6 +162,16 @@ def test_every_way_to_sign_in_is_carried_by_every_request(backend, package, tmp_
 def test_a_header_that_is_none_is_named(backend, tmp_path):
     with pytest.raises(SettingsError, match="CICLO_KFP_HEADER"):
         KfpApi(backend.url, Settings(kfp_header="no colon")).experiment("loans", "")
+
+
+@pytest.mark.parametrize("given", [{"kfp_cookie": "a\nb"}, {"token": b"one\ntwo"}, {"token": b"\xff\xfe"}])
+def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(backend, tmp_path, given):
+    token = tmp_path / "token"
+    if "token" in given:
+        token.write_bytes(given.pop("token"))
+    with pytest.raises(SettingsError, match="no header may have") as refused:
+        KfpApi(backend.url, Settings(kfp_token_file=token, **given)).experiment("loans", "")
+    assert "two" not in str(refused.value)
 
 
 def test_a_host_that_does_not_answer_is_named(tmp_path):

@@ -1,4 +1,9 @@
+import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +60,29 @@ def test_the_message_names_outcome_reason_and_run(
 
 def test_nothing_is_said_of_a_champion_that_was_kept_when_deployment_fails() -> None:
     assert "does not serve yet" not in end_of_run("loans", "FAILED", "drift", "x", notes(KEPT, BROKEN)).body
+
+
+def test_people_are_told_also_where_the_notes_cannot_be_read(tmp_path: Path) -> None:
+    """The wrapper itself, with a store that is away."""
+    script = """
+from types import SimpleNamespace
+from ciclo.components.notification.component import notification
+state = SimpleNamespace(state="FAILED", pipeline_job_resource_name="x", error_message="")
+columns = {"x": {"type": "number"}, "y": {"type": "boolean"}}
+import json
+project = json.dumps({"name": "loans", "data": {"source": "x.csv", "target": "y", "columns": columns}})
+notification.python_func(project=project, trigger="drift", status=state)
+"""
+    away = {"CICLO_STORE": "s3://x", "CICLO_S3_ENDPOINT": "127.0.0.1:1", "CICLO_S3_SECURE": "false", "CICLO_RUN": "r"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env={**os.environ, **away, "CICLO_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (alert,) = [line for line in map(json.loads, done.stdout.splitlines()) if line["event"] == "alert"]
+    assert "the training run failed" in alert["title"]
+    assert "cannot be read" in alert["body"]
 
 
 @pytest.mark.parametrize("word", [*STOPS, "something_else"])

@@ -24,6 +24,8 @@ CLUSTER = {
     "a key file that is not there": ({"private_key": Path("/nowhere/key.pem")}, "signing keys", "/nowhere/key.pem"),
     "keys of two pairs": ({"private_key": "other"}, "signing keys", "CICLO_PUBLIC_KEYS"),
     "no serving image": ({"serving_image": ""}, "serving image", "CICLO_SERVING_IMAGE"),
+    "an image that is none": ({"serving_image": "foo bar!!"}, "serving image", "CICLO_SERVING_IMAGE"),
+    "a namespace that is none": ({"namespace": "No Such_NS"}, "namespace", "CICLO_NAMESPACE"),
     "no database": ({"predictions": ""}, "prediction store", "CICLO_PREDICTIONS"),
     "SQLite for pods": ({"predictions": "sqlite:///x"}, "prediction store", "CICLO_PREDICTIONS"),
     "no such database": ({"predictions": "oracle://x"}, "prediction store", "CICLO_PREDICTIONS"),
@@ -76,6 +78,17 @@ def test_a_store_that_is_down_is_named(cluster: Settings) -> None:
 
 def test_a_laptop_is_ready_and_nothing_is_left_behind(tmp_path: Path) -> None:
     found = preflight(PROJECT, Settings(home=tmp_path))
-    assert [(finding.about, finding.problem) for finding in found] == [("object store", ""), ("signing keys", "")]
+    assert [(f.about, f.problem) for f in found] == [("deployer", ""), ("object store", ""), ("signing keys", "")]
     assert all(finding.seen for finding in found)
     assert [path.name for path in (tmp_path / "store").rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_a_pod_without_settings_does_not_take_itself_for_a_laptop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "namespace").write_text("runs\n")
+    monkeypatch.setattr("ciclo.components.core.settings._POD_NAMESPACE", tmp_path / "namespace")
+    found = {finding.about: finding.problem for finding in preflight(PROJECT, Settings(home=tmp_path))}
+    assert "ConfigMap ciclo" in found["deployer"]
+    assert "CICLO_STORE" in found["object store"]
+    assert Settings().serving_namespace == "runs"
