@@ -23,7 +23,8 @@ def test_a_laptop_is_found_ready(project: Path, tmp_path: Path) -> None:
     assert asked.code == 0, asked.out + asked.err
     lines = [" ".join(line.split()) for line in asked.out.splitlines()]
     assert [line.split(" ok ")[0] for line in lines] == [
-        "project", "deployer", "object store", "signing keys", "serving Python", "model server", "KFP", "KFP sign-in", "clock",
+        "project", "deployer", "object store", "signing keys", "serving Python", "model server",
+        "KFP", "KFP sign-in", "clock",
     ]  # fmt: skip
 
 
