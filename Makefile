@@ -16,7 +16,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 COMPILE := pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 BIN := .venv/bin
-CODE := components pipelines manifests tests examples benchmarks
+CODE := components pipelines manifests notebooks tests examples benchmarks
 
 ##@ Use
 .PHONY: help
