@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from ciclo.components.core.errors import ProjectError, SubmissionError
-from ciclo.components.core.images import CONTAINER_SECURITY, POD_SECURITY
+from ciclo.components.core.images import CONTAINER_SECURITY, LABEL, POD_SECURITY
 from ciclo.components.core.project import Project
 from ciclo.components.deployment.seldon import service_url
 from ciclo.pipelines.compile import check_image
@@ -33,8 +33,7 @@ SECRETS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY", "CICLO_ALERTS")
 FILES = "/etc/ciclo/project"
 TOKEN, AUDIENCE = "/var/run/secrets/kubeflow/pipelines", "pipelines.kubeflow.org"
 MOST_BYTES = 1_000_000  # of 1 MiB that a ConfigMap may have
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_GATEWAY = re.compile(rf"{_LABEL.pattern}/{_LABEL.pattern}")
+_GATEWAY = re.compile(rf"{LABEL.pattern}/{LABEL.pattern}")
 
 Manifest = dict[str, Any]
 
@@ -62,7 +61,7 @@ class Installation:
 
     def __post_init__(self) -> None:
         check_image(self.image)
-        if not _LABEL.fullmatch(self.namespace):
+        if not LABEL.fullmatch(self.namespace):
             raise SubmissionError(
                 "the namespace is not a name of Kubernetes",
                 seen=repr(self.namespace),

@@ -12,6 +12,7 @@ PLACEHOLDER = "ciclo-python:unset"
 REFERENCE = re.compile(
     r"[a-z0-9][a-z0-9._/:-]*?(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?"
 )
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a name of Kubernetes, such as that of a namespace
 USER = 65532  # of both images, without a name
 # What Pod Security *restricted* asks of a pod and of a container; the root of both images may be read alone.
 POD_SECURITY = {

@@ -130,16 +130,15 @@ class KfpApi:
         if existing := self.experiment_named(name, namespace):
             return existing
         wanted = kfp.V2beta1Experiment(display_name=name, namespace=namespace or None)
-        try:
+
+        def make() -> str:
             created = self._call(
                 "ExperimentServiceApi",
                 lambda api: api.experiment_service_create_experiment(experiment=wanted, _request_timeout=TIMEOUT),
             )
-        except RefusedError:
-            if made := self.experiment_named(name, namespace):  # by somebody else, a moment ago
-                return made
-            raise
-        return self._id(created.experiment_id)
+            return self._id(created.experiment_id)
+
+        return made_or_found(make, lambda: self.experiment_named(name, namespace))
 
     def experiment_named(self, name: str, namespace: str) -> str | None:
         """The id of the experiment with a name, or None if there is none."""
@@ -147,7 +146,7 @@ class KfpApi:
         listed = self._call(
             "ExperimentServiceApi",
             lambda api: api.experiment_service_list_experiments(
-                filter=_named(name), page_size=1, _request_timeout=TIMEOUT, **options
+                filter=called(name), page_size=1, _request_timeout=TIMEOUT, **options
             ),
         )
         return self._id(listed.experiments[0].experiment_id) if listed.experiments else None
@@ -159,7 +158,7 @@ class KfpApi:
     def _runs_named(self, name: str, experiment_id: str) -> list[str]:
         """The ids of the runs with a name, the oldest first."""
         options: dict[str, Any] = {"experiment_id": experiment_id} if experiment_id else {}
-        options |= {"filter": _named(name), "sort_by": "created_at asc", "page_size": MOST_RIVALS}
+        options |= {"filter": called(name), "sort_by": "created_at asc", "page_size": MOST_RIVALS}
         found = self._call("RunServiceApi", lambda api: api.run_service_list_runs(**options, _request_timeout=TIMEOUT))
         return [self._id(run.run_id) for run in found.runs or ()]
 
@@ -298,7 +297,27 @@ class RefusedError(SubmissionError):
         super().__init__(f"the KFP API at {host} refused", seen=answer, hint=_ADVICE.get(status, look))
 
 
-def _named(name: str) -> str:
+def made_or_found(make: Callable[[], str], look: Callable[[], str | None]) -> str:
+    """The id of something that is made; a refusal because somebody else just made it is none.
+
+    Args:
+        make: Makes it and gives its id.
+        look: Its id, or None if there is none.
+
+    Raises:
+        SubmissionError: What ``make`` raised, if it is not there.
+    """
+    try:
+        return make()
+    except RefusedError:
+        with suppress(SubmissionError):
+            if found := look():
+                return found
+        raise
+
+
+def called(name: str) -> str:
+    """The filter of a list for what has a name."""
     return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
 
 

@@ -4,13 +4,12 @@ The first task of every run asks; so does ``ciclo doctor``. Nothing is changed b
 store and deleted again.
 """
 
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ciclo.components.core.errors import CicloError, SettingsError
-from ciclo.components.core.images import REFERENCE
+from ciclo.components.core.images import LABEL, REFERENCE
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.storage.predictions import PredictionStore
@@ -18,7 +17,6 @@ from ciclo.components.storage.signing import signer_from, trust_from
 from ciclo.components.storage.store import open_store
 
 SECONDS = 5.0
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def _deployer(settings: Settings) -> str:
 
 def _namespace(settings: Settings) -> str:
     name = settings.serving_namespace
-    if not _LABEL.fullmatch(name):
+    if not LABEL.fullmatch(name):
         raise SettingsError("the namespace is not a name of Kubernetes", seen=name, hint="Set CICLO_NAMESPACE.")
     return name
 

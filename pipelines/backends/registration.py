@@ -4,14 +4,12 @@ Everything is looked up by its name first, so that doing it again, or twice at o
 """
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
-from ciclo.components.monitoring.kfp_api import TIMEOUT, KfpApi, RefusedError, _named
+from ciclo.components.monitoring.kfp_api import TIMEOUT, KfpApi, called, made_or_found
 
 
 @dataclass(frozen=True)
@@ -42,21 +40,21 @@ class Registrar(KfpApi):
         listed = self._call(
             "PipelineServiceApi",
             lambda api: api.pipeline_service_list_pipelines(
-                filter=_named(name), page_size=1, _request_timeout=TIMEOUT, **options
+                filter=called(name), page_size=1, _request_timeout=TIMEOUT, **options
             ),
         )
-        return str(listed.pipelines[0].pipeline_id) if listed.pipelines else None
+        return self._id(listed.pipelines[0].pipeline_id) if listed.pipelines else None
 
     def version(self, pipeline_id: str, name: str) -> str | None:
         """The id of the version of a pipeline with a name, or None if there is none."""
         listed = self._call(
             "PipelineServiceApi",
             lambda api: api.pipeline_service_list_pipeline_versions(
-                pipeline_id, filter=_named(name), page_size=1, _request_timeout=TIMEOUT
+                pipeline_id, filter=called(name), page_size=1, _request_timeout=TIMEOUT
             ),
         )
         found = listed.pipeline_versions
-        return str(found[0].pipeline_version_id) if found else None
+        return self._id(found[0].pipeline_version_id) if found else None
 
     def create_pipeline(self, name: str, namespace: str) -> str:
         """Create a pipeline without versions and give its id."""
@@ -67,7 +65,7 @@ class Registrar(KfpApi):
             "PipelineServiceApi",
             lambda api: api.pipeline_service_create_pipeline(pipeline=wanted, _request_timeout=TIMEOUT),
         )
-        return str(created.pipeline_id)
+        return self._id(created.pipeline_id)
 
     def upload_version(self, pipeline_id: str, name: str, package: Path) -> str:
         """Upload a compiled pipeline as a version and give its id."""
@@ -77,7 +75,7 @@ class Registrar(KfpApi):
                 str(package), name=name, display_name=name, pipelineid=pipeline_id, _request_timeout=TIMEOUT
             ),
         )
-        return str(uploaded.pipeline_version_id)
+        return self._id(uploaded.pipeline_version_id)
 
 
 def register(api: Registrar, project: Project, package: Path, *, namespace: str = "") -> Registered:
@@ -99,34 +97,13 @@ def register(api: Registrar, project: Project, package: Path, *, namespace: str 
             "there is no compiled pipeline", seen=f"{package}: {error.strerror}", hint="'ciclo compile' writes one."
         ) from error
     api.reach()
-    pipeline_id = api.pipeline(project.name, namespace) or _created(api, project.name, namespace)
+    pipeline_id = api.pipeline(project.name, namespace) or made_or_found(
+        lambda: api.create_pipeline(project.name, namespace), lambda: api.pipeline(project.name, namespace)
+    )
     version_id = api.version(pipeline_id, name)
     fresh = version_id is None
     if version_id is None:
-        version_id = _uploaded(api, pipeline_id, name, package)
+        version_id = made_or_found(
+            lambda: api.upload_version(pipeline_id, name, package), lambda: api.version(pipeline_id, name)
+        )
     return Registered(pipeline_id, version_id, name, api.experiment(project.name, namespace), fresh)
-
-
-def _created(api: Registrar, name: str, namespace: str) -> str:
-    """Create a pipeline; a refusal because somebody else just did is none."""
-    try:
-        return api.create_pipeline(name, namespace)
-    except RefusedError:
-        if found := _or_none(lambda: api.pipeline(name, namespace)):
-            return found
-        raise
-
-
-def _uploaded(api: Registrar, pipeline_id: str, name: str, package: Path) -> str:
-    try:
-        return api.upload_version(pipeline_id, name, package)
-    except RefusedError:
-        if found := _or_none(lambda: api.version(pipeline_id, name)):
-            return found
-        raise
-
-
-def _or_none(look: Any) -> str | None:
-    with suppress(SubmissionError):
-        return str(found) if (found := look()) else None
-    return None
