@@ -39,6 +39,7 @@ RIGHTS = (
     ("", "pods", ("list",)),
     ("coordination.k8s.io", "leases", ("get", "create", "update")),
     ("", f"configmaps/{CONFIG}", ("get",)),
+    ("", f"configmaps/{TRUST}", ("get",)),
     ("", f"secrets/{KEYS}", ("get",)),
 )
 

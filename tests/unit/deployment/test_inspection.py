@@ -2,10 +2,12 @@
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
+import yaml
 from kubernetes import client
 
 from ciclo.components.core.settings import Settings
@@ -128,3 +130,16 @@ def test_the_slots_say_what_stands_in_them(api: ApiServer, pinned: bool, roles: 
 
 def test_nothing_stands_where_nothing_was_deployed(api: ApiServer) -> None:
     assert slots("unit", SETTINGS, cluster(api)) == []
+
+
+def test_the_rights_that_are_asked_for_are_those_of_the_role_of_the_deployer() -> None:
+    role = yaml.safe_load((Path(__file__).parents[3] / "manifests" / "base" / "role-deployer.yaml").read_text())
+    given = {
+        (group, f"{resource}/{name}".rstrip("/"), verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", [""])
+        for verb in rule["verbs"]
+    }
+    assert given == {(group, resource, verb) for group, resource, verbs in RIGHTS for verb in verbs}
