@@ -5,6 +5,7 @@ it is left as a note in the store.
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -71,7 +72,7 @@ def stage(name: str, project: str, label: str = "") -> Iterator[Stage]:
     log = structlog.get_logger().bind(stage=name, label=label)
     started = time.monotonic()
     current = Stage()
-    log.info(STAGE_EVENT, status="started")
+    log.info(STAGE_EVENT, status="started", pid=os.getpid())
 
     def failed(status: str, ending: Ending | None, summary: str, **more: str) -> None:
         log.error(STAGE_EVENT, status=status, summary=summary, **more, **_since(started))

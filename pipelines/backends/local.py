@@ -46,6 +46,7 @@ class Event:
         summary: One sentence, once it ended.
         detail: Further short lines.
         seconds: How long it took.
+        pid: The process it runs in; 0 once it ended.
     """
 
     stage: str
@@ -54,6 +55,7 @@ class Event:
     summary: str = ""
     detail: tuple[str, ...] = ()
     seconds: float = 0.0
+    pid: int = 0
 
     @property
     def title(self) -> str:
@@ -203,6 +205,7 @@ def _event(line: str) -> Event | None:
         summary=announced.get("summary", ""),
         detail=tuple(announced.get("detail", ())),
         seconds=announced.get("seconds", 0.0),
+        pid=announced.get("pid", 0),
     )
 
 
@@ -302,6 +305,9 @@ def _reports(folder: Path) -> dict[str, Path]:
 
 
 def _main(folder: Path) -> None:
+    from ciclo.pipelines.backends.warm import start_warm
+
+    start_warm()
     from kfp import local
 
     from ciclo.pipelines.training.pipeline import training_pipeline

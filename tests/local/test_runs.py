@@ -102,7 +102,7 @@ def test_a_gate_stops_the_run_as_a_normal_end(rows: str, gate: str, not_run: str
 def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None:
     def kill_cleaning(event: Event) -> None:
         if (event.stage, event.status) == ("cleaning", "started"):
-            os.kill(task_of("cleaning", tmp_path), signal.SIGKILL)
+            os.kill(event.pid, signal.SIGKILL)
 
     project = write_project(tmp_path, numbers(20_000), NUMBERS)
     from ciclo.components.core.project_file import read_project
@@ -115,27 +115,24 @@ def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None
     assert result.log.stat().st_size > 0
 
 
-def task_of(stage: str, home: Path) -> int:
-    """The process id of a running task."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            words = (entry / "cmdline").read_bytes().decode(errors="replace")
-            if "executor_main" in words and f"/{stage}/" in words and str(home) in words and "python" in words[:80]:
-                return int(entry.name)
-    raise AssertionError(f"no task of {stage} is running")
+def test_tasks_share_their_imports_and_nothing_else(first_run: Ran) -> None:
+    log = Path(first_run.summary["folder"], "run.log").read_text()
+    started = [json.loads(line) for line in log.splitlines() if '"started"' in line]
+    assert len({line["pid"] for line in started}) == len(started) == len(STAGES)
+    assert log.count("Looking for component") == len(STAGES)  # by kfp's own executor
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Command lines of the processes that belong to a run folder."""
+def processes_of(home: Path) -> list[str]:
+    """Command lines of the processes that were started for a home folder."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
-                words = (entry / "cmdline").read_bytes().decode(errors="replace")
+                inherited = (entry / "environ").read_bytes().decode(errors="replace")
+                if f"CICLO_HOME={home}" in inherited:
+                    found.append((entry / "cmdline").read_bytes().decode(errors="replace")[:200])
             except OSError:
                 continue
-            if str(folder) in words:
-                found.append(words[:200])
     return found
 
 
