@@ -27,10 +27,11 @@ from ciclo.pipelines.compile import check_image
 NEEDED_SETTINGS, NEEDED_SECRETS = ("CICLO_STORE", "CICLO_KFP_HOST"), ("CICLO_PREDICTIONS",)
 SETTINGS = (
     "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE", "CICLO_S3_REGION", "CICLO_S3_CA_FILE", "CICLO_PUBLIC_KEYS",
-    "CICLO_UNSIGNED", "CICLO_DEPLOYER", "CICLO_NAMESPACE",
+    "CICLO_UNSIGNED", "CICLO_DEPLOYER", "CICLO_NAMESPACE", "CICLO_DEADLINE_SECONDS", "CICLO_PUSHGATEWAY",
 )  # fmt: skip
 SECRETS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY", "CICLO_ALERTS")
 FILES = "/etc/ciclo/project"
+NO_USE_TO_TRY_AGAIN = {"operator": "In", "values": [2]}  # see the entry of monitoring
 TOKEN, AUDIENCE = "/var/run/secrets/kubeflow/pipelines", "pipelines.kubeflow.org"
 MOST_BYTES = 1_000_000  # of 1 MiB that a ConfigMap may have
 _GATEWAY = re.compile(rf"{LABEL.pattern}/{LABEL.pattern}")
@@ -134,7 +135,14 @@ def cron_job(project: Project, installation: Installation) -> Manifest:
             "startingDeadlineSeconds": 1800,
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 3,
-            "jobTemplate": {"spec": {"backoffLimit": 1, "activeDeadlineSeconds": 1800, "template": pod}},
+            "jobTemplate": {
+                "spec": {
+                    "backoffLimit": 1,
+                    "activeDeadlineSeconds": 1800,
+                    "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": NO_USE_TO_TRY_AGAIN}]},
+                    "template": pod,
+                }
+            },
         },
     }
 

@@ -33,3 +33,40 @@ ROWS = (
     " ('flights', 'old', 1, '2024-03-03 12:00:00.000000', '\"false\"'),"
     " ('flights', 'early', 0, '2024-03-02 12:00:00.000000', '\"true\"')",
 )
+
+# As the release with the keys of our own made it, before it kept the probability of every class.
+_ONE_PROBABILITY = (
+    "CREATE TABLE ciclo_predictions_revision (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+    "INSERT INTO ciclo_predictions_revision VALUES ('0002')",
+    "CREATE TABLE requests (project VARCHAR(64) NOT NULL, request_id VARCHAR(128) NOT NULL,"
+    " prediction_id VARCHAR(128) NOT NULL, digest VARCHAR(64), PRIMARY KEY (project, request_id))",
+    "CREATE TABLE predictions (id {key}, project VARCHAR(64) NOT NULL, prediction_id VARCHAR(128),"
+    " request_id VARCHAR(128) NOT NULL, row INTEGER NOT NULL, version INTEGER NOT NULL, time {time} NOT NULL,"
+    " features JSON NOT NULL, prediction TEXT NOT NULL, probability {double}, PRIMARY KEY (id))",
+    "CREATE UNIQUE INDEX predictions_key ON predictions (project, coalesce(prediction_id, request_id), row)",
+    "CREATE INDEX predictions_by_time ON predictions (project, time)",
+    "CREATE INDEX predictions_by_request ON predictions (project, request_id)",
+    "CREATE TABLE labels (id {label_key}, project VARCHAR(64) NOT NULL, request_id VARCHAR(128) NOT NULL,"
+    " row INTEGER NOT NULL, time {time} NOT NULL, value TEXT NOT NULL, PRIMARY KEY (id),"
+    " UNIQUE (project, request_id, row, time, value))",
+)
+_TYPES = {
+    "sqlite": {"key": "INTEGER NOT NULL", "label_key": "INTEGER NOT NULL", "time": "DATETIME", "double": "DOUBLE"},
+    "postgresql": {
+        "key": "BIGSERIAL NOT NULL",
+        "label_key": "SERIAL NOT NULL",
+        "time": "TIMESTAMP WITHOUT TIME ZONE",
+        "double": "DOUBLE PRECISION",
+    },
+}
+ONE_PROBABILITY = {
+    dialect: tuple(statement.format(**types) for statement in _ONE_PROBABILITY) for dialect, types in _TYPES.items()
+}
+ONE_PROBABILITY_ROWS = (
+    "INSERT INTO requests (project, request_id, prediction_id, digest) VALUES ('flights', 'old', 'k', 'd')",
+    "INSERT INTO predictions"
+    " (project, prediction_id, request_id, row, version, time, features, prediction, probability) VALUES"
+    " ('flights', 'k', 'old', 0, 3, '2024-03-01 12:00:00.000000', '{\"x\": 1.5}', '\"mid\"', 0.6)",
+    "INSERT INTO labels (project, request_id, row, time, value) VALUES"
+    " ('flights', 'k', 0, '2024-03-02 12:00:00.000000', '\"low\"')",
+)

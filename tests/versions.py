@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.project_file import project_to_yaml
 from ciclo.components.core.report import Document
 from ciclo.components.core.verdict import Verdict

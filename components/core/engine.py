@@ -9,6 +9,7 @@ import pandas as pd
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.wording import listed
 
 TOLERANCE = 1e-6
 
@@ -40,7 +41,8 @@ class Engine:
 
         Returns:
             For each row ``prediction`` (a label, a boolean or a float) and ``probability``: of the positive class for a
-            binary task, of the predicted class for a multiclass one, None for regression. JSON values.
+            binary task, of the predicted class for a multiclass one, None for regression. For a multiclass task
+            ``probabilities`` as well: of every class by its label, in the order of the contract. JSON values.
 
         Raises:
             ArithmeticError: If the model answers with something that is not a finite number.
@@ -52,16 +54,21 @@ class Engine:
         codes = probability.argmax(axis=1)
         shown = probability[:, 1] if self.contract.task == "binary" else probability[np.arange(len(codes)), codes]
         labels = [spoken(label, self.contract) for label in self.contract.classes]
-        return [
+        answers: list[Answer] = [
             {"prediction": labels[code], "probability": value}
             for code, value in zip(codes.tolist(), shown.tolist(), strict=True)
         ]
+        if self.contract.task == "multiclass":
+            for answer, of_each in zip(answers, probability.tolist(), strict=True):
+                answer["probabilities"] = dict(zip(self.contract.classes, of_each, strict=True))
+        return answers
 
 
 def first_difference(expected: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]) -> str | None:
     """Where answers differ from golden ones.
 
-    Labels have to be equal, probabilities within 1e-6, regression values within 1e-6 of their size.
+    Labels have to be equal, probabilities within 1e-6, regression values within 1e-6 of their size. A version of a
+    release that published no probability of every class is not asked for them.
 
     Returns:
         The first difference as a sentence, or None if there is none.
@@ -72,6 +79,12 @@ def first_difference(expected: Sequence[Mapping[str, Any]], given: Sequence[Mapp
         for field, relative in (("prediction", TOLERANCE), ("probability", 0.0)):
             if not _same(wanted.get(field), found.get(field), relative):
                 return f"row {number}: {field} {found.get(field)} instead of {wanted.get(field)}"
+        each, given_each = wanted.get("probabilities") or {}, found.get("probabilities") or {}
+        if each and set(each) != set(given_each):
+            return f"row {number}: probabilities of {listed(given_each) or 'no class'} instead of {listed(each)}"
+        for label, probability in each.items():
+            if not _same(probability, given_each[label], 0.0):
+                return f"row {number}: probability of '{label}' {given_each[label]} instead of {probability}"
     return None
 
 

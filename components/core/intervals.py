@@ -61,7 +61,7 @@ def gain_interval(
     Returns:
         The gain in units of the metric; positive where the challenger is better.
     """
-    ours, theirs = (_scorer(metric, y, p, list(classes)) for p in (challenger, champion))
+    ours, theirs = (scorer(metric, y, p, list(classes)) for p in (challenger, champion))
     return _percentiles(lambda rows: metric.gain(ours(rows), theirs(rows)), len(y), confidence, resamples, seed)
 
 
@@ -69,11 +69,11 @@ def score_interval(
     metric: Metric, y: Array, prediction: Array, classes: Sequence[Any], *, confidence: float, resamples: int, seed: int
 ) -> Interval:
     """A score with its interval, by the percentile bootstrap; arguments as in ``gain_interval``."""
-    return _percentiles(_scorer(metric, y, prediction, list(classes)), len(y), confidence, resamples, seed)
+    return _percentiles(scorer(metric, y, prediction, list(classes)), len(y), confidence, resamples, seed)
 
 
-def _scorer(metric: Metric, y: Array, prediction: Array, classes: list[Any]) -> Callable[[Rows], float]:
-    """A function that scores any draw of the rows."""
+def scorer(metric: Metric, y: Array, prediction: Array, classes: list[Any]) -> Callable[[Rows], float]:
+    """A function that scores any draw of the rows; what all draws share is done once."""
     if metric.name == "roc_auc_score" and len(classes) == 2:
         return _auc_of_draws(y == classes[1], prediction[:, 1])
     return lambda rows: metric.score(y[rows], prediction[rows], classes)

@@ -1,119 +1,46 @@
 """The reference profile: what the training rows looked like, small enough to travel with the model.
 
-Monitoring bins new rows into the same bins and compares counts, so no training row leaves the pipeline.
+Monitoring bins new rows into the same bins and compares counts, so no training row leaves the pipeline. The counts are
+kept by slices of time as well: how much the weeks of the training rows differ among themselves tells what is usual.
 """
 
-import itertools
-from typing import Any, Literal, Self
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from ciclo.components.core.anchor import Anchor
+from ciclo.components.core.clusters import Clustered
+from ciclo.components.core.column_profile import ColumnProfile
+from ciclo.components.core.estimation import Estimation
+from ciclo.components.core.joint import Joint
 from ciclo.components.core.metrics import Array
 
-BINS = 10
-MAX_CATEGORIES = 50
-OTHER = "(other)"
-
-
-class ColumnProfile(BaseModel):
-    """The distribution of one column.
-
-    Attributes:
-        kind: ``number`` is binned at quantiles, ``category`` counts values.
-        counts: Rows in each bin; the last bin is "missing", for categories the one before it is "any other value".
-        edges: Inner bin edges of a number, ascending; bin ``i`` holds ``edges[i-1] <= x < edges[i]``. A column of few
-            values has one bin for each, any other has bins of about equal counts.
-        values: The category of each bin, without the last two.
-        mean: Mean of a number.
-        std: Standard deviation of a number.
-        minimum: Smallest number.
-        maximum: Largest number.
-        importance: Share of the model's importance, set by evaluation; the shares of all features sum to 1.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["number", "category"]
-    counts: tuple[int, ...]
-    edges: tuple[float, ...] = ()
-    values: tuple[str, ...] = ()
-    mean: float | None = None
-    std: float | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    importance: float = 0.0
-
-    @classmethod
-    def of(cls, values: pd.Series) -> Self:
-        """Profile a column of a canonical frame (``float64`` or ``object``)."""
-        if values.dtype == object:
-            top = values.value_counts().head(MAX_CATEGORIES).index
-            empty = cls(kind="category", counts=(), values=tuple(str(v) for v in sorted(top)))
-            return empty.model_copy(update={"counts": tuple(int(n) for n in empty.bin(values))})
-        numbers = values.to_numpy(dtype="float64")
-        finite = numbers[np.isfinite(numbers)]
-        if finite.size == 0:
-            return cls(kind="number", counts=(0, len(numbers)))
-        distinct = np.unique(finite)
-        cuts = distinct[1:] if distinct.size <= 2 * BINS else np.quantile(finite, np.linspace(0, 1, BINS + 1)[1:-1])
-        edges = np.unique(cuts)
-        empty = cls(kind="number", counts=(), edges=tuple(float(e) for e in edges))
-        return empty.model_copy(
-            update={
-                "counts": tuple(int(n) for n in empty.bin(values)),
-                "mean": float(finite.mean()),
-                "std": float(finite.std()),
-                "minimum": float(finite.min()),
-                "maximum": float(finite.max()),
-            }
-        )
-
-    @property
-    def labels(self) -> list[str]:
-        """A name for each bin."""
-        if self.kind == "category":
-            return [*self.values, OTHER, "(missing)"]
-        ends = [f"{e:.4g}" for e in self.edges]
-        spans = [f"{a} to {b}" for a, b in itertools.pairwise(ends)]
-        return [*([f"below {ends[0]}", *spans, f"from {ends[-1]}"] if ends else ["any"]), "(missing)"]
-
-    @property
-    def missing(self) -> float:
-        """Share of missing values."""
-        total = sum(self.counts)
-        return self.counts[-1] / total if total else 0.0
-
-    def bin(self, values: pd.Series) -> Array:
-        """Count values in this profile's bins.
-
-        Args:
-            values: A column of a canonical frame.
-
-        Returns:
-            Counts, shape ``(bins,)``.
-        """
-        absent = int(values.isna().sum())
-        present = values[values.notna()]
-        if self.kind == "category":
-            counts = present.astype(str).value_counts()
-            known = [int(counts.get(v, 0)) for v in self.values]
-            return np.array([*known, len(present) - sum(known), absent])
-        position = np.searchsorted(np.array(self.edges), present.to_numpy(dtype="float64"), side="right")
-        return np.array([*np.bincount(position, minlength=len(self.edges) + 1), absent])
+SLICES = 400
+SEGMENT_ROWS = 200
+SEGMENTS = 20
 
 
 class Profile(BaseModel):
-    """What a model was trained on.
+    """What a model was trained on, and what is known of its answers.
 
     Attributes:
         rows: Rows profiled.
         start: Time of the first row, ISO, if rows have times.
         end: Time of the last row.
+        slice_days: Length of a slice of time, whole days; 0 if rows have no times.
         columns: Features by name.
         target: The target, as text labels or numbers.
-        prediction: The model's score on the test rows, set by evaluation.
+        prediction: The model's answers on the test rows, by slice on the training rows; set by evaluation, as what
+            follows.
+        joint: How the columns go together; None with fewer than three.
+        segments: Counts of every feature in a part of the rows: by column of the segment, its value, and feature.
+        score: The score on the test rows.
+        anchor: A simple answer that is judged beside the model.
+        estimation: How to tell a score without labels; None where the metric cannot be told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -121,16 +48,64 @@ class Profile(BaseModel):
     rows: int
     start: str | None = None
     end: str | None = None
+    slice_days: int = 0
     columns: dict[str, ColumnProfile]
     target: ColumnProfile
     prediction: ColumnProfile | None = None
+    joint: Joint | None = None
+    segments: dict[str, dict[str, dict[str, tuple[int, ...]]]] = {}
+    score: Clustered | None = None
+    anchor: Anchor | None = None
+    estimation: Estimation | None = None
 
-    def with_model(self, importance: dict[str, float], prediction: ColumnProfile) -> Self:
+    @classmethod
+    def of(
+        cls,
+        X: pd.DataFrame,  # noqa: N803
+        target: pd.Series,
+        times: pd.Series | None = None,
+        segments: Sequence[str] = (),
+        window_days: float = 7.0,
+    ) -> Self:
+        """Profile the rows a model is fitted on.
+
+        Args:
+            X: Features as ``Contract.frame`` gives them, shape ``(rows, features)``.
+            target: Labels as text, or numbers.
+            times: When each row happened; None if that is not known.
+            segments: Columns whose values are also profiled apart.
+            window_days: Length of the windows that are watched.
+        """
+        columns = {name: ColumnProfile.of(X[name]) for name in X.columns}
+        codes = {name: column.codes(X[name]) for name, column in columns.items()}
+        days, windows = 0, np.zeros(len(X), dtype="intp")
+        if times is not None and len(times):
+            days, slices, number = slices_of(times, window_days)
+            columns = {name: column.sliced(codes[name], slices, number) for name, column in columns.items()}
+            windows = slices * days // max(round(window_days), 1)
+        joint, learnt = None, Joint.of(columns, X, codes, windows)
+        if learnt is not None:
+            joint, errors = learnt
+            if days:
+                sliced = joint.error.sliced(joint.error.codes(errors), slices, number)
+                joint = joint.model_copy(update={"error": sliced})
+        return cls(
+            rows=len(X),
+            start=None if times is None else times.min().isoformat(),
+            end=None if times is None else times.max().isoformat(),
+            slice_days=days,
+            columns=columns,
+            target=ColumnProfile.of(target),
+            joint=joint,
+            segments={name: _by_value(columns, codes, columns[name], codes[name]) for name in segments},
+        )
+
+    def with_model(self, importance: Mapping[str, float], prediction: ColumnProfile) -> Self:
         """The same profile with what only a fitted model can add.
 
         Args:
             importance: Importance of each feature, not negative; scaled here to sum to 1.
-            prediction: Profile of its scores on the test rows.
+            prediction: Profile of its answers on the test rows.
         """
         total = sum(importance.values())
         shares = {n: (v / total if total > 0 else 1 / len(importance)) for n, v in importance.items()}
@@ -139,3 +114,33 @@ class Profile(BaseModel):
             for name, column in self.columns.items()
         }
         return self.model_copy(update={"columns": columns, "prediction": prediction})
+
+
+def slices_of(times: pd.Series, window_days: float = 7.0) -> tuple[int, Array, int]:
+    """Cut the span of some rows into at most 400 slices of whole days, or as many as windows of a day or more need.
+
+    Args:
+        times: When each row happened, with a zone.
+        window_days: Length of the windows that are watched; no slice is longer.
+
+    Returns:
+        Days in a slice, the slice of each row, and how many there are.
+    """
+    day = (times - times.min().floor("D")).dt.days.to_numpy()
+    days = max(1, min(math.ceil((int(day.max()) + 1) / SLICES), int(window_days)))
+    slices = day // days
+    return days, np.asarray(slices), int(slices.max()) + 1
+
+
+def _by_value(
+    columns: Mapping[str, ColumnProfile], codes: Mapping[str, Array], segment: ColumnProfile, values: Array
+) -> dict[str, dict[str, tuple[int, ...]]]:
+    rows = np.bincount(values, minlength=segment.bins)
+    chosen = [i for i in np.argsort(-rows, kind="stable")[:SEGMENTS] if rows[i] >= SEGMENT_ROWS]
+    return {
+        segment.labels[i]: {
+            name: tuple(np.bincount(codes[name][values == i], minlength=column.bins).tolist())
+            for name, column in columns.items()
+        }
+        for i in chosen
+    }

@@ -84,11 +84,14 @@ class Project(Section):
         for field, names in (
             ("cleaning.missing.delete", self.cleaning.missing.delete),
             ("evaluation.slices", self.evaluation.slices),
+            ("monitoring.segments", self.monitoring.segments),
             ("design.simple_rule.column", (self.design.simple_rule.column,) if self.design.simple_rule else ()),
         ):
             for name in names:
                 if name not in self.data.columns:
                     raise ValueError(f"{field}: there is no column '{name}'{did_you_mean(name, self.data.columns)}")
+        if apart := [name for name in self.monitoring.segments if name not in self.features]:
+            raise ValueError(f"monitoring.segments: '{apart[0]}' is no feature, so the model is not asked with it")
         if self.cleaning.split.method == "time" and self.data.time_column is None:
             raise ValueError("cleaning.split.method: a time split needs data.time_column")
         for size in (self.cleaning.split.validation, self.cleaning.split.test):

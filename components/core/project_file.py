@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ciclo.components.core.errors import ProjectError
 from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.wording import did_you_mean
 
 
@@ -94,6 +95,40 @@ def project_from_mapping(raw: Any, *, origin: str) -> Project:
     except ValidationError as error:
         problems = "; ".join(_explain(dict(e), Project) for e in error.errors())
         raise ProjectError(f"{origin} is not valid: {problems}", hint="Correct the field and run again.") from error
+
+
+def read_policy(path: str | Path, base: Monitoring) -> Monitoring:
+    """Read a policy of the watch to try: a ``monitoring`` section, or its fields alone.
+
+    Args:
+        path: File of YAML.
+        base: The policy in force; what the file does not say is taken from it.
+
+    Raises:
+        ProjectError: Naming every field that is wrong.
+    """
+    try:
+        raw = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} cannot be read", seen=getattr(error, "strerror", None) or error) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ProjectError(f"{path} is not valid YAML", seen=_objection(error)) from None
+    section = raw["monitoring"] if isinstance(raw, Mapping) and [*raw] == ["monitoring"] else raw
+    if not isinstance(section, Mapping):
+        raise ProjectError(
+            f"{path} has to be a mapping of fields", seen=type(section).__name__, hint="Give fields of monitoring."
+        )
+    try:
+        return Monitoring.model_validate(_laid_over(base.model_dump(), section))
+    except ValidationError as error:
+        problems = "; ".join(_explain(dict(e), Monitoring) for e in error.errors())
+        raise ProjectError(f"{path} is not valid: {problems}", hint="Give fields of monitoring alone.") from error
+
+
+def _laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with the values of another, down to the last level."""
+    both = {k for k in changes if isinstance(base.get(k), Mapping) and isinstance(changes[k], Mapping)}
+    return {**base, **changes, **{key: _laid_over(base[key], changes[key]) for key in both}}
 
 
 def project_to_json(project: Project) -> str:

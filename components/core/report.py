@@ -6,6 +6,7 @@ A ``Document`` is a report as data, for those that are read again by a program; 
 import html
 import io
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,15 +14,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1d2733}
-h1{font-size:1.7rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid #d9dfe5}
-table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem;text-align:left;border-bottom:1px solid #e7ebef;vertical-align:top}
-th{background:#f4f6f8;font-weight:600}td.n{text-align:right}
-.lead{color:#51606f;margin-top:0}.good{color:#0b6e4f;font-weight:600}.bad{color:#b3261e;font-weight:600}
-.warn{color:#9a6700;font-weight:600}figure{margin:.6rem 0}svg{max-width:100%;height:auto}
-"""
+from ciclo.components.core.charts import Svg
+from ciclo.components.core.report_style import STYLE
+from ciclo.components.core.wording import number
+
+SHORT, LONG = 24, 60  # characters of a cell that is not broken, and of one that needs room
 
 
 def _finite(value: str | float | None) -> str | float | None:
@@ -114,25 +111,55 @@ class Report:
 
     def __init__(self, title: str, lead: str = "") -> None:
         self._title = title
-        self._parts = [f"<h1>{html.escape(title)}</h1>"]
+        self._parts = [f"<h1>{_escaped(title)}</h1>"]
         if lead:
-            self._parts.append(f'<p class="lead">{html.escape(lead)}</p>')
+            self._parts.append(f'<p class="lead">{_escaped(lead)}</p>')
 
     def section(self, title: str) -> Self:
         """Start a section."""
-        self._parts.append(f"<h2>{html.escape(title)}</h2>")
+        self._parts.append(f"<h2>{_escaped(title)}</h2>")
         return self
 
     def text(self, text: str, tone: str = "") -> Self:
         """Add a paragraph; ``tone`` is ``good``, ``bad``, ``warn`` or nothing."""
-        self._parts.append(f'<p class="{html.escape(tone)}">{html.escape(text)}</p>')
+        self._parts.append(f'<p class="{html.escape(tone)}">{_prose(text)}</p>')
+        return self
+
+    def banner(self, word: str, text: str, tone: str = "", lines: Iterable[str] = ()) -> Self:
+        """Add what a reader should see first: a word, a sentence, and a few lines below."""
+        below = "".join(f"<li>{_prose(line)}</li>" for line in lines)
+        self._parts.append(
+            f'<div class="banner {html.escape(tone)}"><strong>{_escaped(word)}</strong><p>{_prose(text)}</p>'
+            f"{f'<ul>{below}</ul>' if below else ''}</div>"
+        )
         return self
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Self:
-        """Add a table; numbers are set to the right and rounded to four digits."""
-        head = "".join(f"<th>{html.escape(h)}</th>" for h in header)
+        """Add a table; numbers are set to the right and rounded to four digits. A cell may be a chart."""
+        head = "".join(f'<th scope="col">{_escaped(h)}</th>' for h in header)
         body = "".join("<tr>" + "".join(_cell(v) for v in row) + "</tr>" for row in rows)
-        self._parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        self._parts.append(
+            f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        )
+        return self
+
+    def charts(self, charts: Iterable[tuple[str, Svg]]) -> Self:
+        """Add charts with their captions, side by side as far as there is room."""
+        figures = [
+            f"<figure><figcaption>{_escaped(caption)}</figcaption>{svg}</figure>" for caption, svg in charts if svg
+        ]
+        self._parts.append(f'<div class="charts">{"".join(figures)}</div>' if figures else "")
+        return self
+
+    def chart(self, svg: Svg) -> Self:
+        """Add one chart, or the key of one, over the width of the report."""
+        self._parts.append(svg)
+        return self
+
+    def links(self, links: Iterable[tuple[str, str]]) -> Self:
+        """Add a list of links: pairs of what to read and a relative address."""
+        items = "".join(f'<li><a href="{html.escape(to)}">{_escaped(text)}</a></li>' for text, to in links)
+        self._parts.append(f"<ul>{items}</ul>")
         return self
 
     def figure(self, figure: Any) -> Self:
@@ -143,22 +170,40 @@ class Report:
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
         plt.close(figure)
         svg = buffer.getvalue()
-        self._parts.append(f"<figure>{svg[svg.index('<svg') :]}</figure>")
+        self._parts.append(f'<figure class="plot">{svg[svg.index("<svg") :]}</figure>')
         return self
 
     def html(self) -> str:
         """The page."""
-        head = f'<meta charset="utf-8"><title>{html.escape(self._title)}</title><style>{_STYLE}</style>'
-        return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(self._parts)}</body></html>'
+        head = (
+            '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+            '<meta name="color-scheme" content="light dark">'
+            f"<title>{_escaped(self._title)}</title><style>{STYLE}</style>"
+        )
+        body = f"<main>{''.join(self._parts)}</main>"
+        return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'
 
     def write(self, path: str | Path) -> None:
         """Write the page to a file."""
         Path(path).write_text(self.html(), encoding="utf-8")
 
 
+def _escaped(text: object) -> str:
+    return html.escape(str(text).replace("\0", "\ufffd"))
+
+
+def _prose(text: str) -> str:
+    """Text in which what stands between backticks is code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", _escaped(text))
+
+
 def _cell(value: Any) -> str:
+    if isinstance(value, Svg):
+        return f"<td>{value}</td>"
     if isinstance(value, bool):
         return f'<td class="{"good" if value else "bad"}">{"yes" if value else "no"}</td>'
     if isinstance(value, int | float):
-        return f'<td class="n">{value:,}</td>' if isinstance(value, int) else f'<td class="n">{value:.4g}</td>'
-    return f"<td>{html.escape('' if value is None else str(value))}</td>"
+        return f'<td class="n">{number(value)}</td>'
+    text = "" if value is None else str(value)
+    kind = ' class="long"' if len(text) > LONG else ' class="short"' if len(text) < SHORT else ""
+    return f"<td{kind}><bdi>{_escaped(text)}</bdi></td>"

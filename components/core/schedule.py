@@ -6,12 +6,13 @@ object is applied, so all that is not five plain fields is refused where the pro
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 FIELDS = ("minute", "hour", "day", "month", "weekday")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _PART = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\w+))?", re.ASCII)
 
 
@@ -108,3 +109,44 @@ def next_due(schedule: str, after: datetime) -> datetime | None:
                 if due >= start:
                     return due
     return None
+
+
+def check_hours(text: str) -> str:
+    """Let a span of the day through.
+
+    Args:
+        text: Such as ``22:00-06:00``, which is over at six the next morning; empty for none.
+
+    Raises:
+        ValueError: Saying what is wrong.
+    """
+    stripped = text.strip()
+    if stripped and not _HOURS.fullmatch(stripped):
+        raise ValueError(f"give two times of the day in UTC, such as '22:00-06:00'; {text!r} is not such a span")
+    if stripped and len({*_hours(stripped)}) == 1:
+        raise ValueError(f"{text!r} begins when it ends; leave the field empty, or set monitoring.mode to recommend")
+    return stripped
+
+
+def quiet_until(span: str, now: datetime) -> datetime | None:
+    """When a checked span of the day is over, or None if it is not the time for it.
+
+    Args:
+        span: See ``check_hours``.
+        now: A time with its zone.
+    """
+    if not span:
+        return None
+    moment = now.astimezone(UTC)
+    first, last = _hours(span)
+    wraps, clock = last < first, moment.time()
+    inside = (clock >= first or clock < last) if wraps else first <= clock < last
+    if not inside:
+        return None
+    day = moment.date() + timedelta(days=1 if wraps and clock >= first else 0)
+    return datetime.combine(day, last, UTC)
+
+
+def _hours(span: str) -> tuple[time, time]:
+    first, last = (time.fromisoformat(part) for part in span.split("-"))
+    return first, last

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ciclo.components.core.metrics import Task
-from ciclo.components.core.schedule import check_schedule
+from ciclo.components.core.schedule import check_hours, check_schedule
 from ciclo.components.core.values import ColumnType, folded
 from ciclo.components.core.wording import did_you_mean, listed
 
@@ -398,7 +398,8 @@ class Monitoring(Section):
 
     Attributes:
         schedule: When the watch looks, as a cron expression in UTC; `ciclo manifests` gives it to the CronJob.
-        window_days: Length of the window that is judged.
+        window_days: Length of the window that is judged; drift in windows of less than a day is only watched, since
+            what is usual is known by days.
         minimum_rows: Fewer served rows decide nothing.
         false_alarm_rate: Share of ticks that may alarm on a clean stream.
         minimum_effect: Least Jensen-Shannon distance (0 to 1) that counts as drift, however certain it is.
@@ -407,7 +408,19 @@ class Monitoring(Section):
         persistence: M of N.
         cool_down_days: Least time between two retraining runs.
         budget: Most retraining runs.
-        refusals: Challengers refused in a row after which retraining stops and a person is called.
+        refusals: Challengers refused, or runs failed, in a row after which retraining stops and a person is called.
+        mode: What a decision to retrain leads to: ``retrain`` starts the run, ``approve`` starts it once a person has
+            allowed it, ``recommend`` only says so.
+        quiet_hours: Span of the day in UTC in which no run is started, such as ``22:00-06:00``; empty for none.
+        refresh_days: Age of the newest training rows, or of the last refit, from which the model is retrained, drift or
+            not; off by default, and without effect where rows have no times.
+        retrain_on: The rows a retraining reads: ``all``, those ``since_change`` where there are enough of them, or the
+            ``rolling`` last ``rolling_days``.
+        rolling_days: Length of the rolling window.
+        minimum_new_labels: Fewer labelled rows since the newest training row are no reason to retrain.
+        performance_windows: Windows whose labelled rows are judged together.
+        segments: Columns whose values are also judged apart.
+        remind_days: After how many days people are told again of what has not changed.
         alerts: Names of variables that hold Apprise addresses, beside ``CICLO_ALERTS``, and end in ``_ALERTS``; an
             address is a secret itself.
     """
@@ -423,6 +436,15 @@ class Monitoring(Section):
     cool_down_days: float = Field(14, ge=0, le=MOST_DAYS)
     budget: Budget = Budget()
     refusals: int = Field(2, ge=1)
+    mode: Literal["retrain", "approve", "recommend"] = "retrain"
+    quiet_hours: str = ""
+    refresh_days: float | None = Field(None, gt=0, le=MOST_DAYS)
+    retrain_on: Literal["all", "rolling", "since_change"] = "all"
+    rolling_days: float = Field(365, gt=0, le=MOST_DAYS)
+    minimum_new_labels: int = Field(200, ge=0)
+    performance_windows: int = Field(4, ge=1, le=52)
+    segments: tuple[str, ...] = ()
+    remind_days: float = Field(7, gt=0, le=MOST_DAYS)
     alerts: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -438,6 +460,11 @@ class Monitoring(Section):
     @classmethod
     def _is_due(cls, value: str) -> str:
         return check_schedule(value)
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _is_a_span(cls, value: str) -> str:
+        return check_hours(value)
 
     @field_validator("alerts")
     @classmethod

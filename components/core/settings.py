@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         kfp_cookie: Cookie that signs in to it from outside a cluster, such as that of the dashboard.
         kfp_header: Header that does, as `name: value`.
         pipeline_package: Compiled pipeline that monitoring submits.
+        deadline_seconds: Most seconds a tick of the CronJob may take; then it ends, and the next one goes on.
+        termination_log: File that tells Kubernetes how a tick ended.
+        pushgateway: Address of a Prometheus Pushgateway for the metrics of a tick, such as `http://pushgateway:9091`.
+        metrics_file: File for them, for the textfile collector of a node exporter; its name ends in `.prom`.
         model_registry_token: What lets `ciclo models export` into a Kubeflow Model Registry.
         s3_ca_file: Authorities to trust for S3, PEM; SSL_CERT_FILE is read too.
     """
@@ -95,6 +99,10 @@ class Settings(BaseSettings):
     kfp_cookie: SecretStr = SecretStr("")
     kfp_header: SecretStr = SecretStr("")
     pipeline_package: Path | None = None
+    deadline_seconds: float = Field(1500, gt=0, le=86_400)
+    termination_log: Path = Path("/dev/termination-log")
+    pushgateway: str = ""
+    metrics_file: Path | None = None
     model_registry_token: SecretStr = SecretStr("")
 
     @property

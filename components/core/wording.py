@@ -1,7 +1,10 @@
 """How messages put names and values: a likely misspelling, a list that is cut, a value that is cut."""
 
 import difflib
+import math
 from collections.abc import Iterable
+from decimal import Decimal
+from typing import SupportsIndex
 
 
 def did_you_mean(name: str, known: Iterable[object]) -> str:
@@ -21,3 +24,26 @@ def shown(value: object, most: int = 60) -> str:
     """A value as a person would have to type it, cut if it is long."""
     text = repr(value)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def clean(text: object, most: int) -> str:
+    """Text of others on one line: without characters that no page can show, and cut if it is long."""
+    start = str(text)[: 4 * most + 4]
+    line = " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in start).split())
+    return line if len(line) <= most and len(start) == len(str(text)) else line[: most - 1] + "…"
+
+
+def number(value: float) -> str:
+    """A number as people write it, to four digits: ``167,400``, ``0.7312``, ``1.2·10⁻⁷``."""
+    if isinstance(value, SupportsIndex):  # whole numbers, those of numpy too
+        return f"{value.__index__():,}"
+    if not math.isfinite(value):
+        return "unknown" if math.isnan(value) else "-∞" if value < 0 else "∞"
+    digits, _, power = f"{value:.3e}".partition("e")
+    if value and not -5 <= int(power) < 15:
+        return f"{float(digits):g}·10{_raised(int(power))}"
+    return f"{Decimal(f'{value:.4g}') + 0:,f}"
+
+
+def _raised(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

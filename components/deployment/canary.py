@@ -25,7 +25,7 @@ from ciclo.components.core.errors import CicloError, DeploymentError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.live_check import Answer, ask
-from ciclo.components.storage.predictions import FEATURE, PredictionStore
+from ciclo.components.storage.windows import FEATURE, PredictionWindows
 
 MOST_ROWS = 50
 SPANS = (timedelta(minutes=15), timedelta(days=1), timedelta(days=7))
@@ -156,7 +156,7 @@ def recent_rows(project: str, settings: Settings) -> list[dict[str, Any]]:
     """The newest rows that clients sent; none where there is no prediction store, or it does not answer."""
     if not settings.predictions.get_secret_value():
         return []
-    store, now = PredictionStore(settings.predictions_uri), datetime.now(UTC)
+    store, now = PredictionWindows(settings.predictions_uri), datetime.now(UTC)
     try:
         for span in SPANS:
             window = store.window(project, now - span, now + timedelta(minutes=5)).tail(MOST_ROWS)

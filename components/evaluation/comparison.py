@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 from sklearn.inspection import permutation_importance
 
 from ciclo.components.core.errors import DataError, TrainingError
 from ciclo.components.core.intervals import Interval, gain_interval, score_interval
 from ciclo.components.core.metrics import METRICS, Array, predictions
-from ciclo.components.core.profile import ColumnProfile
 from ciclo.components.core.project import Project
 from ciclo.components.evaluation.champion import Champion, ask
 from ciclo.components.storage.rehearsal import load_models
@@ -64,7 +62,6 @@ class Comparison:
         size_mb: Size of the winner's file.
         digest: sha256 of the winner's file.
         importance: Permutation importance of each feature, not negative.
-        prediction: Profile of the winner's test predictions.
     """
 
     winner: Contender
@@ -82,7 +79,6 @@ class Comparison:
     size_mb: float
     digest: str
     importance: dict[str, float]
-    prediction: ColumnProfile
 
 
 def contenders(models: Mapping[str, tuple[Path, Mapping[str, Any]]]) -> list[Contender]:
@@ -162,7 +158,6 @@ def compare(
         size_mb=winner.path.stat().st_size / 1e6,
         digest=file_digest(winner.path),
         importance=importance(project, winner.model, test),
-        prediction=prediction_profile(winner.model, test),
     )
 
 
@@ -209,13 +204,3 @@ def importance(project: Project, model: Any, test: Dataset) -> dict[str, float]:
     )
     means = np.nan_to_num(result.importances_mean)
     return {name: max(0.0, float(value)) for name, value in zip(test.contract.names, means, strict=True)}
-
-
-def prediction_profile(model: Any, test: Dataset) -> ColumnProfile:
-    """Profile of what the model answers: probability of the positive class, label, or value."""
-    if test.contract.task == "binary":
-        return ColumnProfile.of(pd.Series(predictions("probability", model, test.X, [0, 1])[:, 1]))
-    predicted = predictions("label", model, test.X, test.contract.codes)
-    if test.contract.task == "regression":
-        return ColumnProfile.of(pd.Series(predicted, dtype="float64"))
-    return ColumnProfile.of(pd.Series([test.contract.classes[int(code)] for code in predicted], dtype=object))

@@ -18,6 +18,7 @@ from ciclo.components.evaluation.card import model_card
 from ciclo.components.evaluation.champion import read_champion
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
 from ciclo.components.evaluation.decision import decide
+from ciclo.components.evaluation.reference import reference_of
 from ciclo.components.evaluation.service import latencies, service_checks
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.tables.datasets import Dataset
@@ -77,7 +78,8 @@ def evaluate(
     shutil.copyfile(comparison.winner.path, outputs.best)
     verdict.write(outputs.verdict)
     reference = Profile.model_validate_json(Path(profile).read_text())
-    reference = reference.with_model(comparison.importance, comparison.prediction)
+    fitted_on = Dataset.open(dataset, "train", "validation")
+    reference = reference_of(project, reference, comparison.importance, comparison.winner.model, fitted_on, test)
     Path(outputs.reference).write_text(reference.model_dump_json())
     Path(outputs.golden).write_text(json.dumps(golden_requests(comparison.winner.model, test)))
     card = model_card(project, comparison, verdict, _service(project, comparison.winner.model, test))

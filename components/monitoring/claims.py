@@ -2,6 +2,9 @@
 
 A claim comes first, then the run under a name that follows from the claim, then the run's id in the claim. A tick that
 died leaves a claim without a run; once it is no longer held, a later tick takes it over and looks for the run by name.
+Right before it submits, a holder writes into the claim that it still holds it. One that was presumed dead cannot, and
+submits nothing; for the moment between that and the submission the submitter sees to it that of one name there is one
+run.
 """
 
 import secrets
@@ -11,53 +14,98 @@ from datetime import datetime, timedelta
 
 from ciclo.components.core.errors import IntegrityError, NotFoundError, SubmissionError
 from ciclo.components.core.project import Project
-from ciclo.components.monitoring.log import HOLD, DecisionLog, claim_key
+from ciclo.components.core.schedule import quiet_until
+from ciclo.components.core.sections import Monitoring
+from ciclo.components.monitoring.log import HOLD, HORIZON, DecisionLog, claim_key
 from ciclo.components.monitoring.records import Claim, Decision, History, Outcome, Result
 from ciclo.components.monitoring.submission import State, Submitter
 from ciclo.components.releases.names import CHAMPION, Alias
 from ciclo.components.releases.registry import Registry
 
 RUN_LIMIT = timedelta(days=2)
+NAMED = 5
 
 
-def claim_run(
-    log: DecisionLog, project: Project, champion: Alias, decision: Decision, history: History
-) -> Claim | None:
+def claim_run(log: DecisionLog, project: Project, serving: Alias, decision: Decision, history: History) -> Claim | None:
     """Try to become the one tick that submits a run.
+
+    Args:
+        log: Holds the claims.
+        project: The project.
+        serving: What serves.
+        decision: To retrain.
+        history: What the decision rests on; a claim that is not in it makes this one fail.
 
     Returns:
         The claim, or None if another tick was first.
     """
-    key = claim_key(project.name, champion.digest, history, project.monitoring)
+    episode = decision.episode or decision.window_start
+    attempt = sum((c.champion, c.episode) == (serving.version, episode) for c in history.claims) + 1
+    key = claim_key(project.name, serving.digest, episode, attempt)
     claim = Claim(
         key=key,
+        number=max((c.number for c in history.claims), default=0) + 1,
         run_name=f"{project.name}-retrain-{key[:12]}",
-        champion=champion.version,
+        champion=serving.version,
+        digest=serving.digest,
+        episode=episode,
+        attempt=attempt,
         time=decision.time,
         holder=secrets.token_hex(8),
         held_until=decision.time + HOLD,
+        retrain_start=decision.retrain_start,
         retrain_end=decision.retrain_end or decision.window_end,
         trigger=decision.cause,
+        decision=decision,
     )
     return claim if log.claim(claim) else None
 
 
 def start_run(log: DecisionLog, claim: Claim, submit: Submitter, now: datetime) -> None:
-    """Submit the run of a claim that is held, unless it exists already.
+    """Submit the run of a claim that is held, unless it exists already or somebody else holds the claim by now.
 
     Raises:
         SubmissionError: If that failed; the claim is given back for the next tick.
     """
     try:
-        run_id = submit.find(claim.run_name) or submit.submit(claim.run_name, claim.retrain_end, claim.trigger)
+        run_id = submit.find(claim.run_name)
+        if run_id is None:
+            held = log.renew(claim, now)
+            if held is None:
+                return
+            claim = held
+            run_id = submit.submit(
+                claim.run_name, claim.retrain_start, claim.retrain_end, claim.trigger, description(claim)
+            )
     except SubmissionError:
         log.release(claim, now)
         raise
     log.submitted(claim, run_id)
 
 
-def close_claims(log: DecisionLog, history: History, registry: Registry, submit: Submitter, now: datetime) -> None:
-    """Submit what a dead tick left behind, and write down how runs ended."""
+def description(claim: Claim) -> str:
+    """Why a run was started, the most telling first: a dashboard shows the beginning of it."""
+    decision = claim.decision
+    if decision is None:
+        return claim.trigger
+    rest = len(decision.columns) - NAMED
+    columns = ", ".join(decision.columns[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    parts = [
+        f"{claim.trigger}: {columns}" if columns else claim.trigger,
+        f"window {decision.window_start:%Y-%m-%d %H:%M} to {decision.window_end:%Y-%m-%d %H:%M}",
+        f"report {decision.report}" if decision.report else "",
+    ]
+    return f"{'; '.join(part for part in parts if part)}. {decision.reason}"
+
+
+def close_claims(
+    log: DecisionLog, history: History, registry: Registry, submit: Submitter, now: datetime, policy: Monitoring
+) -> None:
+    """Submit what a dead tick left behind, and write down how runs ended.
+
+    Raises:
+        SubmissionError: If a run has to be submitted and cannot be.
+    """
     for claim in history.open_claims:
         run_id = claim.run_id or submit.find(claim.run_name)
         # The state is asked for before the registry: a run that has ended has published by then.
@@ -65,8 +113,15 @@ def close_claims(log: DecisionLog, history: History, registry: Registry, submit:
         outcome = ended(claim, run_id, state, made_by(run_id, registry), registry.alias(CHAMPION), now)
         if outcome is not None:
             log.settle(outcome)
-        elif claim.run_id is None and (held := log.take_over(claim, now)):
+        elif quiet_until(policy.quiet_hours, now) is None and (held := log.take_over(claim, now)):
             start_run(log, held, submit, now)
+
+
+def unfiled(history: History, now: datetime) -> list[Decision]:
+    """Decisions that claimed a run and were not filed by a tick that must be dead."""
+    filed = {d.time for d in history.decisions}
+    held = [c.decision for c in history.claims if c.decision]
+    return [d for d in held if d.time not in filed and HOLD <= now - d.time < HORIZON]
 
 
 @dataclass(frozen=True)
@@ -112,9 +167,9 @@ def ended(
     def outcome(result: Result, version: int | None = None, time: datetime = now) -> Outcome:
         return Outcome(claim=claim.key, run_id=run_id or "", result=result, version=version, time=min(time, now))
 
-    if run_id is None:
+    if run_id is None:  # it could never be submitted, which tells nothing about the model
         replaced = champion is not None and champion.version > claim.champion
-        return outcome("stopped" if replaced else "failed") if replaced or late else None
+        return outcome("stopped") if replaced or late else None
     if state == "running" and not late:
         return None
     if made is not None and made.promoted is not None:

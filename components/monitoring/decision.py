@@ -1,47 +1,29 @@
-"""One tick, decided: (evidence, history, clock, policy) to a decision. Pure."""
+"""One tick, decided: (evidence, history, clock, policy) to a decision. Pure.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+What leads to what: broken data calls a person and retrains nothing. Drift alone recommends, for most of it costs no
+performance, and no method knows a season that training has not seen. Loss retrains: realised loss, or drift with
+estimated loss where no label can tell. Age retrains where the policy gives one. Whatever retrains needs enough new
+labels and the governor's leave.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.drift import Drift
-from ciclo.components.monitoring.governor import Situation, alarms, govern
-from ciclo.components.monitoring.performance import Performance
-from ciclo.components.monitoring.records import Action, Claim, Decision, History, Outcome
+from ciclo.components.monitoring.evidence import Evidence, as_sentence, findings, flat, some
+from ciclo.components.monitoring.governor import REFRESH, Situation, alarms, disjoint, first_window, govern
+from ciclo.components.monitoring.health import ROWS, ROWS_WINDOWS, volume
+from ciclo.components.monitoring.records import LATE_LABELS, Action, Claim, Decision, History, Kind, Outcome
 
 STALE_WINDOWS = 2
-SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What one window shows.
-
-    Attributes:
-        version: The version that serves.
-        serving_since: Since when.
-        start: Start of the window.
-        end: Its end, exclusive.
-        rows: Predictions in it.
-        last_row: Time of the newest prediction of this or the window before, if there is one.
-        trainable_until: End of the rows whose labels can be known.
-        faults: Signs of broken data, by column.
-        drift: Against the training rows; None where there are too few rows.
-        performance: By the labels; None where there are too few rows.
-    """
-
-    version: int
-    serving_since: datetime
-    start: datetime
-    end: datetime
-    rows: int
-    last_row: datetime | None
-    trainable_until: datetime
-    faults: Mapping[str, str] = field(default_factory=dict)
-    drift: Drift | None = None
-    performance: Performance | None = None
+REMEMBERED = 20
+LATE = 0.5
+REFRESHED = "refresh"
+DATA: tuple[Kind, ...] = ("data",)
+STARTING = ("retrain", "recommend")
 
 
 def decide(evidence: Evidence, history: History, now: datetime, policy: Monitoring) -> Decision:
@@ -53,42 +35,99 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
         now: The time of the tick.
         policy: The limits.
     """
-    facts = flat(evidence)
-
-    def decided(action: Action, reason: str, cause: str = "", alarm: bool | None = None) -> Decision:
-        return Decision(
-            action=action,
-            reason=reason,
-            cause=cause,
-            alarm=alarm,
-            evidence=facts,
-            version=evidence.version,
-            window_start=evidence.start,
-            window_end=evidence.end,
-            retrain_end=evidence.trainable_until if action in ("retrain", "recommend") else None,
-            time=now,
-        )
-
-    if stale(evidence, now, policy):
-        since = evidence.last_row or evidence.serving_since
-        return decided(
-            "alert", f"No prediction has been stored since {since:%Y-%m-%d %H:%M}: the feed is empty.", "empty"
-        )
-    if evidence.rows < policy.minimum_rows:
-        return decided("ok", f"Too little data: {evidence.rows} rows, {policy.minimum_rows} are needed to judge.")
-    if evidence.faults:
-        finding = f"The data is broken: {_some(evidence.faults.values())}"
-        return decided("alert", f"{finding}. Nothing is retrained on it.", f"broken data: {', '.join(evidence.faults)}")
+    broken = _broken(evidence, history, now, policy)
+    if broken is not None:
+        return broken
+    if evidence.rows < policy.minimum_rows and not evidence.kinds:
+        reason = f"Too little data: {evidence.rows} rows, {policy.minimum_rows} are needed to judge."
+        return _refresh(evidence, history, now, policy, reason) or _decision(evidence, now, "ok", reason)
     causes, finding = findings(evidence, policy)
-    if not causes:
-        return decided("ok", finding, alarm=False)
+    if not evidence.kinds:
+        quiet = _decision(evidence, now, "ok", finding, alarm=False)
+        return _refresh(evidence, history, now, policy, finding, alarm=False) or quiet
+    episode = first_window(history, evidence.version, evidence.start)
+    # What labels show is about rows that are as much older as a label takes to come.
+    since = episode - (evidence.end - evidence.trainable_until) if "realised" in evidence.kinds else episode
+    slices = tuple(f"{s.column}={s.value}" for s in evidence.drift.segments) if evidence.drift else ()
+    situation = Situation(
+        history, evidence.version, evidence.start, now, policy, evidence.kinds, evidence.columns, slices, since
+    )
+    alarm: dict[str, Any] = {
+        "kinds": evidence.kinds,
+        "cause": causes,
+        "alarm": True,
+        "since": since,
+        "episode": episode,
+    }
     seen = alarms(history, evidence.version, evidence.start, evidence.end, policy)
     needed = min(policy.persistence.alarms, policy.persistence.windows)
     if seen < needed:
-        return decided("watch", f"{finding}; alarm {seen} of the {needed} that confirm it.", causes, True)
-    ruling = govern(Situation(history, evidence.version, evidence.start, now, policy))
-    times = f"in {seen} of the last {policy.persistence.windows} windows"
-    return decided(ruling.action, f"{finding}, {times}; {ruling.reason}.", causes, True)
+        return _decision(evidence, now, "watch", f"{finding}; alarm {seen} of the {needed} that confirm it.", **alarm)
+    finding = f"{finding}, in {seen} of the last {policy.persistence.windows} windows"
+    if evidence.kinds == ("drift",):
+        refit = _refresh(evidence, history, now, policy, finding, alarm=True)
+        return refit or _drifted(evidence, now, situation, finding, alarm)
+    if lacking := _too_few_labels(evidence, policy, since):
+        return _decision(evidence, now, "blocked", f"{finding}; {lacking}.", **alarm)
+    ruling = govern(situation)
+    window = _training_window(evidence, policy, since) if ruling.action in STARTING else {}
+    return _decision(evidence, now, ruling.action, f"{finding}; {ruling.reason}.", **alarm, **window)
+
+
+def _broken(evidence: Evidence, history: History, now: datetime, policy: Monitoring) -> Decision | None:
+    """A person is called, and nothing is retrained, where it is the data that is wrong."""
+    if stale(evidence, now, policy):
+        since = evidence.last_row or evidence.serving_since
+        reason = f"No prediction has been stored since {since:%Y-%m-%d %H:%M}: the feed is empty."
+        return _decision(evidence, now, "alert", reason, kinds=DATA, cause="empty")
+    if text := volume(evidence.rows, _windows_before(evidence, history, policy, "rows")):
+        evidence = replace(evidence, faults={**evidence.faults, ROWS: text})
+    if evidence.faults:
+        reason = f"The data is broken: {some(evidence.faults.values())}. Nothing is retrained on it."
+        if evidence.performance is not None and evidence.performance.degraded:
+            reason = f"{reason} Beside that, the model got worse: {evidence.performance.reason}."
+        cause = f"broken data: {', '.join(evidence.faults)}"
+        return _decision(evidence, now, "alert", reason, kinds=DATA, cause=cause)
+    if text := _late_labels(evidence, history, policy):
+        return _decision(evidence, now, "alert", text, kinds=DATA, cause=LATE_LABELS)
+    return None
+
+
+def _drifted(evidence: Evidence, now: datetime, situation: Situation, finding: str, alarm: dict[str, Any]) -> Decision:
+    """Drift alone is left to a person, who may allow a run for it."""
+    policy = situation.policy
+    if evidence.drift is not None and not evidence.drift.calibrated:
+        reason = f"{finding}; the training rows have too few windows to tell what is usual, so this is only watched."
+        return _decision(evidence, now, "watch", reason, **alarm)
+    window = _training_window(evidence, policy, situation.since)
+    mode = "recommend" if policy.mode == "recommend" else "approve"
+    ruling = govern(replace(situation, policy=policy.model_copy(update={"mode": mode})))
+    if ruling.action == "retrain":
+        return _decision(evidence, now, "retrain", f"{finding}; {ruling.reason}.", **alarm, **window)
+    reason = f"{finding}. Drift alone starts no run; look into the columns. {as_sentence(ruling.reason)}."
+    return _decision(evidence, now, "recommend", reason, **alarm, **window)
+
+
+def _refresh(
+    evidence: Evidence, history: History, now: datetime, policy: Monitoring, finding: str, alarm: bool | None = None
+) -> Decision | None:
+    """A refit by age, which needs no alarm; None if it is not due, or may not start.
+
+    It is due so long after the newest training row, or after the last refit that was tried.
+    """
+    if policy.refresh_days is None or evidence.trained_until is None:
+        return None
+    tried = [claim.time for claim in history.claims if claim.trigger == REFRESHED]
+    due = max([evidence.trained_until, *tried]) + timedelta(days=policy.refresh_days)
+    if now < due or _too_few_labels(evidence, policy):
+        return None
+    ruling = govern(Situation(history, evidence.version, evidence.start, now, policy, REFRESH, due=due))
+    if ruling.action not in STARTING:
+        return None
+    about = f"a refit is due {policy.refresh_days:g} days after the newest training row or the last refit"
+    reason = f"{finding.rstrip('.')}; {about}; {ruling.reason}."
+    more: dict[str, Any] = {"kinds": REFRESH, "cause": REFRESHED, "alarm": alarm, "episode": due}
+    return _decision(evidence, now, ruling.action, reason, **more, **_training_window(evidence, policy, None))
 
 
 def stale(evidence: Evidence, now: datetime, policy: Monitoring) -> bool:
@@ -97,46 +136,64 @@ def stale(evidence: Evidence, now: datetime, policy: Monitoring) -> bool:
     return evidence.rows == 0 and now - newest >= timedelta(days=STALE_WINDOWS * policy.window_days)
 
 
-def findings(evidence: Evidence, policy: Monitoring) -> tuple[str, str]:
-    """Put what the window shows into words.
+def _windows_before(evidence: Evidence, history: History, policy: Monitoring, fact: str) -> list[float]:
+    """A fact of the windows about this version before this one, which share no rows with it or with each other.
 
-    Returns:
-        The causes of an alarm in a few words (empty for none), and the finding.
+    The first window of a version is left out: it has hardly served all of it.
     """
-    causes, sentences = [], []
-    drift, performance = evidence.drift, evidence.performance
-    if performance is not None and performance.degraded:
-        causes.append("performance")
-        sentences.append(f"the model got worse: {performance.reason}")
-    if drift is not None and drift.inputs:
-        causes.append("input drift")
-        worst = [f"'{c.name}' by {c.effect:.2f}" for c in drift.columns if c.drifted]
-        sentences.append(f"columns with {drift.importance:.0%} of the importance have drifted ({_some(worst)})")
-    if drift is not None and drift.prediction is not None and drift.predictions:
-        causes.append("prediction drift")
-        sentences.append(f"the predictions have drifted by {drift.prediction.effect:.2f}")
-    if causes:
-        return " and ".join(causes), _sentence("; ".join(sentences))
-    moved = drift.names if drift is not None else []
-    much = f"drifted columns ({_some(moved)}) hold less than {policy.drifted_importance:.0%} of the importance"
-    labels = performance.reason if performance is not None else "there are no labels"
-    return "", _sentence(f"{much if moved else 'no column has drifted'}; {labels}") + "."
+    about = [
+        d.model_copy(update={"alarm": False})  # windows that were not judged count here as well
+        for d in history.decisions
+        if d.version == evidence.version and d.evidence.get(fact) and d.kinds != DATA  # what is broken is no yardstick
+    ]
+    found = [float(d.evidence[fact]) for d in disjoint(about, evidence.start, policy)]
+    return found[:-1][:REMEMBERED]
 
 
-def flat(evidence: Evidence) -> dict[str, str | float | int]:
-    """The evidence as flat numbers and strings."""
-    facts: dict[str, str | float | int] = {"rows": evidence.rows}
-    if evidence.faults:
-        facts["faults"] = "; ".join(evidence.faults.values())
-    if drift := evidence.drift:
-        facts |= {"drifted_importance": round(drift.importance, 4), "drifted_columns": ", ".join(drift.names)}
-        if drift.prediction is not None:
-            facts["prediction_effect"] = round(drift.prediction.effect, 4)
-    if performance := evidence.performance:
-        facts |= {"metric": performance.metric, "labelled_rows": performance.rows, "performance": performance.reason}
-        if score := performance.score:
-            facts |= {"score": score.point, "score_low": score.low, "score_high": score.high}
-    return facts
+def _late_labels(evidence: Evidence, history: History, policy: Monitoring) -> str:
+    """Whether labels that are due have stopped to come, where they used to; empty if not."""
+    before = _windows_before(evidence, history, policy, "labelled_share")
+    if evidence.labels is None or len(before) < ROWS_WINDOWS or not evidence.labels.share < LATE * min(before):
+        return ""
+    usual = f"in the {len(before)} windows before at least {min(before):.0%}"
+    return f"Only {evidence.labels.share:.0%} of the labels that are due have come, {usual}: they are late, or lost."
+
+
+def _too_few_labels(evidence: Evidence, policy: Monitoring, since: datetime | None = None) -> str:
+    """Why there is too little to learn from, as a clause; empty if there is enough, or if labels come another way."""
+    if since is not None and evidence.trainable_until <= since:
+        return f"no label of rows since {since:%Y-%m-%d} can have come yet, so a retraining would learn nothing of it"
+    if evidence.new_labels is None or evidence.new_labels >= policy.minimum_new_labels:
+        return ""
+    return (
+        f"only {evidence.new_labels} rows since the newest training row have a label, and a retraining wants "
+        f"{policy.minimum_new_labels}"
+    )
+
+
+def _training_window(evidence: Evidence, policy: Monitoring, since: datetime | None) -> dict[str, datetime | None]:
+    """The rows a retraining should read, by the policy."""
+    end = evidence.trainable_until
+    start = None
+    if policy.retrain_on == "rolling":
+        start = end - timedelta(days=policy.rolling_days)
+    elif policy.retrain_on == "since_change" and since is not None and (evidence.new_labels or 0) > 0:
+        start = since if end - since >= timedelta(days=policy.window_days * policy.persistence.windows) else None
+    return {"retrain_start": start, "retrain_end": end}
+
+
+def _decision(evidence: Evidence, now: datetime, action: Action, reason: str, **more: Any) -> Decision:
+    return Decision(
+        action=action,
+        reason=as_sentence(reason),
+        columns=evidence.columns if more.get("kinds") else (),
+        evidence=flat(evidence),
+        version=evidence.version,
+        window_start=evidence.start,
+        window_end=evidence.end,
+        time=now,
+        **more,
+    )
 
 
 def replay(windows: Iterable[Evidence], policy: Monitoring) -> list[Decision]:
@@ -163,19 +220,10 @@ def replay(windows: Iterable[Evidence], policy: Monitoring) -> list[Decision]:
                 held_until=window.end,
                 retrain_end=window.trainable_until,
                 trigger=decision.cause,
+                decision=decision,
             )
-            ended = Outcome(claim=key, result="stopped", time=window.end)
+            ended = Outcome(claim=key, run_id="replayed", result="stopped", time=window.end)
             history = history.model_copy(
                 update={"claims": (*history.claims, claim), "outcomes": (*history.outcomes, ended)}
             )
     return list(history.decisions)
-
-
-def _some(items: Iterable[str]) -> str:
-    shown = list(items)
-    rest = len(shown) - SHOWN
-    return ", ".join(shown[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

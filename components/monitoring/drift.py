@@ -1,8 +1,12 @@
 """Has the stream moved away from the training rows?
 
-Two questions for each column: is the difference real (a likelihood-ratio test), and is it large (a distance)? Certainty
-alone is not enough, for with enough rows any difference is certain. What counts for the window is how much of the
-model's importance lies in the columns that moved.
+Two questions for each column: is the difference real, beyond what the reference's own windows show of each other
+(``calibration``), and is it large (a distance)? Certainty alone is not enough, for with enough rows any difference is
+certain. What counts for the window is how much of the model's importance lies in the columns that moved.
+
+``minimum_effect`` is a Jensen-Shannon distance to base 2, from 0 (the same) to 1 (nothing in common). The default of
+0.1 is a shift of a normal column by a quarter of its standard deviation, or a tenth of the rows that changed from one
+of two equal categories to the other; 0.2 is half a standard deviation (see ``benchmarks/drift.py``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +14,36 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.optimize import brentq
+from scipy.stats import binom, chi2, f
 
-from ciclo.components.core.distances import divergence, jensen_shannon
+from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
+from ciclo.components.monitoring.calibration import Compared, Usual, compare, usual
 
-MINIMUM_EXPECTED = 5.0
 PREDICTION = "prediction"
+JOINT = "(joint)"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A window in the bins of a profile.
+
+    Attributes:
+        rows: Rows of the window.
+        columns: Counts of every feature, shape ``(bins,)``.
+        prediction: Counts of the answers; None if they were not profiled.
+        joint: Counts of the reconstruction errors; None if they were not profiled.
+        segments: Counts of every feature by column of a segment and its value, as in the profile.
+    """
+
+    rows: int
+    columns: Mapping[str, Array]
+    prediction: Array | None = None
+    joint: Array | None = None
+    segments: Mapping[str, Mapping[str, Mapping[str, Array]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -28,10 +53,14 @@ class ColumnDrift:
     Attributes:
         name: The column.
         effect: Jensen-Shannon distance from the training rows, 0 to 1.
-        p_value: Of the hypothesis that both come from one distribution.
+        p_value: Of the hypothesis that the window is one like those of the reference.
         importance: Its share of the model's importance.
         drifted: Whether the difference is both real and large.
         counts: Rows of the window in the bins of the profile.
+        usual: Effects of the reference's own windows of this length, each against the rest; empty if not calibrated.
+        low: Lower end of the share of each bin in those windows (10 %), shape ``(bins,)``; empty if not calibrated.
+        high: Upper end (90 %).
+        most: The largest share.
     """
 
     name: str
@@ -40,6 +69,27 @@ class ColumnDrift:
     importance: float
     drifted: bool
     counts: tuple[int, ...]
+    usual: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    most: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmentDrift:
+    """Columns that moved in a part of the rows.
+
+    Attributes:
+        column: The column of the segment.
+        value: Its value.
+        rows: Rows of the window in it.
+        columns: What moved there, the furthest first.
+    """
+
+    column: str
+    value: str
+    rows: int
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,12 +101,18 @@ class Drift:
         prediction: The distribution of the predictions, or None if it could not be judged.
         importance: Share of the model's importance in drifted columns.
         inputs: Whether that share is large enough to matter.
+        joint: How the columns go together, or None if it could not be judged.
+        calibrated: Whether the reference has windows enough to tell what is usual.
+        segments: Parts of the rows in which something moved.
     """
 
     columns: tuple[ColumnDrift, ...]
     prediction: ColumnDrift | None
     importance: float
     inputs: bool
+    joint: ColumnDrift | None = None
+    calibrated: bool = False
+    segments: tuple[SegmentDrift, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -68,114 +124,147 @@ class Drift:
         """Whether the predictions have drifted."""
         return self.prediction is not None and self.prediction.drifted
 
+    @property
+    def together(self) -> bool:
+        """Whether the columns no longer go together as they did."""
+        return self.joint is not None and self.joint.drifted
 
-def merge_rare(reference: Array, window: Array) -> tuple[Array, Array]:
-    """Merge the bins of each column that are too sparse for a chi-square approximation.
-
-    Bins with fewer than five rows expected in the smaller sample (Cochran, Some methods for strengthening the common
-    chi-squared tests, 1954) are merged into one; if that is still sparse, it joins the smallest of the others.
-
-    Args:
-        reference: Counts, shape ``(columns, bins)``; a column with fewer bins is padded with zeros.
-        window: Counts of the same shape.
-
-    Returns:
-        Both with one more bin; merged and unused bins are zero.
-    """
-    pooled = reference + window
-    total = np.maximum(pooled.sum(axis=1, keepdims=True), 1)
-    smaller = np.minimum(reference.sum(axis=1, keepdims=True), window.sum(axis=1, keepdims=True))
-    expected = pooled / total * smaller
-    rare = expected < MINIMUM_EXPECTED
-    sparse = (expected * rare).sum(axis=1) < MINIMUM_EXPECTED
-    home = np.where(sparse & ~rare.all(axis=1), np.argmin(np.where(rare, np.inf, expected), axis=1), rare.shape[1])
-
-    def merged(counts: Array) -> Array:
-        kept = np.pad(np.where(rare, 0, counts), ((0, 0), (0, 1)))
-        kept[np.arange(len(kept)), home] += np.where(rare, counts, 0).sum(axis=1)
-        return kept
-
-    return merged(reference), merged(window)
+    @property
+    def matters(self) -> bool:
+        """Whether anything moved that counts."""
+        return self.inputs or self.predictions or self.together or bool(self.segments)
 
 
-def compare(reference: Array, window: Array) -> tuple[Array, Array]:
-    """Compare two samples of each column.
-
-    The p-value is that of the G-test of homogeneity (Woolf, 1957). The effect is the Jensen-Shannon distance, less what
-    two samples of one distribution would show by chance: their divergence is ``(k - 1) / 8 * (1/n + 1/m)`` on average
-    over ``k`` bins, by the bias of entropy estimates (Miller, 1955).
-
-    Args:
-        reference: Counts, shape ``(columns, bins)``, padded with zeros.
-        window: Counts of the same shape.
-
-    Returns:
-        Effects (0 to 1) and p-values, each of shape ``(columns,)``. An empty sample gives 0 and 1.
-    """
-    ours, theirs = merge_rare(reference.astype("float64"), window.astype("float64"))
-    n, m = ours.sum(axis=1), theirs.sum(axis=1)
-    known = (n > 0) & (m > 0)
-    free = np.maximum(((ours + theirs) > 0).sum(axis=1) - 1, 0)
-    safe_n, safe_m = np.maximum(n, 1)[:, None], np.maximum(m, 1)[:, None]
-
-    pooled = (ours + theirs) / (safe_n + safe_m)
-    g = 2 * (divergence(ours, pooled * safe_n) + divergence(theirs, pooled * safe_m))
-    p_value = np.where(known & (free > 0), chi2.sf(g, np.maximum(free, 1)), 1.0)
-
-    chance = free / 8 * (1 / safe_n + 1 / safe_m)[:, 0]
-    return jensen_shannon(ours, theirs, chance), p_value
-
-
-def bin_window(profile: Profile, frame: pd.DataFrame) -> dict[str, Array]:
-    """Count the rows of a window in the bins of every feature of the profile.
-
-    Args:
-        profile: The reference.
-        frame: Canonical frame (``Contract.frame``).
-    """
-    return {name: column.bin(frame[name]) for name, column in profile.columns.items()}
-
-
-def assess(profile: Profile, counts: Mapping[str, Array], prediction: Array | None, policy: Monitoring) -> Drift:
+def assess(profile: Profile, window: Counted, policy: Monitoring) -> Drift:
     """Judge a window.
 
-    A column has drifted if its p-value is below the false-alarm rate divided by the number of tests (Bonferroni; Dunn,
-    1961) and its effect is at least ``minimum_effect``.
+    A column has drifted if its p-value is below its share of the level of a window and its effect is at least
+    ``minimum_effect``. Half of the level goes to the columns by their importance, the rest to all tests alike, so that
+    the column that matters most is seen first (weighted Bonferroni; Genovese, Roeder and Wasserman, False Discovery
+    Control with p-Value Weighting, 2006).
 
     Args:
         profile: The reference.
-        counts: Counts of the window by feature.
-        prediction: Counts of the predictions in the bins of ``profile.prediction``; None if there are too few.
+        window: The window in its bins.
         policy: The limits.
     """
-    shares = _shares(profile)
-    pairs = [(name, column, counts[name], shares[name]) for name, column in profile.columns.items()]
-    if profile.prediction is not None and prediction is not None:
-        pairs.append((PREDICTION, profile.prediction, prediction, 0.0))
-    effects, p_values = compare(_padded([r.counts for _, r, _, _ in pairs]), _padded([w for _, _, w, _ in pairs]))
-    drifted = (p_values < policy.false_alarm_rate / len(pairs)) & (effects >= policy.minimum_effect)
-    found = [
-        ColumnDrift(name, float(effect), float(p_value), share, bool(moved), tuple(window.tolist()))
-        for (name, _, window, share), effect, p_value, moved in zip(pairs, effects, p_values, drifted, strict=True)
-    ]
-    columns = tuple(sorted(found[: len(profile.columns)], key=lambda c: (not c.drifted, -c.effect)))
+    shares = importances(profile)
+    tested = [(name, column, window.columns[name]) for name, column in profile.columns.items()]
+    if profile.prediction is not None and window.prediction is not None:
+        tested.append((PREDICTION, profile.prediction, window.prediction))
+    if profile.joint is not None and window.joint is not None:
+        tested.append((JOINT, profile.joint.error, window.joint))
+    slices = round(policy.window_days / profile.slice_days) if profile.slice_days else 0
+    expected = usual(tested, slices)
+    compared = compare(padded([c.counts for _, c, _ in tested]), padded([counts for _, _, counts in tested]))
+    parts = _parts(profile, window)
+    level = window_level(policy) / 2
+    alike = level / (len(tested) + sum(len(names) for _, _, names, _ in parts))
+    p_values = _p_values(compared, expected)
+    levels = np.array([alike + level * shares.get(name, 0.0) for name, _, _ in tested])
+    drifted = (p_values < levels) & (compared.effect >= policy.minimum_effect)
+    found = {
+        name: ColumnDrift(
+            name,
+            float(compared.effect[i]),
+            float(p_values[i]),
+            shares.get(name, 0.0),
+            bool(drifted[i]),
+            tuple(int(n) for n in counts),
+            expected[i].effects,
+            expected[i].low,
+            expected[i].high,
+            expected[i].most,
+        )
+        for i, (name, _, counts) in enumerate(tested)
+    }
+    columns = tuple(sorted((found[n] for n in profile.columns), key=lambda c: (not c.drifted, -c.effect)))
     importance = sum(c.importance for c in columns if c.drifted)
+    calibration = dict(zip(found, expected, strict=True))
     return Drift(
         columns=columns,
-        prediction=found[-1] if len(found) > len(columns) else None,
+        prediction=found.get(PREDICTION),
         importance=importance,
         inputs=importance >= policy.drifted_importance,
+        joint=found.get(JOINT),
+        calibrated=bool(profile.columns) and all(calibration[name].calibrated for name in profile.columns),
+        segments=_segments(parts, calibration, alike, policy, shares),
     )
 
 
-def _padded(rows: Sequence[Sequence[int] | Array]) -> Array:
-    padded = np.zeros((len(rows), max(len(row) for row in rows)), dtype="int64")
+def window_level(policy: Monitoring) -> float:
+    """The share of clean windows that may alarm, so that no more than ``false_alarm_rate`` of ticks have it confirmed.
+
+    A tick confirms an alarm if those of M - 1 of the N - 1 windows before are, too. Half of the rate is used, since
+    windows that follow each other are not quite independent.
+    """
+    needed, others = policy.persistence.alarms - 1, policy.persistence.windows - 1
+    rate = policy.false_alarm_rate / 2
+
+    def confirmed(level: float) -> float:
+        return float(level * binom.sf(needed - 1, others, level) - rate)
+
+    return float(brentq(confirmed, 0.0, 1.0)) if needed else rate
+
+
+def _p_values(compared: Compared, expected: Sequence[Usual]) -> Array:
+    """Of the ordinary test, or against the windows of the reference.
+
+    The mean that those show is itself an estimate from so many windows, which makes a chi-square an F (Rao and Scott,
+    On Simple Adjustments to Chi-Square Tests with Sample Survey Data, 1987).
+    """
+    ordinary = chi2.sf(compared.statistic, np.maximum(compared.freedom, 1))
+    freedom = np.array([max(u.freedom, 1e-9) for u in expected])
+    scaled = compared.statistic / np.array([u.factor for u in expected]) / freedom
+    windows = np.array([max(len(u.effects), 1) for u in expected])
+    clustered = f.sf(scaled, freedom, windows * freedom)
+    p_values = np.where([u.freedom > 0 for u in expected], clustered, ordinary)
+    return np.where(compared.freedom > 0, p_values, 1.0)
+
+
+_Part = tuple[str, str, list[str], list[tuple[Sequence[int], Array]]]
+
+
+def _parts(profile: Profile, window: Counted) -> list[_Part]:
+    """Each segment that both have: its column, its value, and the counts of every other feature in both."""
+    return [
+        (column, value, names, [(reference[name], seen[value][name]) for name in names])
+        for column, values in profile.segments.items()
+        if (seen := (window.segments or {}).get(column)) is not None
+        for value, reference in values.items()
+        if value in seen and (names := [name for name in reference if name != column])
+    ]
+
+
+def _segments(
+    parts: list[_Part],
+    calibration: Mapping[str, Usual],
+    level: float,
+    policy: Monitoring,
+    shares: Mapping[str, float],
+) -> tuple[SegmentDrift, ...]:
+    found = []
+    for column, value, names, counts in parts:
+        compared = compare(padded([r for r, _ in counts]), padded([w for _, w in counts]))
+        rows = int(counts[0][1].sum())
+        # What is usual of all rows stands for a part of them, whose statistic has fewer rows to grow with.
+        moved = _p_values(compared, [calibration[n] for n in names]) < level
+        moved &= compared.effect >= policy.minimum_effect
+        drifted = [i for i in np.argsort(-compared.effect) if moved[i]]
+        if sum(shares[names[i]] for i in drifted) >= policy.drifted_importance:
+            found.append(SegmentDrift(column, value, rows, tuple(names[i] for i in drifted)))
+    return tuple(found)
+
+
+def padded(rows: Sequence[Sequence[int] | Array]) -> Array:
+    """Counts of columns with different numbers of bins as one array, shape ``(columns, bins)``."""
+    out = np.zeros((len(rows), max((len(row) for row in rows), default=0)), dtype="int64")
     for number, row in enumerate(rows):
-        padded[number, : len(row)] = row
-    return padded
+        out[number, : len(row)] = row
+    return out
 
 
-def _shares(profile: Profile) -> dict[str, float]:
+def importances(profile: Profile) -> dict[str, float]:
     """Importance by feature; equal shares if the profile knows none, so that drift is never overlooked."""
     if sum(c.importance for c in profile.columns.values()) > 0:
         return {name: c.importance for name, c in profile.columns.items()}

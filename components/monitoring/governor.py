@@ -1,26 +1,32 @@
-"""May a confirmed alarm start a run? Pure: everything is computed from what was written down, nothing from memory.
+"""May a run be started? Pure: everything is computed from what was written down, nothing from memory.
 
 The rules are asked in order and the first that objects decides: an escalation nobody has acknowledged, a run still in
-flight, challengers refused in a row, a promotion that did not help, the cool-down, the budget.
+flight, runs in a row that gave no better model, a promotion that did not help, the cool-down, the budget, the quiet
+hours, and last the mode, which may leave the run to a person. A refresh, which is due by the calendar, says nothing of
+whether retraining helps: it is not asked about that, and its outcomes do not count.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ciclo.components.core.schedule import quiet_until
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.records import Action, Decision, History, Outcome
+from ciclo.components.monitoring.records import Action, Claim, Decision, History, Kind, Outcome
 
 OVERLAP = 0.1
+SHOWN = 5
+REFRESH: tuple[Kind, ...] = ("refresh",)
+_UNHELPFUL = {"refused": "gave no better model", "failed": "failed", "waiting": "made a version nobody let serve"}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """What the governor says to a confirmed alarm.
+    """What the governor says to a finding that calls for a run.
 
     Attributes:
-        action: ``retrain``, ``blocked`` or one of ``escalate_*``.
+        action: ``retrain``, ``recommend``, ``blocked`` or one of ``escalate_*``.
         reason: Why, as a clause that can follow the finding.
     """
 
@@ -38,6 +44,11 @@ class Situation:
         start: Start of the current window.
         now: The time of the tick.
         policy: The limits.
+        kinds: What the run would be for, as in ``Decision``; empty if that is not known.
+        columns: The columns it is about, the worst first.
+        slices: The slices it is about, as ``column=value``.
+        since: Since when something is wrong.
+        due: When a refresh was due; None for an alarm.
     """
 
     history: History
@@ -45,6 +56,48 @@ class Situation:
     start: datetime
     now: datetime
     policy: Monitoring
+    kinds: tuple[Kind, ...] = ()
+    columns: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    since: datetime | None = None
+    due: datetime | None = None
+
+    @property
+    def episode(self) -> datetime:
+        """What a claim and a permission are for: the alarm by its first window, or the refresh by when it was due."""
+        return self.due or first_window(self.history, self.version, self.start)
+
+
+def first_window(history: History, version: int, start: datetime) -> datetime:
+    """The start of the first window of the unbroken alarm about a version.
+
+    Windows that could not be judged do not break it. Each decision holds the episode it belongs to, so that this does
+    not depend on how far back the history goes.
+
+    Args:
+        history: What was written down.
+        version: The version that serves.
+        start: Start of the current window, which alarms.
+    """
+    first = start
+    for decision in reversed(history.decisions):
+        if decision.version != version or decision.alarm is None:
+            continue
+        if not decision.alarm:
+            break
+        first = min(first, decision.episode or decision.window_start)
+    return first
+
+
+def attempts(history: History, version: int, episode: datetime) -> int:
+    """How many runs were started for a version and an episode, or are about to be."""
+    return sum((c.champion, c.episode) == (version, episode) for c in started(history))
+
+
+def started(history: History) -> list[Claim]:
+    """The claims that cost something: all but those that were given up before there was a run."""
+    given_up = {o.claim for o in history.outcomes if o.result == "stopped" and not o.run_id}
+    return [c for c in history.claims if c.key not in given_up]
 
 
 def disjoint(decisions: list[Decision], start: datetime, policy: Monitoring) -> list[Decision]:
@@ -70,7 +123,7 @@ def alarms(history: History, version: int, start: datetime, end: datetime, polic
 
 
 def govern(situation: Situation) -> Ruling:
-    """Rule on a confirmed alarm."""
+    """Rule on a confirmed alarm, or on a refresh that is due."""
     for rule in RULES:
         if ruling := rule(situation):
             return ruling
@@ -79,12 +132,13 @@ def govern(situation: Situation) -> Ruling:
 
 def open_breaker(history: History) -> str:
     """Why nothing is retrained until a person acknowledges an escalation, as a clause; empty if none is open."""
-    escalations = [d for d in history.decisions if d.escalates]
-    if not escalations or history.acknowledged_since(escalations[-1].time):
+    escalation = history.open_escalation
+    if escalation is None:
         return ""
     return (
-        f"retraining stopped on {escalations[-1].time:%Y-%m-%d} and was handed to "
-        f"{escalations[-1].action.removeprefix('escalate_')}; it goes on once somebody acknowledges that"
+        f"retraining stopped on {escalation.time:%Y-%m-%d} and was handed to "
+        f"{escalation.action.removeprefix('escalate_')}; it goes on after "
+        "`ciclo acknowledge PROJECT --by WHO --note TEXT`"
     )
 
 
@@ -101,23 +155,35 @@ def _in_flight(s: Situation) -> Ruling | None:
 
 
 def _refused(s: Situation) -> Ruling | None:
-    in_a_row = 0
-    for outcome in reversed(_informative(s)):
-        if outcome.result == "promoted":
-            break
-        in_a_row += 1
-    if in_a_row < s.policy.refusals:
+    if s.kinds == REFRESH:
         return None
-    return _escalation(s, f"{in_a_row} runs in a row gave no better model")
+    served = {s.version, *(d.version for d in s.history.decisions)}
+    in_a_row: list[str] = []
+    for outcome in reversed(_informative(s)):
+        if outcome.result == "promoted" or (outcome.result == "waiting" and outcome.version in served):
+            break
+        in_a_row.append(outcome.result)
+    if len(in_a_row) < s.policy.refusals:
+        return None
+    counts = {what: in_a_row.count(result) for result, what in _UNHELPFUL.items() if result in in_a_row}
+    if len(counts) == 1:
+        return _escalation(s, f"{len(in_a_row)} runs in a row {next(iter(counts))}")
+    parts = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return _escalation(s, f"{len(in_a_row)} runs in a row did not help: {parts}")
 
 
 def _unhelped(s: Situation) -> Ruling | None:
-    promoted = [o for o in _informative(s) if o.result == "promoted" and o.version == s.version]
-    if not promoted:
+    """Has the last retraining cured what it was for?"""
+    promoted = [o for o in _informative(s) if o.result in ("promoted", "waiting") and o.version == s.version]
+    if s.kinds == REFRESH or not promoted:
         return None
     last, needed = promoted[-1], s.policy.persistence.windows
-    after = disjoint([d for d in s.history.decisions if d.window_start >= last.time], s.start, s.policy)
-    if not all(d.alarm for d in after):
+    purpose = next((c.decision for c in s.history.claims if c.key == last.claim), None)
+    mine = [d for d in s.history.decisions if d.version == s.version and d.window_start >= last.time]
+    after = disjoint(mine, s.start, s.policy)
+    if not all(d.alarm and _same_trouble(purpose, d.kinds, d.columns) for d in after):
+        return None
+    if not _same_trouble(purpose, s.kinds, s.columns):
         return None
     windows = len(after) + (s.start >= last.time)
     if windows < needed:
@@ -129,19 +195,51 @@ def _unhelped(s: Situation) -> Ruling | None:
     return _escalation(s, f"version {last.version} was promoted on {last.time:%Y-%m-%d} and the alarm has not ceased")
 
 
+def _same_trouble(purpose: Decision | None, kinds: tuple[Kind, ...], columns: tuple[str, ...]) -> bool:
+    """Whether an alarm is about what a run was for, as far as that is known.
+
+    Loss is loss, realised or estimated; drift is the same where it has a column in common.
+    """
+    if purpose is None or not purpose.kinds or not kinds:
+        return True
+    loss = {"realised", "estimated"}
+    if loss & {*purpose.kinds} and loss & {*kinds}:
+        return True
+    both_drifted = "drift" in purpose.kinds and "drift" in kinds
+    return both_drifted and (not purpose.columns or not columns or bool({*purpose.columns} & {*columns}))
+
+
 def _cool_down(s: Situation) -> Ruling | None:
-    if not s.history.claims:
+    claims = started(s.history)
+    if not claims:
         return None
-    over = s.history.claims[-1].time + timedelta(days=s.policy.cool_down_days)
+    over = max(c.time for c in claims) + timedelta(days=s.policy.cool_down_days)
     return Ruling("blocked", f"the cool-down lasts until {over:%Y-%m-%d %H:%M}") if s.now < over else None
 
 
 def _budget(s: Situation) -> Ruling | None:
     budget = s.policy.budget
-    used = sum(c.time > s.now - timedelta(days=budget.days) for c in s.history.claims)
+    used = sum(c.time > s.now - timedelta(days=budget.days) for c in started(s.history))
     if used < budget.runs:
         return None
     return Ruling("blocked", f"the budget of {budget.runs} runs in {budget.days:g} days is used up")
+
+
+def _quiet(s: Situation) -> Ruling | None:
+    until = quiet_until(s.policy.quiet_hours, s.now)
+    return Ruling("blocked", f"no run is started before {until:%H:%M} UTC (quiet hours)") if until else None
+
+
+def _left_to_a_person(s: Situation) -> Ruling | None:
+    if s.policy.mode == "recommend":
+        return Ruling("recommend", "the policy leaves retraining to a person (monitoring.mode): `ciclo run PROJECT`")
+    if s.policy.mode == "retrain":
+        return None
+    attempt = attempts(s.history, s.version, s.episode) + 1
+    asked = (s.version, s.episode, attempt)
+    if any((p.version, p.episode, p.attempt) == asked for p in s.history.permissions):
+        return None
+    return Ruling("recommend", "a person has to allow the run: `ciclo allow PROJECT --by WHO`")
 
 
 RULES: tuple[Callable[[Situation], Ruling | None], ...] = (
@@ -151,13 +249,16 @@ RULES: tuple[Callable[[Situation], Ruling | None], ...] = (
     _unhelped,
     _cool_down,
     _budget,
+    _quiet,
+    _left_to_a_person,
 )
 
 
 def _informative(s: Situation) -> list[Outcome]:
-    """Outcomes since the last acknowledgement that tell something about the model."""
+    """Outcomes since the last acknowledgement that tell something about whether retraining helps."""
     since = s.history.acknowledgements[-1].time if s.history.acknowledgements else _LONG_AGO
-    return [o for o in s.history.outcomes if o.time > since and o.result != "stopped"]
+    refreshed = {c.key for c in s.history.claims if c.kinds == REFRESH}
+    return [o for o in s.history.outcomes if o.time > since and o.result != "stopped" and o.claim not in refreshed]
 
 
 def _escalation(s: Situation, reason: str) -> Ruling:
@@ -167,6 +268,20 @@ def _escalation(s: Situation, reason: str) -> Ruling:
         d.alarm is False and d.version > earlier[-1].version and d.window_start >= earlier[-1].time
         for d in s.history.decisions
     )
+    reason = f"{reason}{_place(s)}"
     if earlier and not helped:
         return Ruling("escalate_design", f"{reason}, again after development had looked: the design is in question")
     return Ruling("escalate_development", f"{reason}: a person of development has to look")
+
+
+def _place(s: Situation) -> str:
+    """Which columns and slices, since when; in brackets, empty if nothing is known."""
+    parts = []
+    for what, names in (("columns", s.columns), ("slices", s.slices)):
+        if names:
+            rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            parts.append(f"{what} {', '.join(names[:SHOWN])}{rest}")
+    since = s.since or (s.episode if parts else None)
+    if since:
+        parts.append(f"since {since:%Y-%m-%d}")
+    return f" ({'; '.join(parts)})" if parts else ""

@@ -27,6 +27,7 @@ REACH_SECONDS = 5.0
 LOOKS = 4
 PAUSE_SECONDS = 5.0
 MOST_RIVALS = 20
+MOST_DESCRIPTION = 190  # KFP keeps descriptions of runs in a column of 191 or 255 characters, by release
 _T = TypeVar("_T")
 _SIGN_IN = "Sign in: the request carried no token, cookie or header that the backend accepts."
 _ADVICE = {
@@ -162,7 +163,9 @@ class KfpApi:
         found = self._call("RunServiceApi", lambda api: api.run_service_list_runs(**options, _request_timeout=TIMEOUT))
         return [self._id(run.run_id) for run in found.runs or ()]
 
-    def create_once(self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str) -> Created:
+    def create_once(
+        self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str, description: str = ""
+    ) -> Created:
         """See to it that there is one run of a name.
 
         Args:
@@ -170,6 +173,7 @@ class KfpApi:
             package: Compiled pipeline.
             parameters: Arguments of the run.
             experiment_id: Experiment it is looked for and created in.
+            description: What the dashboard shows beside its name, cut to what the backend can keep.
 
         Raises:
             SubmissionError: If it surely or possibly does not exist.
@@ -178,7 +182,7 @@ class KfpApi:
             return Created(existing, False)
         ours = ""
         try:
-            ours = self._create(name, package, parameters, experiment_id)
+            ours = self._create(name, package, parameters, experiment_id, shortened(description))
             found = self._runs_named(name, experiment_id) or [ours]
         except SubmissionError as error:
             refused = isinstance(error, RefusedError) and error.status < 500
@@ -198,13 +202,16 @@ class KfpApi:
                 return found
         return []
 
-    def _create(self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str) -> str:
+    def _create(
+        self, name: str, package: Path, parameters: dict[str, Any], experiment_id: str, description: str
+    ) -> str:
         import kfp_server_api as kfp
 
         documents = list(yaml.safe_load_all(package.read_text(encoding="utf-8")))
         whole = {"pipeline_spec": documents[0], "platform_spec": documents[-1]}
         body = kfp.V2beta1Run(
             display_name=name,
+            description=description or None,
             experiment_id=experiment_id or None,
             pipeline_spec=whole if len(documents) > 1 else documents[0],
             runtime_config=kfp.V2beta1RuntimeConfig(parameters=parameters),
@@ -314,6 +321,12 @@ def made_or_found(make: Callable[[], str], look: Callable[[], str | None]) -> st
             if found := look():
                 return found
         raise
+
+
+def shortened(description: str) -> str:
+    """A description in one line that the backend can keep: not too long, no character of four bytes."""
+    line = " ".join("".join(c if ord(c) < 0x10000 else "?" for c in description).split())
+    return line if len(line) <= MOST_DESCRIPTION else f"{line[: MOST_DESCRIPTION - 3].rstrip()}..."
 
 
 def called(name: str) -> str:

@@ -3,19 +3,23 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 
+from ciclo.components.core.clusters import LEAST_GROUPS
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.metrics import metric_named
+from ciclo.components.core.estimation import LEAST_ROWS
+from ciclo.components.core.metrics import Array, Metric, metric_named
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.monitoring.decision import Evidence
-from ciclo.components.monitoring.drift import assess, bin_window, prediction_values
-from ciclo.components.monitoring.health import faults
-from ciclo.components.monitoring.performance import Performance, realised
+from ciclo.components.monitoring.drift import assess
+from ciclo.components.monitoring.evidence import Estimate, Evidence
+from ciclo.components.monitoring.health import faults, health
+from ciclo.components.monitoring.performance import anchored, label_delay, left_out, probabilities, realised
+from ciclo.components.monitoring.window import Window, spoken
 from ciclo.components.releases.names import Alias
-from ciclo.components.storage.predictions import FEATURE, PredictionStore
+from ciclo.components.storage.windows import PredictionWindows
 
 CURRENT = timedelta(hours=1)
 
@@ -46,7 +50,7 @@ class Observer:
     profile: Profile
     contract: Contract
     verdict: Verdict
-    predictions: PredictionStore
+    predictions: PredictionWindows
     policy: Monitoring
     label_delay: timedelta
 
@@ -58,48 +62,79 @@ class Observer:
             end: First moment that is not included.
             any_version: Take the answers of every version, as a replay does.
         """
-        rows = self._rows(start, end, any_version)
-        newest = rows if len(rows) else self._rows(start - (end - start), start, any_version)
+        version = None if any_version else self.serving.version
         since = datetime.fromisoformat(self.serving.moved_at)
+        window = Window.of(
+            self.profile, self.contract, self.predictions.batches(self.project, start, end, version=version)
+        )
         evidence = Evidence(
             version=self.serving.version,
             serving_since=since if since < end + CURRENT else start - (end - start),  # a past window is a replay
             start=start,
             end=end,
-            rows=len(rows),
-            last_row=newest["time"].max().to_pydatetime() if len(newest) else None,
+            rows=window.rows,
+            last_row=self.predictions.newest(self.project, start - (end - start), end, version=version),
             trainable_until=end - self.label_delay,
+            trained_until=datetime.fromisoformat(self.profile.end) if self.profile.end else None,
         )
-        if len(rows) < self.policy.minimum_rows:
+        evidence = self._with_labels(evidence, version)
+        if window.rows < self.policy.minimum_rows:
             return evidence
-        frame = canonical(rows, self.contract)
-        counts = bin_window(self.profile, frame)
-        expected = self.profile.prediction
-        predicted = None if expected is None else expected.bin(prediction_values(rows, expected, self.contract.task))
+        drift = assess(self.profile, window.counted, self.policy)
+        return replace(
+            evidence, faults=faults(window, drift), drift=drift, health=health(window), estimate=self._estimate(window)
+        )
+
+    def _with_labels(self, evidence: Evidence, version: int | None) -> Evidence:
+        """Judge the rows whose label is due, of as many windows as the policy takes together."""
+        end = evidence.end - self.label_delay
+        length = (evidence.end - evidence.start) * self.policy.performance_windows
+        start = end - max(length, timedelta(days=LEAST_GROUPS))
+        labelled = self.predictions.labelled(self.project, start, end, version=version)
+        newest = end - (evidence.end - evidence.start)
+        known, rows = self.predictions.label_counts(self.project, newest, end, version=version)
+        reference = float(self.verdict.facts.get("test_score", float("nan")))
+        frame = anchored(labelled, self.contract, self.profile)
         return replace(
             evidence,
-            faults=faults(self.profile, counts, frame),
-            drift=assess(self.profile, counts, predicted, self.policy),
-            performance=self._performance(rows, start, end, any_version),
+            performance=realised(frame, self.contract, self._metric, reference, self.policy, self.profile),
+            labels=label_delay(labelled[labelled["time"] >= newest], known, rows) if rows else None,
+            new_labels=self._new_labels(evidence),
         )
 
-    def _performance(self, rows: pd.DataFrame, start: datetime, end: datetime, any_version: bool) -> Performance:
-        labelled = rows
-        if self.label_delay:
-            labelled = self._rows(start - self.label_delay, end - self.label_delay, any_version)
-        facts = self.verdict.facts
-        metric = metric_named(str(facts["metric"]), self.contract.task)
-        reference = float(facts.get("test_score", float("nan")))
-        return realised(labelled, self.contract, metric, reference, self.policy)
+    def _new_labels(self, evidence: Evidence) -> int | None:
+        if evidence.trained_until is None:
+            return None
+        return self.predictions.newer_labels(
+            self.project, evidence.trained_until, max(self.policy.minimum_new_labels, 1)
+        )
 
-    def _rows(self, start: datetime, end: datetime, any_version: bool) -> pd.DataFrame:
-        rows = self.predictions.window(self.project, start, end)
-        return rows if any_version else rows[rows["version"] == self.serving.version].reset_index(drop=True)
+    def _estimate(self, window: Window) -> Estimate | None:
+        estimation, metric = self.profile.estimation, self._metric
+        if estimation is None:
+            return None
+        answers = self._answers(window.answers)
+        usable = np.isfinite(answers) if answers.ndim == 1 else np.isfinite(answers).all(axis=1)
+        if usable.sum() < min(LEAST_ROWS, len(answers)):
+            return None
+        score = estimation.score(metric, answers[usable], 1 - self.policy.false_alarm_rate)
+        if score is None:
+            return None
+        better_end = score.high if metric.greater_is_better else score.low
+        least = self.policy.performance_drop * abs(estimation.reference)
+        degraded = (
+            metric.gain(estimation.reference, better_end) > 0
+            and metric.gain(estimation.reference, score.point) >= least
+        )
+        reason = f"the estimated {metric.name} is {score}, {estimation.reference:.4g} on the test rows"
+        reason += left_out(len(answers) - int(usable.sum()), len(answers)) if self.contract.task == "multiclass" else ""
+        return Estimate(metric.name, score, estimation.reference, degraded, reason)
 
+    def _answers(self, answered: pd.DataFrame) -> Array:
+        if self.contract.task != "regression":
+            return probabilities(answered, self.contract)
+        return pd.to_numeric(spoken(answered)["prediction"], errors="coerce").to_numpy(dtype="float64")
 
-def canonical(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """Stored features as a canonical frame; a column that is gone, or text where a number was, is missing."""
-    present = rows.reindex(columns=[f"{FEATURE}{name}" for name in contract.names]).set_axis(contract.names, axis=1)
-    for column in contract.columns:
-        present[column.name] = column.column(present[column.name])
-    return contract.frame(present)
+    @property
+    def _metric(self) -> Metric:
+        return metric_named(str(self.verdict.facts["metric"]), self.contract.task)

@@ -1,26 +1,33 @@
 """Is the model worse than it was when it was published?
 
-Judged on the rows whose labels are known, and on the better end of the interval: doubt is in favour of the model.
+Told from the rows whose labels have come, of several windows together, with the day as the piece of evidence. The score
+itself follows the season and the share of the classes, so a frozen anchor is judged on the same rows, and what it lost
+is taken off the model's loss as far as the two go together from day to day. The model is worse if the rest is both real
+and large. So of a change that harms both alike only a part is seen; the sentence says so where the score fell alone.
 """
 
+import json
 import math
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ciclo.components.core.clusters import LEAST_GROUPS, Clustered, covariance, groups_of, jackknife
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import RequestError
-from ciclo.components.core.intervals import Interval, score_interval
+from ciclo.components.core.intervals import Interval, Rows, scorer
 from ciclo.components.core.metrics import Array, Metric
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
 
 MINIMUM_LABELS = 50
 MINIMUM_PER_CLASS = 5
-MAXIMUM_ROWS = 20_000
-RESAMPLES = 300
+LEFT_OUT = 0.05
+DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,11 @@ class Performance:
         rows: Rows with a usable label.
         score: The realised score with its interval, or None if it cannot be told.
         reference: Score on the test rows when the model was published.
-        degraded: Whether even the better end of the interval is too much worse.
+        degraded: Whether the loss is both real and large.
         reason: The finding as a sentence.
+        gain: Gain over the anchor on the same rows with its interval, or None if there is none to tell.
+        gain_reference: That gain on the test rows; NaN if there is none.
+        lost: What was lost since, in units of the metric, with its interval.
     """
 
     metric: str
@@ -42,57 +52,165 @@ class Performance:
     reference: float
     degraded: bool
     reason: str
+    gain: Interval | None = None
+    gain_reference: float = math.nan
+    lost: Interval | None = None
+
+
+@dataclass(frozen=True)
+class LabelDelay:
+    """How long labels took to come, in days, for the rows whose label is due.
+
+    Attributes:
+        share: Share of those rows that have one.
+        median: Half of the labels came at least so fast; NaN if none came.
+        slow: Nine of ten did.
+    """
+
+    share: float
+    median: float
+    slow: float
+
+
+def label_delay(labelled: pd.DataFrame, known: int, rows: int) -> LabelDelay:
+    """How long labels took to come.
+
+    Args:
+        labelled: Rows of a window as ``PredictionWindows.labelled`` gives them.
+        known: How many of its rows have a label.
+        rows: How many rows it has.
+    """
+    if labelled.empty:
+        return LabelDelay(0.0, math.nan, math.nan)
+    days = (labelled["labelled_at"] - labelled["time"]).dt.total_seconds() / DAY
+    return LabelDelay(known / max(rows, 1), float(days.median()), float(days.quantile(0.9)))
 
 
 def realised(
-    frame: pd.DataFrame, contract: Contract, metric: Metric, reference: float, policy: Monitoring, seed: int = 0
+    frame: pd.DataFrame,
+    contract: Contract,
+    metric: Metric,
+    reference: float,
+    policy: Monitoring,
+    profile: Profile | None = None,
 ) -> Performance:
-    """Score the labelled rows of a window.
+    """Score labelled rows.
 
     Args:
-        frame: Rows with ``prediction``, ``probability`` and ``label``.
+        frame: Rows with ``prediction``, ``probability``, ``label``, ``time``, for many classes ``probabilities`` (JSON
+            text), and ``anchor``: the feature that the anchor looks at.
         contract: Gives task and classes.
         metric: The metric the model was published on.
         reference: Its score on the test rows then.
         policy: Gives ``performance_drop`` and, as the error of the interval, ``false_alarm_rate``.
-        seed: Of the bootstrap.
+        profile: Gives the anchor, and the errors of what was published.
     """
     truth = encoded(frame["label"], contract)
-    usable = ~np.isnan(truth)
-    predicted, problem = answers(frame, contract, metric)
-    if predicted is not None:
-        usable &= np.isfinite(predicted).all(axis=1) if predicted.ndim == 2 else np.isfinite(predicted)
+    predicted = answers(frame, contract, metric)
+    labelled, finite = ~np.isnan(truth), np.isfinite(predicted)
+    usable = labelled & (finite.all(axis=1) if finite.ndim == 2 else finite)
     rows = int(usable.sum())
+    many = contract.task == "multiclass" and metric.needs == "probability"
+    lacking = left_out(int(labelled.sum()) - rows, int(labelled.sum())) if many else ""
 
     def unknown(reason: str) -> Performance:
-        return Performance(metric.name, rows, None, reference, False, reason)
+        return Performance(metric.name, rows, None, reference, False, reason + lacking)
 
-    if predicted is None or not math.isfinite(reference):
-        return unknown(problem or "the published score of the model is not known")
+    if not math.isfinite(reference):
+        return unknown("the published score of the model is not known")
     if rows < MINIMUM_LABELS:
         return unknown(f"{rows} labelled rows are too few, {MINIMUM_LABELS} are needed")
-    y, predicted = truth[usable], predicted[usable]
+    y, predicted, frame = truth[usable], predicted[usable], frame[usable].reset_index(drop=True)
     if contract.task != "regression":
         y = y.astype("int64")
         if int((np.bincount(y, minlength=len(contract.classes)) >= MINIMUM_PER_CLASS).sum()) < 2:
             return unknown(f"the labels do not hold two classes with {MINIMUM_PER_CLASS} rows each")
-    if rows > MAXIMUM_ROWS:
-        chosen = np.random.default_rng(seed).choice(rows, MAXIMUM_ROWS, replace=False)
-        y, predicted = y[chosen], predicted[chosen]
-    score = score_interval(
-        metric, y, predicted, contract.codes, confidence=1 - policy.false_alarm_rate, resamples=RESAMPLES, seed=seed
-    )
-    return _assessed(metric, rows, score, reference, policy)
+    groups = groups_of(frame.get("time"), rows)
+    now = jackknife(scorer(metric, y, predicted, contract.codes), groups)
+    if now is None:
+        days = np.unique(groups).size
+        if days < LEAST_GROUPS:
+            return unknown(
+                f"labelled rows of {days} days are too few to tell luck from loss, {LEAST_GROUPS} are needed"
+            )
+        return unknown(f"{metric.name} is not defined on these labels")
+    theirs = _anchor(frame, metric, y, contract, profile)
+    found = _assessed(metric, rows, reference, policy, profile, now, jackknife(theirs, groups) if theirs else None)
+    return replace(found, reason=found.reason + lacking)
 
 
-def _assessed(metric: Metric, rows: int, score: Interval, reference: float, policy: Monitoring) -> Performance:
-    better_end = score.high if metric.greater_is_better else score.low
-    if not math.isfinite(better_end):
-        return Performance(metric.name, rows, None, reference, False, f"{metric.name} is not defined on these labels")
-    lost = metric.gain(reference, better_end)
-    degraded = lost > policy.performance_drop * abs(reference)
+def _assessed(
+    metric: Metric,
+    rows: int,
+    reference: float,
+    policy: Monitoring,
+    profile: Profile | None,
+    now: tuple[float, Array],
+    anchor_now: tuple[float, Array] | None,
+) -> Performance:
+    confidence, least = 1 - policy.false_alarm_rate, policy.performance_drop * abs(reference)
+    score = _interval(*now, confidence)
     reason = f"{metric.name} is {score} on {rows:,} labelled rows, {reference:.4g} when published"
-    return Performance(metric.name, rows, score, reference, degraded, reason)
+    then = profile.score.error**2 if profile is not None and profile.score is not None else 0.0
+    fallen = _loss(metric, reference, then, *now, confidence)
+    anchor = profile.anchor if profile is not None else None
+    if anchor is None or anchor.score is None or anchor_now is None:
+        return Performance(metric.name, rows, score, reference, _counts(fallen, least), reason, lost=fallen)
+    share = float(
+        np.clip(covariance(now[1], anchor_now[1]) / max(covariance(anchor_now[1], anchor_now[1]), 1e-12), 0, 1)
+    )
+    variance = max(then + share**2 * anchor.score.error**2 - 2 * share * anchor.together, 0.0)
+    point, without = now[0] - share * anchor_now[0], now[1] - share * anchor_now[1]
+    lost = _loss(metric, reference - share * anchor.score.point, variance, point, without, confidence)
+    gain = metric.gain(now[0], anchor_now[0])
+    gains = _interval(
+        gain, np.array([metric.gain(a, b) for a, b in zip(now[1], anchor_now[1], strict=True)]), confidence
+    )
+    gained = metric.gain(reference, anchor.score.point)
+    degraded = _counts(lost, least)
+    reason = f"{reason}; its gain over {anchor.rule} is {gains}, {gained:.4g} then"
+    if not degraded and _counts(fallen, least):
+        reason = f"{reason}, so the rows have become harder for both"
+    return Performance(metric.name, rows, score, reference, degraded, reason, gains, gained, lost)
+
+
+def _interval(point: float, without: Array, confidence: float) -> Interval:
+    return Clustered(point=point, error=math.sqrt(covariance(without, without)), groups=without.size).interval(
+        confidence
+    )
+
+
+def _loss(
+    metric: Metric, reference: float, variance: float, point: float, without: Array, confidence: float
+) -> Interval:
+    """What was lost against a reference of some variance, positive where it is worse now."""
+    now = Clustered(point=point, error=math.sqrt(covariance(without, without)), groups=without.size)
+    since = now.away_from(reference, math.sqrt(variance), confidence)
+    return Interval(-since.high, -since.point, -since.low) if metric.greater_is_better else since
+
+
+def _counts(lost: Interval, least: float) -> bool:
+    """Whether a loss is both real and large."""
+    return lost.low > 0 and lost.point >= least
+
+
+def _anchor(
+    frame: pd.DataFrame, metric: Metric, y: Array, contract: Contract, profile: Profile | None
+) -> Callable[[Rows], float] | None:
+    if profile is None or profile.anchor is None or "anchor" not in frame:
+        return None
+    return scorer(metric, y, profile.anchor.predict(metric.needs, frame["anchor"]), contract.codes)
+
+
+def anchored(labelled: pd.DataFrame, contract: Contract, profile: Profile) -> pd.DataFrame:
+    """Labelled rows as ``PredictionWindows.labelled`` gives them, with decoded predictions and the anchor's feature."""
+    frame = labelled.assign(prediction=[json.loads(text) for text in labelled["prediction"]])
+    if profile.anchor is None:
+        return frame.drop(columns="features")
+    name = profile.anchor.column
+    column = next(c for c in contract.columns if c.name == name)
+    raw = pd.Series([json.loads(text).get(name) for text in labelled["features"]], index=frame.index, dtype=object)
+    return frame.drop(columns="features").assign(anchor=column.column(raw))
 
 
 def encoded(labels: pd.Series, contract: Contract) -> Array:
@@ -114,18 +232,34 @@ def encoded(labels: pd.Series, contract: Contract) -> Array:
     return np.array([codes.get(value, math.nan) for value in labels.astype(object)], dtype=float)
 
 
-def answers(frame: pd.DataFrame, contract: Contract, metric: Metric) -> tuple[Array | None, str]:
-    """What was predicted, in the form the metric needs.
+def answers(frame: pd.DataFrame, contract: Contract, metric: Metric) -> Array:
+    """What was predicted, in the form the metric needs, NaN where it cannot be told."""
+    if metric.needs == "value":
+        return pd.to_numeric(frame["prediction"], errors="coerce").to_numpy(dtype="float64")
+    return encoded(frame["prediction"], contract) if metric.needs == "label" else probabilities(frame, contract)
+
+
+def probabilities(answered: pd.DataFrame, contract: Contract) -> Array:
+    """The probability of every class.
+
+    Args:
+        answered: Rows with ``probability``, and for many classes ``probabilities`` as JSON text.
+        contract: Gives the classes.
 
     Returns:
-        The predictions and nothing, or None and why they cannot be had: of many classes only the probability of the
-        predicted one is stored.
+        Shape ``(rows, classes)``; NaN in the rows that have none, or those of other classes.
     """
-    if metric.needs == "value":
-        return pd.to_numeric(frame["prediction"], errors="coerce").to_numpy(dtype="float64"), ""
-    if metric.needs == "label":
-        return encoded(frame["prediction"], contract), ""
     if contract.task == "binary":
-        positive = pd.to_numeric(frame["probability"], errors="coerce").to_numpy(dtype="float64")
-        return np.column_stack([1 - positive, positive]), ""
-    return None, f"{metric.name} needs the probability of every class, and only that of the predicted one is stored"
+        positive = pd.to_numeric(answered["probability"], errors="coerce").to_numpy(dtype="float64")
+        return np.column_stack([1 - positive, positive])
+    wanted = set(contract.classes)
+    stored = [json.loads(text) if isinstance(text, str) else {} for text in answered["probabilities"]]
+    rows = [[each[c] for c in contract.classes] if set(each) == wanted else [math.nan] * len(wanted) for each in stored]
+    return np.array(rows, dtype="float64").reshape(len(rows), len(wanted))
+
+
+def left_out(lacking: int, rows: int) -> str:
+    """A clause on rows without the probability of every class, if they are too many not to tell; empty otherwise."""
+    if lacking <= LEFT_OUT * rows:
+        return ""
+    return f"; {lacking:,} of {rows:,} rows are left out, as the probability of every class is not stored with them"

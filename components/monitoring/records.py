@@ -1,11 +1,13 @@
-"""What monitoring writes down: decisions, claims, outcomes, acknowledgements."""
+"""What monitoring writes down: decisions, claims, outcomes, acknowledgements, permissions."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Action = Literal["ok", "watch", "alert", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"]
+LATE_LABELS = "labels are late"
+Kind = Literal["data", "serving", "realised", "estimated", "drift", "refresh"]
 Result = Literal["promoted", "waiting", "refused", "failed", "stopped"]
 
 
@@ -20,7 +22,7 @@ class Decision(Record):
 
     Attributes:
         action: ``ok``; ``watch`` (an alarm that is not confirmed); ``alert`` (the data is broken, or what serves cannot
-            be judged); ``retrain``; ``recommend`` (the same, but there is nothing to submit to); ``blocked`` (the
+            be judged); ``retrain``; ``recommend`` (the same, but a person has to start or allow it); ``blocked`` (the
             governor refuses);
             ``escalate_*`` (retraining does not help: a person of development, or of design, has to look).
         reason: What, how much and what next, as a sentence.
@@ -30,7 +32,15 @@ class Decision(Record):
         version: The version that serves; 0 if there is none.
         window_start: Start of the window.
         window_end: Its end, exclusive.
-        retrain_end: End of the rows a retraining run should read.
+        retrain_start: Start of the rows a retraining run should read; None for all there are.
+        retrain_end: Their end.
+        kinds: What it rests on, worst first: ``data`` (broken), ``serving`` (what ought to serve does not, or cannot be
+            judged), ``realised`` and ``estimated`` (loss), ``drift``, ``refresh``.
+        columns: The columns it is about, the worst first.
+        since: End of the last window that was quiet, or the first window of the alarm; None where nothing is wrong.
+        episode: Start of the first window of the unbroken alarm about this version, or the time a refresh was due; None
+            where nothing is to be retrained for.
+        report: Key of the report about this tick in the object store; empty if there is none.
         time: When the tick ran.
     """
 
@@ -42,7 +52,13 @@ class Decision(Record):
     version: int
     window_start: AwareDatetime
     window_end: AwareDatetime
+    retrain_start: AwareDatetime | None = None
     retrain_end: AwareDatetime | None = None
+    kinds: tuple[Kind, ...] = ()
+    columns: tuple[str, ...] = ()
+    since: AwareDatetime | None = None
+    episode: AwareDatetime | None = None
+    report: str = ""
     time: AwareDatetime
 
     @property
@@ -60,26 +76,45 @@ class Claim(Record):
     """The right to submit one run.
 
     Attributes:
-        key: sha256 of what it is for; its name in the store.
+        key: sha256 of the project and the number; stands for the claim elsewhere.
+        number: 1 for the first claim of the project, then counted up; its name in the store.
         run_name: Name the run is given, by which it can be found again.
         champion: The version that is to be replaced.
+        digest: Its digest.
+        episode: See ``Decision``.
+        attempt: 1 for the first run for this version and episode, then counted up.
         time: When it was claimed.
         holder: Nonce of the process that may submit for it.
+        term: 1 for the first holder, counted up whenever another takes over: the fencing token.
         held_until: Until when nobody else may.
-        retrain_end: End of the rows to train on.
+        retrain_start: Start of the rows to train on; None for all there are.
+        retrain_end: Their end.
         trigger: Why, in a few words.
+        decision: The decision it was claimed for, so that a crash before it is filed does not lose it.
         run_id: The run, once it is submitted.
     """
 
     key: str
+    number: int = 0
     run_name: str
     champion: int
+    digest: str = ""
+    episode: AwareDatetime | None = None
+    attempt: int = 1
     time: AwareDatetime
     holder: str
+    term: int = 1
     held_until: AwareDatetime
+    retrain_start: AwareDatetime | None = None
     retrain_end: AwareDatetime
     trigger: str
+    decision: Decision | None = None
     run_id: str | None = None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it was claimed for; empty if that is not known."""
+        return self.decision.kinds if self.decision else ()
 
 
 class Outcome(Record):
@@ -101,12 +136,12 @@ class Outcome(Record):
     time: AwareDatetime
 
 
-class Acknowledgement(Record):
-    """A person has seen an escalation and dealt with it: retraining may go on.
+class Statement(Record):
+    """What a person wrote down.
 
     Attributes:
         by: Who.
-        note: What was done.
+        note: What was done, or why.
         time: When.
     """
 
@@ -115,20 +150,40 @@ class Acknowledgement(Record):
     time: AwareDatetime
 
 
+class Acknowledgement(Statement):
+    """A person has seen an escalation and dealt with it: retraining may go on."""
+
+
+class Permission(Statement):
+    """A person allows one retraining where the policy asks for that.
+
+    Attributes:
+        version: The version that serves.
+        episode: See ``Decision``.
+        attempt: Which run for this version and episode is allowed, counted from 1.
+    """
+
+    version: int
+    episode: AwareDatetime
+    attempt: int = 1
+
+
 class History(Record):
-    """Everything that was written down before a tick, each in the order of time.
+    """What was written down before a tick and a rule may ask for, each in the order of time.
 
     Attributes:
         decisions: Past decisions.
         claims: Runs that were claimed.
         outcomes: How they ended.
         acknowledgements: Escalations people have dealt with.
+        permissions: Retrainings people have allowed.
     """
 
     decisions: tuple[Decision, ...] = ()
     claims: tuple[Claim, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     acknowledgements: tuple[Acknowledgement, ...] = ()
+    permissions: tuple[Permission, ...] = ()
 
     @property
     def open_claims(self) -> list[Claim]:
@@ -139,3 +194,18 @@ class History(Record):
     def acknowledged_since(self, time: datetime) -> bool:
         """Whether a person has acknowledged anything at or after a time."""
         return any(a.time >= time for a in self.acknowledgements)
+
+    @property
+    def open_escalation(self) -> Decision | None:
+        """The escalation that nobody has acknowledged yet, or None."""
+        last = next((d for d in reversed(self.decisions) if d.escalates), None)
+        return None if last is None or self.acknowledged_since(last.time) else last
+
+    def claimed_at(self, time: datetime) -> Decision | None:
+        """The decision of the tick of exactly that time, if it claimed a run."""
+        return next((c.decision for c in self.claims if c.decision and c.decision.time == time), None)
+
+
+def stamp(time: datetime) -> str:
+    """A time as part of a key; keys sort as times do."""
+    return f"{time.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"

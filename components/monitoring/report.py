@@ -1,91 +1,187 @@
-"""The report of a tick, and the picture of a column that moved."""
+"""The report of a tick: what it decided and why, on one page that needs nothing else."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.charts import Bar, Svg, bars, key, percent, strip
+from ciclo.components.core.column_profile import ColumnProfile
+from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
-from ciclo.components.monitoring.decision import Evidence
-from ciclo.components.monitoring.drift import ColumnDrift
-from ciclo.components.monitoring.records import Decision
+from ciclo.components.core.wording import clean, number
+from ciclo.components.monitoring.curves import TONES, WORDS, bin_names, fact, performance_chart
+from ciclo.components.monitoring.drift import PREDICTION, ColumnDrift
+from ciclo.components.monitoring.explanation import View, affected, likely_causes, next_step
+from ciclo.components.monitoring.records import Decision, History
 
-FIGURES = 3
-BARS = 15
-_TONES = {"ok": "good", "watch": "warn", "recommend": "warn", "retrain": "warn", "blocked": "warn"}
+FIGURES = 12
+BINS = 12
+NAME = 60
+FACT = 400
+Row = list[object]
 
 
-def tick_report(project: str, decision: Decision, evidence: Evidence, profile: Profile) -> Report:
+def tick_report(project: Project, decision: Decision, view: View, history: History | None = None) -> Report:
     """Show what one tick saw and what it decided.
 
     Args:
-        project: Name of the project.
+        project: The project.
         decision: What it decided.
-        evidence: What it saw.
-        profile: The reference.
+        view: What it saw.
+        history: What was decided before, for performance over time.
     """
     window = f"{decision.window_start:%Y-%m-%d %H:%M} to {decision.window_end:%Y-%m-%d %H:%M}"
     report = Report(
-        f"{project}: {decision.action.replace('_', ' ')}", f"Version {decision.version}, window {window} UTC"
+        f"{project.name}: {WORDS[decision.action]}",
+        f"Version {decision.version}, window {window} UTC, looked at {decision.time:%Y-%m-%d %H:%M} UTC",
     )
-    report.text(decision.reason, _TONES.get(decision.action, "bad"))
-    report.section("Evidence").table(["fact", "value"], sorted(decision.evidence.items()))
-    if evidence.drift is None:
-        return report
-    drift = evidence.drift
-    compared = [*([drift.prediction] if drift.prediction else []), *drift.columns]
-    report.section("Distance from the training rows").table(
-        ["column", "effect", "p-value", "importance", "drifted"],
-        [[c.name, c.effect, c.p_value, c.importance, "yes" if c.drifted else "no"] for c in compared],
+    tone = TONES[decision.action]
+    report.banner(
+        decision.action.replace("_", " "), decision.reason, {"accent": "warn", "second": "warn"}.get(tone, tone),
+        _lines(project, decision, view),
+    )  # fmt: skip
+    _performance(report, decision, view, history or History())
+    _columns(report, decision, view)
+    _health(report, view)
+    _labels(report, view)
+    report.section("Evidence").table(
+        ["fact", "value"], [[name, clean(fact(value), FACT)] for name, value in sorted(decision.evidence.items())]
     )
-    for column in [c for c in compared if c.drifted or c.name in evidence.faults][:FIGURES]:
-        reference = profile.prediction if column is drift.prediction else profile.columns[column.name]
-        if reference is not None:
-            report.figure(drift_figure(_caption(column), reference, column.counts))
     return report
 
 
-def drift_figure(column_name: str, profile_column: ColumnProfile, counts: Sequence[int]) -> Any:
-    """Draw a column in training and in a window, side by side.
+def _lines(project: Project, decision: Decision, view: View) -> list[str]:
+    if decision.action == "ok":
+        return []
+    since = [f"Since {decision.since:%Y-%m-%d %H:%M} UTC"] if decision.since else []
+    causes = [f"Likely cause: {cause}" for cause in likely_causes(decision, view)]
+    return [*since, *causes, f"Next step: {next_step(project, decision)}"]
+
+
+def _performance(report: Report, decision: Decision, view: View, history: History) -> None:
+    report.section("Performance over time")
+    chart, entries = performance_chart([*history.decisions, decision])
+    if chart:
+        report.chart(chart).chart(key(entries))
+    for finding in (view.evidence.performance, view.evidence.estimate):
+        if finding is not None:
+            report.text(f"{clean(finding.reason, FACT)}.", "bad" if finding.degraded else "")
+    if view.evidence.performance is None:
+        report.text("No labels were looked at for this window, so how right the answers were is not known.")
+
+
+def _columns(report: Report, decision: Decision, view: View) -> None:
+    report.section("Columns that moved")
+    drift = view.evidence.drift
+    if drift is None:
+        report.text(f"Not looked at: the window holds {view.evidence.rows:,} rows.")
+        return
+    columns = [c for c in affected(decision, view) if c.drift is not None and any(c.drift.counts)]
+    if not columns:
+        report.text("None.", "good")
+    drawn = [(_caption(c.drift), column_chart(c.profile, c.drift)) for c in columns[:FIGURES] if c.drift is not None]
+    report.charts(drawn)
+    if drawn:
+        report.chart(_key(any(c.drift is not None and c.drift.low for c in columns)))
+    if len(columns) > FIGURES:
+        report.text(f"{len(columns) - FIGURES} more columns moved; the table has them.")
+    compared = [*([drift.prediction] if drift.prediction else []), *drift.columns]
+    most = max([e for c in compared for e in (c.effect, *c.usual)], default=1)
+    report.section("All columns").text(
+        f"Effect: distance from the training rows, from 0 to 1. Columns with {percent(drift.importance)} of the "
+        "importance have drifted. The bar spans what the reference's own windows show, where that is known."
+    )
+    report.table(
+        ["column", "effect", "beside what is usual", "usually at most", "p-value", "importance", "drifted"],
+        [_row(column, most) for column in compared],
+    )
+
+
+def _row(column: ColumnDrift, most: float) -> Row:
+    return [
+        clean(column.name, NAME),
+        f"{column.effect:.3f}",
+        strip(f"effect of {column.name}", column.effect, column.usual, most),
+        f"{max(column.usual):.3f}" if column.usual else "",
+        "<0.0001" if column.p_value < 0.0001 else number(round(column.p_value, 4)),
+        percent(column.importance) if column.name != PREDICTION else "",
+        "drifted" if column.drifted else "",
+    ]
+
+
+def column_chart(reference: ColumnProfile, drift: ColumnDrift) -> Svg:
+    """Draw a column in training and now, on the band of its own windows.
 
     Args:
-        column_name: Title of the picture.
-        profile_column: The reference.
-        counts: Rows of the window in its bins, shape ``(bins,)``.
-
-    Returns:
-        A matplotlib figure, for ``Report.figure``. Of many categories only those with the most rows are drawn.
+        reference: The column in training.
+        drift: The column now. Of many bins those that differ most are drawn, and the rest is summed up.
     """
-    from matplotlib.figure import Figure
-
-    training, window = _shares(profile_column.counts), _shares(counts)
-    shown = np.flatnonzero(training + window)
-    if len(shown) > BARS:
-        shown = np.sort(shown[np.argsort(-(training + window)[shown], kind="stable")[:BARS]])
-    labels = [_short(profile_column.labels[i]) for i in shown]
-    at = np.arange(len(shown))
-    figure = Figure(figsize=(8, 2.8))  # not pyplot's: that keeps global state and is not safe among threads
-    axes = figure.subplots()
-    axes.bar(at - 0.2, training[shown], 0.4, label="training", color="#9aa7b4")
-    axes.bar(at + 0.2, window[shown], 0.4, label="window", color="#0b6e99")
-    axes.set_xticks(at, labels, rotation=35, ha="right", fontsize=8)
-    axes.set_ylabel("share of rows")
-    axes.set_title(column_name, loc="left", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+    past, now = _shares(reference.counts), _shares(drift.counts)
+    labels = bin_names(reference)
+    bands: list[tuple[float | None, float | None]] = [(None, None)] * len(past)
+    if len(drift.low) == len(drift.high) == len(past):
+        bands = list(zip(drift.low, drift.high, strict=True))
+    used = [i for i in range(min(len(past), len(now))) if past[i] or now[i]]
+    kept = used
+    if len(used) > BINS:
+        kept = sorted(sorted(used, key=lambda i: (-abs(now[i] - past[i]), -past[i]))[: BINS - 1])
+    rows = [Bar(labels[i], past[i], now[i], *bands[i]) for i in kept]
+    rest = [i for i in used if i not in set(kept)]
+    if rest:
+        rows.append(Bar(f"{len(rest)} others", sum(past[i] for i in rest), sum(now[i] for i in rest)))
+    return bars(f"{drift.name} in training and now", rows)
 
 
-def _caption(column: ColumnDrift) -> str:
-    return f"{column.name}: effect {column.effect:.2f}, importance {column.importance:.0%}"
+def _shares(counts: Sequence[int]) -> list[float]:
+    total = sum(counts) or 1
+    return [count / total for count in counts]
 
 
-def _shares(counts: Sequence[int]) -> Any:
-    numbers = np.asarray(counts, dtype="float64")
-    return numbers / max(numbers.sum(), 1)
+def _caption(drift: ColumnDrift) -> str:
+    usual = f", usually at most {max(drift.usual):.2f}" if drift.usual else ""
+    weight = f"; importance {percent(drift.importance)}" if drift.name != PREDICTION else ""
+    return f"{clean(drift.name, NAME)}: effect {drift.effect:.2f}{usual}{weight}"
 
 
-def _short(label: str) -> str:
-    safe = label.replace("$", r"\$")  # a pair of dollars would be read as mathematics
-    return safe if len(safe) <= 24 else safe[:23] + "…"
+def _key(calibrated: bool) -> Svg:
+    usual = [("usual", "usual for a window of this length")] if calibrated else []
+    return key([("accent", "now"), ("past", "training"), *usual])
+
+
+def _health(report: Report, view: View) -> None:
+    report.section("Data health")
+    evidence = view.evidence
+    for fault in list(evidence.faults.values())[:FIGURES]:
+        report.text(f"{clean(fault, FACT)}.", "bad")
+    if not evidence.health:
+        report.text(f"{evidence.rows:,} rows. Shares of single columns were not taken for this window.")
+        return
+    noted = [h for h in evidence.health if any((*h.missing, *h.unknown, *h.outside))]
+    noted.sort(
+        key=lambda h: -max(h.missing[0] - h.missing[1], h.unknown[0] - h.unknown[1], h.outside[0] - h.outside[1])
+    )
+    report.text(f"{evidence.rows:,} rows. Shares now, and those of training in brackets.")
+    report.table(
+        ["column", "missing", "unknown to the model", "outside the range of training"],
+        [[clean(h.name, NAME), *(_pair(pair) for pair in (h.missing, h.unknown, h.outside))] for h in noted],
+    )
+    clear = len(evidence.health) - len(noted)
+    if clear:
+        report.text(f"{clear} columns have all their values, none unknown and none outside the range.", "good")
+
+
+def _pair(shares: tuple[float, float]) -> str:
+    now, past = shares
+    return f"{percent(now)} ({percent(past)})" if now or past else ""
+
+
+def _labels(report: Report, view: View) -> None:
+    report.section("Labels")
+    labels = view.evidence.labels
+    if labels is None:
+        report.text("How long labels take was not looked at for this window.")
+        return
+    delay = (
+        f" Half of them came within {number(labels.median)} days, nine of ten within {number(labels.slow)}."
+        if labels.median == labels.median
+        else ""
+    )
+    report.text(f"{percent(labels.share)} of the rows whose label is due have one.{delay}")

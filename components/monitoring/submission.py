@@ -30,8 +30,17 @@ class Submitter(Protocol):
     def find(self, name: str) -> str | None:
         """The id of the run with a name, or None if there is none."""
 
-    def submit(self, name: str, window_end: datetime, trigger: str) -> str:
+    def submit(
+        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+    ) -> str:
         """Start a run and give its id.
+
+        Args:
+            name: Name of the run, which stands for it.
+            window_start: Start of the rows to read; None for all there are.
+            window_end: Their end.
+            trigger: Why, in a few words.
+            description: Why, with the evidence, for whoever looks at the run.
 
         Raises:
             SubmissionError: If it surely or possibly did not start.
@@ -97,10 +106,13 @@ class KfpSubmitter:
         """The experiment of the project, where the runs of people are, too."""
         return self._api.experiment(self._project.name, self._namespace)
 
-    def submit(self, name: str, window_end: datetime, trigger: str) -> str:
+    def submit(
+        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+    ) -> str:
         """See ``Submitter``."""
-        parameters = arguments(self._project, window_end=window_end.isoformat(), trigger=trigger)
-        return self._api.create_once(name, self._package, parameters, self._experiment_id).run_id
+        start = window_start.isoformat() if window_start else ""
+        parameters = arguments(self._project, window_start=start, window_end=window_end.isoformat(), trigger=trigger)
+        return self._api.create_once(name, self._package, parameters, self._experiment_id, description).run_id
 
     def state(self, run_id: str) -> State:
         """See ``Submitter``."""
@@ -117,7 +129,8 @@ class KfpSubmitter:
         """See ``Submitter``; every run deploys the champion at its end, whatever it came to."""
         found = self.find(name)
         if found is None:
-            self.submit(name, window_end, "the champion does not serve")
+            trigger = "the champion does not serve"
+            self.submit(name, None, window_end, trigger, trigger)
             return f"the run '{name}' was submitted to deploy it", False
         state = self.state(found)
         if state == "running":

@@ -1,29 +1,30 @@
 """One tick: look, decide, write down, tell, and submit at most one run. All reading and writing is done here.
 
-The order makes every crash harmless. A run is claimed before anything is said of it; people are told before the
-decision is filed, so that a crash repeats an alert and never swallows one; the run is submitted last, and a claim
-without a run is taken up by a later tick.
+The order makes every crash harmless. A run is claimed before anything is said of it, and the claim holds the decision;
+the decision is filed before people are told, and what they were told is kept apart, so that a crash repeats an alert
+and never swallows one; the run is submitted last, and a claim without a run is taken up by a later tick. The same tick
+twice, at the same time to the microsecond, is one tick: it finds its decision filed and leaves it at that.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from ciclo.components.core.alerts import send_alert
-from ciclo.components.core.errors import CicloError, IntegrityError, NotFoundError
+from ciclo.components.core.errors import CicloError, IntegrityError, NotFoundError, SubmissionError
 from ciclo.components.core.project import Project
-from ciclo.components.core.report import Report
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.settings import settings
-from ciclo.components.monitoring.claims import claim_run, close_claims, start_run
+from ciclo.components.monitoring.alerting import tell
+from ciclo.components.monitoring.claims import claim_run, close_claims, start_run, unfiled
 from ciclo.components.monitoring.decision import decide
 from ciclo.components.monitoring.decision import replay as replay_evidence
+from ciclo.components.monitoring.explanation import View
+from ciclo.components.monitoring.governor import first_window
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observation import Observer, window_of
 from ciclo.components.monitoring.records import Decision, History
@@ -33,16 +34,16 @@ from ciclo.components.monitoring.unserved import Unserved, mend, unserved
 from ciclo.components.releases.names import SERVING, Alias
 from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.objects import ObjectStore
-from ciclo.components.storage.predictions import PredictionStore
+from ciclo.components.storage.windows import PredictionWindows
 
-ALERTED = frozenset({"alert", "recommend", "blocked", "escalate_development", "escalate_design"})
+FOR_A_RUN = frozenset({"watch", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"})
 
 
 def tick(
     project: Project,
     *,
     registry: Registry,
-    predictions: PredictionStore,
+    predictions: PredictionWindows,
     store: ObjectStore,
     clock: Callable[[], datetime],
     submit: Submitter | None = None,
@@ -63,49 +64,126 @@ def tick(
         The decision.
 
     Raises:
-        CicloError: If something that is needed cannot be reached; nothing is half done then.
+        CicloError: If something that is needed cannot be reached; nothing is half done then, and where only runs cannot
+            be submitted, the decision is filed first.
     """
-    now, log, policy = clock(), DecisionLog(store, project.name), project.monitoring
-    history = log.history(now, policy)
-    acts = submit is not None and not dry_run
-    if submit is not None and acts:
-        close_claims(log, history, registry, submit, now)
-        history = log.history(now, policy)
+    now, log = clock(), DecisionLog(store, project.name)
+    if not dry_run and (known := log.decided(now)):
+        return known
+    runs = None if dry_run else submit
+    history, trouble = _caught_up(project, log, registry, runs, now, dry_run)
+    if mine := history.claimed_at(now):
+        return mine
     gap = unserved(registry, now)
-    if gap is not None and submit is not None and acts:
-        gap = mend(gap, registry, submit, now - timedelta(days=project.design.label_delay_days), now)
+    if gap is not None and runs is not None:
+        gap = mend(gap, registry, runs, now - timedelta(days=project.design.label_delay_days), now)
     serving = registry.alias(SERVING)
-    decision, report = _assess(project, serving, registry, predictions, history, now)
+    decision, view = _assess(project, serving, registry, predictions, history, now)
     decision = _with_gap(decision, gap)
     if serving is not None and submit is not None and submit.is_down():
         decision = _down(decision)
-    if decision.action == "retrain" and not acts:
+    if decision.action == "retrain" and runs is None:
         decision = decision.model_copy(update={"action": "recommend"})
+    decision = _placed(decision, history)
     if dry_run:
         return decision
+    decision = carry_out(project, log, serving, decision, history, view, runs)
+    if trouble is not None:
+        raise trouble
+    return decision
+
+
+def _caught_up(
+    project: Project, log: DecisionLog, registry: Registry, submit: Submitter | None, now: datetime, dry_run: bool
+) -> tuple[History, SubmissionError | None]:
+    """Finish what ticks that died have left; what was written down by then, and why a run could not be submitted."""
+    policy = project.monitoring
+    history, trouble = log.history(now, policy), None
+    for lost in () if dry_run else unfiled(history, now):
+        shown = lost if log.has_report(lost) else lost.model_copy(update={"report": ""})
+        _file(project, log, shown, history, None)
+        history = log.history(now, policy)
+    if submit is not None and history.open_claims:
+        try:
+            close_claims(log, history, registry, submit, now, policy)
+        except SubmissionError as error:
+            trouble = error
+        history = log.history(now, policy)
+    return history, trouble
+
+
+def carry_out(
+    project: Project,
+    log: DecisionLog,
+    serving: Alias | None,
+    decision: Decision,
+    history: History,
+    view: View | None,
+    submit: Submitter | None,
+) -> Decision:
+    """Do what was decided: claim the run, tell people, file the decision, submit the run.
+
+    Args:
+        project: The project.
+        log: Where decisions and claims are kept.
+        serving: What serves.
+        decision: What was decided.
+        history: What it rests on.
+        view: What it was seen in, if there was anything to see.
+        submit: Runs the pipeline.
+
+    Returns:
+        The decision that was filed, which is another where another tick was first.
+
+    Raises:
+        SubmissionError: If the run could not be submitted; it is the next tick's then.
+    """
+    changed = not history.decisions or history.decisions[-1].state != decision.state
+    if view is not None and changed:
+        decision = decision.model_copy(update={"report": log.report_key(decision.time)})
     claim = None
     if decision.action == "retrain" and serving is not None:
         claim = claim_run(log, project, serving, decision, history)
         if claim is None:
+            now = decision.time
+            if mine := log.history(now, project.monitoring).claimed_at(now):
+                return mine
             reason = f"{decision.reason.rstrip('.')}, but another tick was first to claim the run."
             decision = decision.model_copy(update={"action": "blocked", "reason": reason, "retrain_end": None})
-    changed = not history.decisions or history.decisions[-1].state != decision.state
-    _alert(project, decision, changed)
-    log.append(decision, report(decision=decision).html() if report and changed and decision.action != "ok" else "")
+    decision = _file(project, log, decision, history, view)
     if claim is not None and submit is not None:
-        start_run(log, claim, submit, now)
+        start_run(log, claim, submit, decision.time)
     return decision
+
+
+def _file(project: Project, log: DecisionLog, decision: Decision, history: History, view: View | None) -> Decision:
+    """Show a decision, write it down, and tell people of it."""
+    if decision.report and view is not None:
+        log.file_report(decision, tick_report(project, decision, view, history).html())
+    structlog.get_logger().info("decision", project=project.name, action=decision.action, reason=decision.reason)
+    filed = log.append(decision)
+    seen = history.model_copy(update={"decisions": (*history.decisions, filed)})
+    log.fold(seen, decision.time, project.monitoring)
+    tell(project, filed, history, store=log.store, settings=settings(), report_key=filed.report, view=view)
+    return filed
+
+
+def _placed(decision: Decision, history: History) -> Decision:
+    """A decision with the episode it belongs to, unless it has one."""
+    if decision.episode or not (decision.alarm and decision.action in FOR_A_RUN):
+        return decision
+    return decision.model_copy(update={"episode": first_window(history, decision.version, decision.window_start)})
 
 
 def _assess(
     project: Project,
     serving: Alias | None,
     registry: Registry,
-    predictions: PredictionStore,
+    predictions: PredictionWindows,
     history: History,
     now: datetime,
-) -> tuple[Decision, Callable[..., Report] | None]:
-    """Judge what serves; the decision, and how to show it if there is anything to show."""
+) -> tuple[Decision, View | None]:
+    """Judge what serves; the decision, and what it was seen in if there was anything to see."""
     policy = project.monitoring
     start, end = window_of(now, policy)
     if serving is None:
@@ -117,7 +195,7 @@ def _assess(
     except (IntegrityError, NotFoundError) as error:
         return _unreadable(serving, error, start, end, now), None
     decision = decide(evidence, history, now, policy)
-    return decision, partial(tick_report, project.name, evidence=evidence, profile=observer.profile)
+    return decision, View(evidence, observer.profile)
 
 
 def _unreadable(serving: Alias, error: CicloError, start: datetime, end: datetime, now: datetime) -> Decision:
@@ -161,12 +239,14 @@ def replay(
     project: Project,
     *,
     registry: Registry,
-    predictions: PredictionStore,
+    predictions: PredictionWindows,
     start: datetime,
     end: datetime,
     policy: Monitoring | None = None,
 ) -> list[Decision]:
     """Say what a policy would have decided about past windows, judged against what serves today.
+
+    Quiet hours are left out: a run that they hold back starts some hours later, and windows are days long.
 
     Args:
         project: The project.
@@ -179,7 +259,7 @@ def replay(
     Raises:
         NotFoundError: If nothing serves.
     """
-    policy = policy or project.monitoring
+    policy = (policy or project.monitoring).model_copy(update={"quiet_hours": ""})
     serving = registry.alias(SERVING)
     if serving is None:
         raise NotFoundError(f"{project.name} serves nothing to replay", hint="Train and deploy a version first.")
@@ -192,7 +272,9 @@ def replay(
 
 
 @contextmanager
-def _observed(project: Project, serving: Alias, registry: Registry, predictions: PredictionStore) -> Iterator[Observer]:
+def _observed(
+    project: Project, serving: Alias, registry: Registry, predictions: PredictionWindows
+) -> Iterator[Observer]:
     with tempfile.TemporaryDirectory() as folder:
         bundle = registry.fetch(serving.version, Path(folder))
         observer = Observer(
@@ -206,17 +288,3 @@ def _observed(project: Project, serving: Alias, registry: Registry, predictions:
             label_delay=timedelta(days=project.design.label_delay_days),
         )
         yield observer
-
-
-def _alert(project: Project, decision: Decision, changed: bool) -> None:
-    structlog.get_logger().info("decision", project=project.name, action=decision.action, reason=decision.reason)
-    if changed and decision.action in ALERTED:
-        cause = f", {decision.cause}" if decision.action == "alert" else ""
-        title = f"{project.name}: {decision.action.replace('_', ' ')}{cause}"
-        send_alert(title, _body(project, decision), settings(), project)
-
-
-def _body(project: Project, decision: Decision) -> str:
-    contacts = project.design.escalation
-    contact = {"escalate_development": contacts.development, "escalate_design": contacts.design}.get(decision.action)
-    return decision.reason + (f"\nContact: {contact}" if contact else "")

@@ -12,9 +12,9 @@ from ciclo.components.core.errors import CicloError, SettingsError
 from ciclo.components.core.images import LABEL, REFERENCE
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
-from ciclo.components.storage.predictions import PredictionStore
 from ciclo.components.storage.signing import signer_from, trust_from
 from ciclo.components.storage.store import open_store
+from ciclo.components.storage.windows import PredictionWindows
 
 SECONDS = 5.0
 
@@ -135,7 +135,7 @@ def _database(project: Project, settings: Settings) -> str:
     uri = settings.predictions_uri
     if uri.startswith("sqlite"):
         raise SettingsError("the pods of a cluster share no SQLite file", hint="Set CICLO_PREDICTIONS to postgresql://")
-    store = PredictionStore(uri, wait=SECONDS)
+    store = PredictionWindows(uri, wait=SECONDS)
     try:
         return f"{store.count(project.name):,} predictions of {project.name}"
     finally:

@@ -121,8 +121,7 @@ class AnsweredRequests:
         if not same:
             self.release(request_id)
             raise _reused(request_id)
-        answers = [{"prediction": p, "probability": q} for p, q in stored.answers]
-        reply = Reply(request_id, stored.prediction_id, stored.version, answers)
+        reply = Reply(request_id, stored.prediction_id, stored.version, stored.answers)
         self.answered(reply, digest)
         return reply
 

@@ -217,6 +217,7 @@ def _rows(
             probability=given["probability"],
             prediction_id=reply.prediction_id,
             digest=digest,
+            probabilities=given.get("probabilities"),
         )
         for number, (asked, given, time) in enumerate(zip(features, reply.predictions, times, strict=True))
     ]

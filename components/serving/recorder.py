@@ -102,7 +102,7 @@ class Recorder:
         Raises:
             StorageError: If the spool is full or cannot be written; the predictions must not be answered then.
         """
-        self._append({"predictions": [vars(row) for row in rows]})
+        self._append({"predictions": [_plain(row) for row in rows]})
 
     def label(self, labels: Sequence[Label]) -> None:
         """Take labels, as ``record`` takes predictions."""
@@ -244,6 +244,11 @@ def _read_line(text: bytes) -> _Line:
     record = json.loads(text)
     rows = [PredictionRow(**_timed(r)) for r in record.get("predictions", ())]
     return _Line(text, rows, [Label(**_timed(r)) for r in record.get("labels", ())])
+
+
+def _plain(row: PredictionRow) -> dict[str, Any]:
+    """A row as it stands in a segment, which a server of the release before may send, if it needs no more than that."""
+    return {name: value for name, value in vars(row).items() if name != "probabilities" or value is not None}
 
 
 def _size_of(path: Path) -> int:

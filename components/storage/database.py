@@ -7,12 +7,15 @@ One schema for SQLite (a laptop, with a write-ahead log) and PostgreSQL (a clust
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from ciclo.components.core.errors import SettingsError, StorageError
+from ciclo.components.core.errors import RefusedError, SettingsError, StorageError
 
 WAIT_SECONDS = 10
 VERSIONS = "ciclo_predictions_revision"
@@ -40,6 +43,7 @@ predictions = sa.Table(
     sa.Column("features", sa.JSON, nullable=False),
     sa.Column("prediction", sa.Text, nullable=False),
     sa.Column("probability", sa.Double),
+    sa.Column("probabilities", sa.JSON(none_as_null=True)),
     sa.Index("predictions_key", "project", sa.text("coalesce(prediction_id, request_id)"), "row", unique=True),
     sa.Index("predictions_by_time", "project", "time"),
     sa.Index("predictions_by_request", "project", "request_id"),
@@ -57,6 +61,44 @@ labels = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
     sa.UniqueConstraint("project", "request_id", "row", "time", "value"),
 )
+
+
+class Database:
+    """The database of the prediction store.
+
+    It is first touched when it is first used, so a server can start while it is down.
+
+    Args:
+        uri: SQLAlchemy address, ``sqlite:///path`` or ``postgresql://user:password@host/database``.
+        wait: Seconds to wait for a connection or a lock.
+    """
+
+    def __init__(self, uri: str, wait: float = WAIT_SECONDS) -> None:
+        self._engine = open_engine(uri, wait)
+        self._ready = False
+
+    def close(self) -> None:
+        """Let go of the connections; the next use opens new ones."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        try:
+            if not self._ready:
+                bring_up_to_date(self._engine)
+                self._ready = True
+            with self._engine.begin() as connection:
+                yield connection
+        except (sa.exc.SQLAlchemyError, OSError, ValueError, TypeError, OverflowError) as error:
+            cause = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+            address = self._engine.url.render_as_string(hide_password=True)
+            if _is_final(error):
+                raise RefusedError(f"the prediction store {address} refuses the rows", seen=cause) from error
+            raise StorageError(
+                f"the prediction store {address} does not answer",
+                seen=cause,
+                hint="Check CICLO_PREDICTIONS and that the database is up.",
+            ) from error
 
 
 def open_engine(uri: str, wait: float = WAIT_SECONDS) -> sa.Engine:
@@ -80,11 +122,14 @@ def open_engine(uri: str, wait: float = WAIT_SECONDS) -> sa.Engine:
             return engine
         case "postgresql":
             milliseconds = int(wait * 1000)
+            # A window's rows lie side by side, in order of time, which the planner does not know of an index's second
+            # column; it would read the whole table instead. Compiling such queries takes longer than they do.
+            planner = "-c random_page_cost=1.1 -c jit=off"
             return sa.create_engine(
                 url.set(drivername="postgresql+psycopg"),
                 connect_args={
                     "connect_timeout": max(int(wait), 2),
-                    "options": f"-c statement_timeout={6 * milliseconds} -c lock_timeout={milliseconds}",
+                    "options": f"-c statement_timeout={6 * milliseconds} -c lock_timeout={milliseconds} {planner}",
                 },
                 pool_pre_ping=True,
                 pool_timeout=wait,
@@ -152,3 +197,18 @@ def _lock(connection: sa.Connection) -> None:
         return
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('ciclo predictions'))"))
     connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a large table takes its time to copy
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether it is the rows that cannot be stored, now or ever, and not the database that is not up to it now."""
+    if isinstance(error, sa.exc.DataError | sa.exc.IntegrityError):
+        return True
+    if isinstance(error, sa.exc.DBAPIError):
+        return False
+    cause = getattr(error, "orig", None) or error
+    return isinstance(cause, ValueError | TypeError | OverflowError)
+
+
+def as_utc(time: datetime) -> datetime:
+    """A time as the tables hold it: in UTC, without zone."""
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)

@@ -1,13 +1,13 @@
 """Checks on cleaned data and on the assumptions of the models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ciclo.components.core.distances import jensen_shannon
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most
@@ -77,22 +77,16 @@ def split_distances(profile: Profile, test: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def reference_profile(dataset: Dataset) -> Profile:
+def reference_profile(dataset: Dataset, segments: Sequence[str] = (), window_days: float = 7.0) -> Profile:
     """Profile the rows a model is fitted on."""
-    X, time = dataset.X, dataset.contract.time_column  # noqa: N806
+    time = dataset.contract.time_column
     target = dataset.rows[dataset.contract.target]
     if dataset.contract.task != "regression":
         target = target.map(dataset.contract.label_of).astype(object)
     else:
         target = target.astype("float64")
-    times = dataset.rows[time] if time else None
-    return Profile(
-        rows=len(dataset),
-        start=None if times is None else times.min().isoformat(),
-        end=None if times is None else times.max().isoformat(),
-        columns={name: ColumnProfile.of(X[name]) for name in X.columns},
-        target=ColumnProfile.of(target),
-    )
+    times = dataset.rows[time].reset_index(drop=True) if time else None
+    return Profile.of(dataset.X.reset_index(drop=True), target, times, segments, window_days)
 
 
 def validate(project: Project, dataset: Dataset, digest: str) -> Findings:
@@ -108,7 +102,8 @@ def validate(project: Project, dataset: Dataset, digest: str) -> Findings:
     """
     train = dataset.split("train").sample(SAMPLE, project.training.seed)
     held_out = dataset.split("validation").sample(SAMPLE, project.training.seed)
-    profile = reference_profile(dataset.split("train", "validation"))
+    watch = project.monitoring
+    profile = reference_profile(dataset.split("train", "validation"), watch.segments, watch.window_days)
     numeric = train.X.drop(columns=category_names(train.X))
     related = relations(train, held_out)
     inflation = variance_inflation(numeric)

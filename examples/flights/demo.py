@@ -2,8 +2,8 @@
 
 A model of January to April is trained, gated, published and served by a real seldon-core microservice. Then the year
 goes on week by week: real requests, labels two days later, one tick of monitoring a week. What the governor submits is
-run; what the gate refuses is refused. Nothing is staged: the policy is the default one of a project file. The one thing
-that is played is the person who answers an escalation two weeks later, and lets retraining go on.
+run; what the gate refuses is refused. Nothing is staged: but for a refit by age, the policy is the default one of a
+project file. Should an escalation come, the one thing that is played is the person who answers it two weeks later.
 """
 
 import json
@@ -16,36 +16,40 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import structlog
 from rich.console import Console
 
+from ciclo.components.core.clusters import Clustered, groups_of
 from ciclo.components.core.errors import CicloError, SubmissionError
-from ciclo.components.core.metrics import METRICS, predictions
+from ciclo.components.core.intervals import scorer
+from ciclo.components.core.metrics import predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import read_project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import deployer
-from ciclo.components.monitoring.drift import assess, bin_window
 from ciclo.components.monitoring.log import DecisionLog
-from ciclo.components.monitoring.observation import canonical
 from ciclo.components.monitoring.records import Acknowledgement, Decision
-from ciclo.components.monitoring.report import drift_figure
 from ciclo.components.monitoring.submission import State
 from ciclo.components.monitoring.tick import tick
+from ciclo.components.monitoring.window import canonical
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.bundle import Bundle
-from ciclo.components.storage.predictions import PredictionStore
 from ciclo.components.storage.store import open_store
+from ciclo.components.storage.windows import FEATURE, PredictionWindows
 from ciclo.pipelines.backends.watch import LocalSubmitter
 from ciclo.pipelines.command.console import progress
 from examples.flights.prepare import prepare
 from examples.flights.report import write_report
 from examples.flights.traffic import Traffic
+from examples.flights.yardstick import refitted_monthly
 
 BUILD = Path("build/demo")
 START, END, WEEK = datetime(2013, 5, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC), timedelta(days=7)
 ONE_IN = 10
+CONFIDENCE = 0.95  # of each end of an interval
+COLUMNS = ("service", "first", "monthly")
 ANSWERED_AFTER = timedelta(days=14)
 GRAVEST = ("ok", "watch", "blocked", "alert", "recommend", "escalate_development", "escalate_design", "retrain")
 
@@ -65,11 +69,10 @@ class Year:
         self.weeks: list[dict[str, Any]] = []
         self.runs: list[dict[str, Any]] = []
         self.seconds = {"training": 0.0, "serving": 0.0, "monitoring": 0.0}
-        self.first_drift: Decision | None = None
         self._settings = settings
         self._store = open_store(settings.store_uri, settings)
         self._registry = open_registry(project.name, settings)
-        self._predictions = PredictionStore(settings.predictions_uri)
+        self._predictions = PredictionWindows(settings.predictions_uri)
         self._log = DecisionLog(self._store, project.name)
 
     # --- the Submitter that monitoring talks to ---
@@ -78,10 +81,14 @@ class Year:
         """The run with that name, if there is one."""
         return LocalSubmitter(self.project, self._settings).find(name)
 
-    def submit(self, name: str, window_end: datetime, trigger: str) -> str:
+    def submit(
+        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+    ) -> str:
         """Run the training pipeline, here and now."""
         with self._timed("training"), progress(self.console) as show:
-            run_id = LocalSubmitter(self.project, self._settings, show).submit(name, window_end, trigger)
+            run_id = LocalSubmitter(self.project, self._settings, show).submit(
+                name, window_start, window_end, trigger, description
+            )
         run = json.loads((self._settings.home / "runs" / run_id / "summary.json").read_text())
         if run["outcome"] in ("failed", "crashed"):
             raise SubmissionError(f"the run broke in {run['stage']}", seen=run["reason"])
@@ -115,7 +122,7 @@ class Year:
             with self._timed("serving"):
                 rows = traffic.ask(endpoint.url, start, now)
                 traffic.report(endpoint.url, now, pd.Timedelta(days=self.project.design.label_delay_days))
-                self._settle(traffic.sent)
+                self._settle(traffic)
             self._answer_escalations(now)
             with self._timed("monitoring"):
                 decision = self._tick(now)
@@ -139,6 +146,7 @@ class Year:
         endpoint = deployer.endpoint(self.project.name, self._settings)
         if endpoint is not None:
             traffic.report(endpoint.url, END + timedelta(days=30), pd.Timedelta(0))
+            self._settle(traffic)
 
     def _tick(self, now: datetime) -> Decision:
         spent = self.seconds["training"]
@@ -151,8 +159,6 @@ class Year:
             submit=self if now < END else None,  # a run that nothing would serve any more is only recommended
         )
         self.seconds["monitoring"] -= self.seconds["training"] - spent
-        if decision.action == "retrain" and self.first_drift is None:
-            self.first_drift = decision
         return decision
 
     def _answer_escalations(self, now: datetime) -> None:
@@ -162,12 +168,12 @@ class Year:
             note = "looked into it; retraining may go on"
             self._log.acknowledge(Acknowledgement(by="operations-research", note=note, time=now))
 
-    def _settle(self, sent: int) -> None:
-        """Wait until everything that was answered has reached the prediction store."""
-        deadline = time.monotonic() + 120
-        while (stored := self._predictions.count(self.project.name)) < sent:
+    def _settle(self, traffic: Traffic) -> None:
+        """Wait until everything that was answered and reported has reached the prediction store."""
+        deadline, sent = time.monotonic() + 120, (traffic.reported, traffic.sent)
+        while (stored := self._predictions.label_counts(self.project.name, START, END)) != sent:
             if time.monotonic() > deadline:
-                raise CicloError("answered predictions did not reach the store", seen=f"{stored} of {sent}")
+                raise CicloError("what was sent did not reach the store", seen=f"labels and rows {stored} of {sent}")
             time.sleep(0.1)
 
     @contextmanager
@@ -182,64 +188,93 @@ class Year:
         """Version 1, verified."""
         return self._registry.fetch(1, folder)
 
-    def drift_pictures(self) -> list[Any]:
-        """The most drifted columns of the window in which the first retraining was decided."""
-        if self.first_drift is None:
-            return []
-        with tempfile.TemporaryDirectory() as folder:
-            bundle = self._registry.fetch(self.first_drift.version, Path(folder))
-            window = self._predictions.window(
-                self.project.name, self.first_drift.window_start, self.first_drift.window_end
-            )
-            counts = bin_window(bundle.profile, canonical(window, bundle.contract))
-            drift = assess(bundle.profile, counts, None, self.project.monitoring)
-            moved = sorted((c for c in drift.columns if c.drifted), key=lambda c: -c.effect * c.importance)[:4]
-            return [drift_figure(c.name, bundle.profile.columns[c.name], c.counts) for c in moved]
-
-    def scores(self, first: Bundle, start: datetime, end: datetime) -> tuple[float, float]:
-        """The metric of what was served in a span, and that of version 1 on the same rows."""
-        metric = METRICS[self.project.metric.name]
-        rows = self._predictions.window(self.project.name, start, end)
-        rows = rows[rows["label"].notna()]
-        truth = first.contract.encode(rows["label"])
-        served = pd.DataFrame({0: 1 - rows["probability"], 1: rows["probability"]}).to_numpy(dtype="float64")
-        alone = predictions(metric.needs, first.model(), canonical(rows, first.contract), first.contract.codes)
-        codes = first.contract.codes
-        return metric.score(truth, served, codes), metric.score(truth, alone, codes)
+    def answered(self, first: Bundle, flights: pd.DataFrame) -> pd.DataFrame:
+        """Every row that was answered and has a label: what was said in service, by version 1, and by the yardstick."""
+        rows = self._predictions.window(self.project.name, START, END + WEEK)
+        rows = rows[rows["label"].notna()].reset_index(drop=True)
+        stored = rows.filter(like=FEATURE).rename(columns=lambda name: name.removeprefix(FEATURE))
+        features = canonical(stored, first.contract)
+        asked = features.assign(time=rows["time"])
+        alone = predictions("probability", first.model(), features, first.contract.codes)[:, 1]
+        delay = timedelta(days=self.project.design.label_delay_days)
+        monthly = refitted_monthly(first, flights, asked, months(), delay)[:, 1]
+        return pd.DataFrame(
+            {
+                "time": rows["time"],
+                "late": first.contract.encode(rows["label"]),
+                "service": rows["probability"],
+                "first": alone,
+                "monthly": monthly,
+            }
+        )
 
 
-def months(weeks: pd.DataFrame, year: Year, first: Bundle) -> list[dict[str, Any]]:
+def months() -> list[datetime]:
+    """The starts of the months of the year that goes on."""
+    return [START.replace(month=number) for number in range(START.month, 13)]
+
+
+def scored(project: Project, rows: pd.DataFrame) -> dict[str, Any]:
+    """Score each of the three on some rows; that in service with its interval, days being the evidence."""
+    metric, truth = project.metric, rows["late"].to_numpy()
+
+    def of(column: str) -> Any:
+        positive = rows[column].to_numpy()
+        return scorer(metric, truth, np.column_stack([1 - positive, positive]), [0, 1])
+
+    everything = np.arange(len(rows))
+    found = {column: round(of(column)(everything), 4) for column in COLUMNS}
+    service = Clustered.of(of("service"), groups_of(rows["time"], len(rows)))
+    if service is not None:
+        interval = service.interval(CONFIDENCE)
+        found |= {"low": round(interval.low, 4), "high": round(interval.high, 4)}
+    return found
+
+
+def by_month(project: Project, weeks: pd.DataFrame, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """One row a month; a week belongs to the month in which it ends, its decision too."""
     table = []
-    month = START
-    while month < END:
+    for month in months():
         following = (month + timedelta(days=32)).replace(day=1)
         inside = weeks[(weeks["end"] > month) & (weeks["end"] <= following)]
         gravest = inside.loc[inside["action"].map(GRAVEST.index).idxmax()]
-        live, alone = year.scores(first, inside["start"].min(), inside["end"].max())
         table.append(
             {
                 "month": f"{month:%Y-%m}",
                 "version": ", ".join(str(v) for v in sorted(inside["version"].unique())),
                 "rows": int(inside["rows"].sum()),
-                "metric": round(live, 4),
-                "metric_first_model": round(alone, 4),
+                **scored(project, rows[(rows["time"] >= month) & (rows["time"] < following)]),
                 "decision": gravest["action"],
                 "cause": gravest["cause"],
                 "reason": gravest["reason"],
             }
         )
-        month = following
     return table
+
+
+def recovered(table: list[dict[str, Any]]) -> float:
+    """The share of the yardstick's gain over version 1 that the model in service had, months weighted by their rows."""
+    rows = np.array([m["rows"] for m in table], dtype="float64")
+    alone, service, monthly = (np.array([m[name] for m in table]) for name in ("first", "service", "monthly"))
+    return float((rows * (service - alone)).sum() / (rows * (monthly - alone)).sum())
 
 
 def show(summary: dict[str, Any], console: Console) -> None:
     """Print the table of the year."""
-    lines = [f"{'month':9}{'version':9}{'rows':>6}  {'in service':>10}  {'version 1 alone':>15}  {'decision':22}cause"]
+    heads = f"{'in service':>25}  {'version 1 alone':>15}  {'refit monthly':>13}"
+    lines = [f"{'month':9}{'version':9}{'rows':>6}  {heads}  {'decision':22}cause"]
     for m in summary["months"]:
-        scores = f"{m['metric']:>10.3f}  {m['metric_first_model']:>15.3f}"
+        service = f"{m['service']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" if "low" in m else f"{m['service']:.3f}"
+        scores = f"{service:>25}  {m['first']:>15.3f}  {m['monthly']:>13.3f}"
         lines.append(f"{m['month']:9}{m['version']:9}{m['rows']:>6,}  {scores}  {m['decision']:22}{m['cause']}")
     console.print(f"{summary['metric']}, month by month", "\n".join(lines), sep="\n", highlight=False, soft_wrap=True)
+    runs = [run["outcome"] for run in summary["runs"][1:]]
+    console.print(
+        f"{len(runs)} runs after the first ({runs.count('promoted')} promoted) brought {summary['recovered']:.0%} of "
+        "what a refit every month would have brought over version 1 alone.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def main() -> None:
@@ -260,35 +295,37 @@ def main() -> None:
     year = Year(project, settings, console)
     delay = timedelta(days=project.design.label_delay_days)
     try:
-        year.submit("first", START - delay, "first version")
+        year.submit("first", None, START - delay, "first version", "")
         with tempfile.TemporaryDirectory() as folder:
             first = year.first_model(Path(folder))
             traffic = Traffic(flights, first.contract, ONE_IN)
             console.print(f"[bold]3. The year goes on[/]: every {ONE_IN}th flight is asked about", highlight=False)
             year.live(traffic)
-            finish(year, first, console, started)
+            finish(year, first, flights, console, started)
     finally:
         deployer.stop(project.name, settings)
 
 
-def finish(year: Year, first: Bundle, console: Console, started: float) -> None:
-    """Sum the year up: a table, ``summary.json`` and ``report.html``."""
-    weeks = pd.DataFrame(year.weeks)
-    scored = [year.scores(first, week["start"], week["end"]) for week in year.weeks]
-    weeks["metric"], weeks["metric_first_model"] = zip(*scored, strict=True)
+def finish(year: Year, first: Bundle, flights: pd.DataFrame, console: Console, started: float) -> None:
+    """Sum the year up: a table, ``summary.json``, ``report.html`` and the history of the watch."""
+    weeks, rows = pd.DataFrame(year.weeks), year.answered(first, flights)
+    scores = [scored(year.project, rows[(rows["time"] >= w["start"]) & (rows["time"] < w["end"])]) for w in year.weeks]
+    weeks = pd.concat([weeks, pd.DataFrame(scores)], axis="columns")
     weeks["week"] = weeks["end"].dt.strftime("%Y-%m-%d")
     asked = int(weeks["rows"].sum())
     sample = f"Every {ONE_IN}th flight, drawn once with seed 0, was asked about over HTTP: {asked:,} rows."
+    table = by_month(year.project, weeks, rows)
     summary = {
         "metric": year.project.metric.name,
         "sample": sample,
-        "months": months(weeks, year, first),
+        "months": table,
+        "recovered": round(recovered(table), 3),
         "runs": year.runs,
         "seconds": {**{k: round(v, 1) for k, v in year.seconds.items()}, "total": 0.0},
     }
     summary["seconds"]["total"] = round(time.monotonic() - started, 1)
     (BUILD / "summary.json").write_text(json.dumps(summary, indent=2))
-    write_report(BUILD / "report.html", summary, weeks, summary["metric"], year.drift_pictures())
+    write_report(BUILD / "report.html", summary, weeks)
     console.print()
     show(summary, console)
     seconds = ", ".join(f"{what} {value:.0f} s" for what, value in summary["seconds"].items())

@@ -22,15 +22,14 @@ COLOURS = ("#0b6e4f", "#1f6feb", "#b35900", "#8250df", "#0a7ea4", "#a40e26")
 def metric_over_time(weeks: pd.DataFrame, metric: str) -> Figure:
     """Draw the metric of the model in service and of the first one, with versions and decisions."""
     figure, axis = plt.subplots(figsize=(11, 4.2))
-    axis.plot(
-        weeks["end"], weeks["metric_first_model"], color="#9aa5b1", linestyle="--", label="version 1, never refitted"
-    )
+    axis.plot(weeks["end"], weeks["first"], color="#9aa5b1", linestyle="--", label="version 1, never refitted")
+    axis.plot(weeks["end"], weeks["monthly"], color="#c9a227", linestyle=":", label="refitted every month")
     for version, part in weeks.groupby("version"):
         colour = COLOURS[(int(version) - 1) % len(COLOURS)]
         axis.plot(
-            part["end"], part["metric"], "o-", color=colour, markersize=3.5, label=f"version {version}, in service"
+            part["end"], part["service"], "o-", color=colour, markersize=3.5, label=f"version {version}, in service"
         )
-    low = float(weeks[["metric", "metric_first_model"]].min().min())
+    low = float(weeks[["service", "first", "monthly"]].min().min())
     for action, (mark, colour, label) in MARKS.items():
         hits = weeks[weeks["action"] == action]
         if len(hits):
@@ -42,39 +41,36 @@ def metric_over_time(weeks: pd.DataFrame, metric: str) -> Figure:
     return figure
 
 
-def write_report(path: Path, summary: dict[str, Any], weeks: pd.DataFrame, metric: str, drifted: list[Figure]) -> None:
+def write_report(path: Path, summary: dict[str, Any], weeks: pd.DataFrame) -> None:
     """Write the report.
 
     Args:
         path: Where to.
         summary: The content of ``summary.json``.
-        weeks: One row a week: end, version, metric, metric_first_model, action, reason.
-        metric: Name of the metric.
-        drifted: Pictures of the columns that had drifted when the first retraining was decided.
+        weeks: One row a week: end, version, scores, action, reason.
     """
+    metric = summary["metric"]
     report = Report(
         "A year of flights out of New York",
         f"Trained on January to April, then served, watched and retrained until December. {summary['sample']}",
     )
     report.section("How good the predictions were").figure(metric_over_time(weeks, metric))
     report.section("Month by month").table(
-        ["month", "version", "rows", metric, "version 1 alone", "decision", "why"],
+        ["month", "version", "rows", metric, "from", "to", "version 1 alone", "refitted monthly", "decision", "why"],
         [
-            [m["month"], m["version"], m["rows"], m["metric"], m["metric_first_model"], m["decision"], m["reason"]]
+            [m[k] for k in ("month", "version", "rows", "service")]
+            + [m.get("low"), m.get("high")]
+            + [m[k] for k in ("first", "monthly", "decision", "reason")]
             for m in summary["months"]
         ],
     )
-    if drifted:
-        report.section("The columns that had drifted most at the first retraining")
-        for figure in drifted:
-            report.figure(figure)
     report.section("Runs of the training pipeline").table(
         ["rows until", "trigger", "outcome", "version", "why"],
         [[r["time"], r["trigger"], r["outcome"], r["version"], r["reason"]] for r in summary["runs"]],
     )
     report.section("Every week").table(
-        ["week until", "version", "rows", metric, "version 1 alone", "decision", "why"],
-        weeks[["week", "version", "rows", "metric", "metric_first_model", "action", "reason"]].to_numpy().tolist(),
+        ["week until", "version", "rows", metric, "version 1 alone", "refitted monthly", "decision", "why"],
+        weeks[["week", "version", "rows", "service", "first", "monthly", "action", "reason"]].to_numpy().tolist(),
     )
     report.text("; ".join(f"{what}: {seconds:.0f} s" for what, seconds in summary["seconds"].items()))
     report.write(path)

@@ -31,6 +31,7 @@ class Traffic:
         self._contract = contract
         self._asked: list[pd.DataFrame] = []
         self.sent = 0
+        self.reported = 0
 
     def ask(self, url: str, start: datetime, end: datetime) -> int:
         """Ask about the flights of a span of time.
@@ -85,6 +86,7 @@ class Traffic:
             truth = {"jsonData": {"labels": labels[first : first + 4 * BATCH]}}
             _post(f"{url}/api/v1.0/feedback", {"truth": truth})
         self._asked = [asked[~due]]
+        self.reported += len(labels)
         return len(labels)
 
 

@@ -79,6 +79,8 @@ class RunResult:
         reports: HTML reports by stage.
         quarantine: Parquet file of the rows that were set aside.
         registry: Address of the store.
+        trigger: Why it was run, in a few words.
+        description: Why, with the evidence.
     """
 
     outcome: Outcome
@@ -91,6 +93,8 @@ class RunResult:
     reports: dict[str, Path]
     quarantine: Path | None
     registry: str
+    trigger: str = ""
+    description: str = ""
 
     @property
     def log(self) -> Path:
@@ -110,6 +114,7 @@ def run_pipeline(
     window_start: str = "",
     window_end: str = "",
     trigger: str = "manual",
+    description: str = "",
     on_event: Callable[[Event], None] | None = None,
     settings: Settings | None = None,
 ) -> RunResult:
@@ -120,7 +125,8 @@ def run_pipeline(
         name: Name of the run, part of the name of its folder; that of the project by default.
         window_start: Start of the rows to read, ISO time; empty for all.
         window_end: End of the rows to read, exclusive.
-        trigger: Why it is run.
+        trigger: Why it is run, in a few words.
+        description: Why, with the evidence.
         on_event: Called with every event as it happens.
         settings: Settings of the run; those of this process by default.
 
@@ -152,6 +158,7 @@ def run_pipeline(
     finally:
         _end(child)
     result = _result(folder, events, child.returncode, used.store_uri)
+    result = replace(result, trigger=trigger, description=description)
     (folder / "summary.json").write_text(json.dumps(asdict(result), indent=2, default=str))
     return result
 

@@ -15,8 +15,8 @@ from ciclo.components.monitoring.records import Decision
 from ciclo.components.monitoring.submission import State
 from ciclo.components.monitoring.tick import tick
 from ciclo.components.releases.registry import open_registry
-from ciclo.components.storage.predictions import PredictionStore
 from ciclo.components.storage.store import open_store
+from ciclo.components.storage.windows import PredictionWindows
 from ciclo.pipelines.backends.local import Event, run_pipeline
 
 _STATES: dict[str, State] = {
@@ -47,7 +47,9 @@ class LocalSubmitter:
         """The id of the run with a name, or None if there is none."""
         return next((folder.name for folder in self._runs.glob(f"*-{name}")), None)
 
-    def submit(self, name: str, window_end: datetime, trigger: str) -> str:
+    def submit(
+        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+    ) -> str:
         """Run the pipeline and give the id of the run.
 
         Raises:
@@ -56,8 +58,10 @@ class LocalSubmitter:
         result = run_pipeline(
             self._project,
             name=name,
+            window_start=window_start.isoformat() if window_start else "",
             window_end=window_end.isoformat(),
             trigger=trigger,
+            description=description,
             on_event=self._on_event,
             settings=self._settings,
         )
@@ -104,7 +108,7 @@ def watch(
     return tick(
         project,
         registry=open_registry(project.name, current),
-        predictions=PredictionStore(current.predictions_uri),
+        predictions=PredictionWindows(current.predictions_uri),
         store=open_store(current.store_uri, current),
         clock=lambda: now,
         submit=LocalSubmitter(project, current, on_event),

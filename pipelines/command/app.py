@@ -4,14 +4,13 @@ import signal
 import sys
 import tempfile
 import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ciclo.components.core.errors import CicloError, NotFoundError, ProjectError, SettingsError
-from ciclo.pipelines.command import doctor, keys, manifests, models, status
+from ciclo.pipelines.command import doctor, history, keys, manifests, models, status, watch
 
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
@@ -33,7 +32,10 @@ app.add_typer(keys.app, name="keys")
 app.command()(manifests.manifests)
 app.command()(manifests.register)
 app.command()(status.status)
+app.command()(history.history)
 app.command()(doctor.doctor)
+for command in (watch.watch, watch.log, watch.replay, watch.allow, watch.acknowledge):
+    app.command()(command)
 
 
 @app.callback()
@@ -156,22 +158,6 @@ def submit(
         end = kfp.wait(created, lambda task, state: typer.echo(f"{task:<40} {state}"))
         typer.echo(f"the run {'was cancelled' if end == 'cancelled' else end}")
         raise typer.Exit({"succeeded": 0, "failed": 1, "cancelled": 4}[end])
-
-
-@app.command()
-def monitor(
-    project: ProjectFile,
-    now: Annotated[datetime | None, typer.Option(help="Time of the tick in UTC; the clock by default.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but write, tell and run nothing.")] = False,
-) -> None:
-    """Look at the served predictions once, and retrain on this machine if that is the decision."""
-    from ciclo.pipelines.backends.watch import watch
-    from ciclo.pipelines.command.console import progress
-
-    parsed = _read(project)
-    with progress(_console()) as on_event:
-        decision = watch(parsed, now=(now or datetime.now(UTC)).replace(tzinfo=UTC), dry_run=dry_run, on_event=on_event)
-    typer.echo(f"{decision.action}: {decision.reason}")
 
 
 @app.command()

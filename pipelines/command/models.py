@@ -127,9 +127,7 @@ def promote(
 
     registry, current = open_named(project)
     number = _number(registry, version)
-    moved = promotion.promote(
-        registry, number, by=by or _user(), why=why, override=override, signer=signer_from(current)
-    )
+    moved = promotion.promote(registry, number, by=person(by), why=why, override=override, signer=signer_from(current))
     _say_moved(registry, moved, as_json)
 
 
@@ -150,7 +148,7 @@ def rollback(
     moved = promotion.rollback(
         registry,
         to=_number(registry, to) if to else None,
-        by=by or _user(),
+        by=person(by),
         why=why,
         override=override,
         signer=signer_from(current),
@@ -185,7 +183,7 @@ def prune(
     from ciclo.pipelines.command.tables import show_pruned
 
     registry, _ = open_named(project)
-    pruned = retention.prune(registry, keep=keep, by=by or _user(), dry_run=dry_run)
+    pruned = retention.prune(registry, keep=keep, by=person(by), dry_run=dry_run)
     if as_json:
         _print(asdict(pruned))
     else:
@@ -211,7 +209,7 @@ def export(
     token = token or current.model_registry_token.get_secret_value()
     record = registry.record(_number(registry, version))
     uri = f"{current.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{MODEL}"
-    exported = kubeflow.export(record, uri, to, author=by or _user(), token=token, ca=ca, storage_key=storage_key)
+    exported = kubeflow.export(record, uri, to, author=person(by), token=token, ca=ca, storage_key=storage_key)
     if as_json:
         _print(asdict(exported))
     else:
@@ -284,6 +282,11 @@ def _say_moved(registry: "Registry", moved: "Alias", as_json: bool) -> None:
         return
     typer.echo(f"{registry.project}: version {moved.version} is the champion (move {moved.sequence}, by {moved.by})")
     typer.echo("What serves is not changed by this. To serve it: ciclo deploy PROJECT")
+
+
+def person(by: str) -> str:
+    """Who does something: whom the option names, else the user of this machine."""
+    return by or _user()
 
 
 def _user() -> str:

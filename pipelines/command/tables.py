@@ -1,7 +1,8 @@
-"""How ``ciclo models`` shows versions in a terminal."""
+"""How versions, decisions and replays are shown in a terminal."""
 
-from collections.abc import Mapping, Sequence, Sized
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence, Sized
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +13,20 @@ from rich.text import Text
 from ciclo.components.releases.retention import Pruned
 from ciclo.components.releases.story import Sections
 
+if TYPE_CHECKING:
+    from ciclo.components.monitoring.records import Decision
+    from ciclo.components.monitoring.would_be import Replayed
+
 _PLAIN_WIDTH = 160
+_STYLES = {
+    "watch": "yellow",
+    "recommend": "yellow",
+    "blocked": "yellow",
+    "retrain": "green",
+    "alert": "red",
+    "escalate_development": "red",
+    "escalate_design": "red",
+}
 
 
 def show_list(project: str, store: str, versions: Sequence[Mapping[str, Any]], total: int) -> None:
@@ -93,6 +107,55 @@ def show_pruned(pruned: Pruned, *, dry_run: bool) -> None:
     }
     for what, versions in lines.items():
         typer.echo(f"{len(versions):>6,} {what}{': ' + _ranges(versions) if versions else ''}")
+
+
+def show_decisions(project: str, decisions: Sequence["Decision"]) -> None:
+    """Show what the watch decided, a line each."""
+    if not decisions:
+        typer.echo(f"{project}: nothing yet, the watch has not run")
+        return
+    table = _table("time", "version", "decision", "cause", "rows", "reason")
+    for decision in decisions:
+        table.add_row(
+            f"{decision.time:%Y-%m-%d %H:%M}",
+            str(decision.version or ""),
+            Text(decision.action.replace("_", " "), style=_STYLES.get(decision.action, "")),
+            Text(decision.cause),
+            Text(_text(decision.evidence.get("rows"))),
+            Text(decision.reason),
+        )
+    _console().print(table)
+
+
+def show_replays(project: str, start: datetime, end: datetime, both: Mapping[str, "Replayed"]) -> None:
+    """Show what policies would have done, side by side, and then each of their runs."""
+    title = f"{project}: {start:%Y-%m-%d} to {end:%Y-%m-%d}, judged against what serves today"
+    table = _table("", *both, title=title)
+    lines: dict[str, Callable[[Replayed], object]] = {
+        "windows": lambda r: r.windows,
+        "of these judged": lambda r: r.assessed,
+        "of these alarmed": lambda r: r.alarms,
+        "runs (cost)": lambda r: len(r.runs),
+        "left to a person": lambda r: r.recommended,
+        "escalations": lambda r: r.escalated,
+        "broken data": lambda r: r.broken,
+        "mean delay, days": lambda r: _mean_days([run.delay for run in r.runs]),
+    }
+    for what, count in lines.items():
+        table.add_row(what, *(Text(_text(count(one)) or "-") for one in both.values()))
+    console = _console()
+    console.print(table)
+    runs = _table("policy", "run", "cause", "first alarm", "delay, days", title="Runs there would have been")
+    for name, one in both.items():
+        for run in one.runs:
+            times = f"{run.time:%Y-%m-%d %H:%M}", Text(run.cause), f"{run.first_alarm:%Y-%m-%d %H:%M}"
+            runs.add_row(Text(name), *times, _text(_mean_days([run.delay])))
+    if runs.row_count:
+        console.print(runs)
+
+
+def _mean_days(delays: Sequence[timedelta]) -> float | None:
+    return sum(d.total_seconds() for d in delays) / 86_400 / len(delays) if delays else None
 
 
 def _once(topic: str, rows: Sized) -> list[str]:

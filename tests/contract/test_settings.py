@@ -30,6 +30,10 @@ NOT_HANDED_ON = {
     "kfp_cookie": "for the command",
     "kfp_header": "for the command",
     "pipeline_package": "for the CronJob that watches",
+    "deadline_seconds": "for the CronJob that watches",
+    "termination_log": "for the CronJob that watches; the default is that of Kubernetes",
+    "pushgateway": "for the CronJob that watches",
+    "metrics_file": "for the CronJob that watches, where it runs on a machine of its own",
     "model_registry_token": "for the command",
 }
 BEGIN, END = "<!-- table -->\n", "<!-- end -->\n"

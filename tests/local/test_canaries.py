@@ -89,7 +89,7 @@ def test_no_secret_is_in_anything_that_is_written_or_said(s3_settings: Settings,
             check=False,
         )
         said.append(watched.stdout + watched.stderr)
-        assert watched.returncode == (1 if predictions else 0), said[-1]
+        assert watched.returncode in ((1, 2) if predictions else (0,)), said[-1]
 
     bucket = open_store(s3_settings.store_uri, s3_settings)
     keys = list(bucket.list(""))

@@ -90,7 +90,7 @@ def test_a_version_waits_for_people_and_every_run_goes_on(team: Team) -> None:
     assert status["serving"].startswith("version 1,")
     team.do("models", "list", team.project)
     team.do("models", "prune", team.project, "--keep", 1)
-    assert "ok" in team.do("monitor", team.project).out
+    assert "ok" in team.do("watch", team.project).out
     team.do("models", "promote", team.project, 3, "--override", "2 was altered", "--by", "ann")
     team.do("deploy", team.project)
     status = team.status

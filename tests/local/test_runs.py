@@ -6,15 +6,18 @@ import signal
 import subprocess
 import time
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ciclo.components.core.project_file import read_project
 from ciclo.components.core.settings import Settings
 from ciclo.components.runs.notes import notes_of
 from ciclo.pipelines.backends.local import Event, run_pipeline
+from ciclo.pipelines.backends.watch import LocalSubmitter
 from tests.local.command import Ran, ciclo, command, environment, write_project
 from tests.tables import table
 
@@ -99,14 +102,22 @@ def test_a_gate_stops_the_run_as_a_normal_end(rows: str, gate: str, not_run: str
     assert ran.published == []
 
 
+def test_a_run_that_the_watch_started_keeps_why(tmp_path: Path) -> None:
+    project = read_project(write_project(tmp_path, numbers(leak=True), NUMBERS))
+    submitter = LocalSubmitter(project, Settings(home=tmp_path / "home", deployer="none"))
+    end = datetime(2026, 6, 1, tzinfo=UTC)
+    run_id = submitter.submit("unit-retrain-1", None, end, "input drift", "input drift: a; report r. It drifted.")
+    assert submitter.find("unit-retrain-1") == run_id
+    summary = json.loads((tmp_path / "home/runs" / run_id / "summary.json").read_text())
+    assert (summary["trigger"], summary["description"]) == ("input drift", "input drift: a; report r. It drifted.")
+
+
 def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None:
     def kill_cleaning(event: Event) -> None:
         if (event.stage, event.status) == ("cleaning", "started"):
             os.kill(event.pid, signal.SIGKILL)
 
     project = write_project(tmp_path, numbers(20_000), NUMBERS)
-    from ciclo.components.core.project_file import read_project
-
     result = run_pipeline(
         read_project(project), on_event=kill_cleaning, settings=Settings(home=tmp_path / "home", deployer="none")
     )

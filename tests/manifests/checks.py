@@ -36,6 +36,8 @@ ELSEWHERE = {
 LEFT_OUT = {
     "CICLO_S3_CA_FILE": "a private authority; the file has to be mounted first",
     "CICLO_UNSIGNED": "nobody should find it by chance",
+    "CICLO_DEADLINE_SECONDS": "the default fits the time that the Job has",
+    "CICLO_PUSHGATEWAY": "not every cluster has one",
 }
 WITH_TOKEN = {"ciclo-dev-keys": "it fills the Secrets through the API server"}
 MODEL = {"app.kubernetes.io/name": "loans", **seldon.PART_OF, **OF_THE_OPERATOR}

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1] / "golden" / "project.yaml"
 IMAGE = "registry.example.com/ciclo-python:1.0.0"
 DIGEST = f"registry.example.com/ciclo-python@sha256:{'a1' * 32}"
 PROFILE = "kubeflow-user-example-com"
-EXTRAS = ("persistent", "prometheus", "istio")
+EXTRAS = ("persistent", "prometheus", "alert-rules", "istio")
 
 
 @dataclass(frozen=True)

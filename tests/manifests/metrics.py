@@ -3,11 +3,14 @@
 import json
 import re
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import promql_parser
 
+from ciclo.components.monitoring.metrics import metrics_of
+from ciclo.components.monitoring.records import Decision
 from tests.manifests.rendering import ROOT, Manifest
 
 # What kube-state-metrics shows of CronJobs.
@@ -49,6 +52,15 @@ def shown() -> tuple[frozenset[str], frozenset[str]]:
     return names, labels
 
 
+@cache
+def pushed() -> tuple[frozenset[str], frozenset[str]]:
+    """Names of the series that a tick pushes, and of their labels."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    decision = Decision(action="ok", reason="", version=1, window_start=now, window_end=now, time=now)
+    samples = [s for family in metrics_of("p", decision, 1.0, 1.0).collect() for s in family.samples]
+    return frozenset(s.name for s in samples), frozenset(label for s in samples for label in s.labels)
+
+
 def expressions(objects: list[Manifest]) -> list[tuple[str, str]]:
     """Every query, with where it is."""
     found = []
@@ -74,7 +86,8 @@ def expressions(objects: list[Manifest]) -> list[tuple[str, str]]:
 
 def problems(objects: list[Manifest]) -> list[str]:
     """Names of series and labels in queries that nothing shows."""
-    names, labels = shown()
+    (names, labels), (of_ticks, theirs) = shown(), pushed()
+    names, labels = names | of_ticks, labels | theirs - {"project"}  # servers have none before they are relabelled
     given = labels | {"namespace", "pod", "cronjob", "le", *_relabelled(objects)}
     found = []
     for place, text in expressions(objects):

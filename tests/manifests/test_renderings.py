@@ -15,7 +15,7 @@ from ciclo.components.storage.signing import make_keys
 from tests.manifests import checks, metrics
 from tests.manifests.conftest import GOLDEN, PROJECT, renderings
 from tests.manifests.network import OF_THE_OPERATOR, PORTS
-from tests.manifests.rendering import MANIFESTS, ROOT, build_from, pod_templates
+from tests.manifests.rendering import MANIFESTS, ROOT, build_from, find, pod_templates
 
 NAMES = (
     "base", "dev", "standalone", "kubeflow", "prod", "dev with everything", "project", "project on dev",
@@ -48,6 +48,14 @@ def test_the_checks_have_something_to_look_at() -> None:
     assert {kind for kind, _ in (name.split(" ", 1) for name, _ in pod_templates(on_dev))} == {
         "StatefulSet", "Job", "CronJob",
     }  # fmt: skip
+
+
+def test_the_rules_are_the_same_with_and_without_the_operator() -> None:
+    objects = renderings()["dev with everything"].objects
+    plain = yaml.safe_load(find(objects, "ConfigMap", "ciclo-alert-rules")["data"]["ciclo-rules.yaml"])
+    assert plain == find(objects, "PrometheusRule", "ciclo")["spec"]
+    severities = {rule["labels"]["severity"] for group in plain["groups"] for rule in group["rules"]}
+    assert severities == {"critical", "warning"}
 
 
 def test_every_file_of_the_tree_is_rendered_somewhere() -> None:

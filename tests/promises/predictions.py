@@ -1,8 +1,10 @@
 """What the prediction store promises on every database."""
 
+import json
 import math
 import threading
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,8 +15,9 @@ import sqlalchemy as sa
 
 from ciclo.components.core.errors import RefusedError, StorageError
 from ciclo.components.storage.database import VERSIONS, metadata
-from ciclo.components.storage.predictions import WINDOW_COLUMNS, Label, PredictionRow, PredictionStore
-from tests.present_schema import ROWS, TABLES
+from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
+from ciclo.components.storage.windows import WINDOW_COLUMNS
+from tests.present_schema import ONE_PROBABILITY, ONE_PROBABILITY_ROWS, ROWS, TABLES
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -213,7 +216,8 @@ class PredictionStorePromises:
         store.record([asked("k1", "d", number=1, prediction="false"), asked("k1", "d")])
         found = store.answered("flights", "a")
         assert (found.prediction_id, found.digest, found.version) == ("k1", "d", 3)
-        assert (found.answers, found.features) == ([("true", 0.7), ("false", 0.7)], [{"x": 1.5}] * 2)
+        assert found.answers == [{"prediction": p, "probability": 0.7} for p in ("true", "false")]
+        assert found.features == [{"x": 1.5}] * 2
         assert store.answered("flights", "k1") is None
         assert store.answered("other", "a") is None
 
@@ -270,6 +274,43 @@ class PredictionStorePromises:
             assert connection.exec_driver_sql("SELECT count(*) FROM labels").scalar_one() == 3
         engine.dispose()
 
+    def test_the_probability_of_every_class_is_kept_as_it_was_answered(self, store):
+        given = {"mid": 0.1 + 0.2, "low": 1e-17, "ö": 0.7 - 1e-17}
+        store.record([replace(asked("k1", "d"), probabilities=given), asked("k2", "d2", "b")])
+        assert window(store)["probabilities"].tolist() == [given, None]
+        first, second = (store.answered("flights", i).answers[0] for i in "ab")
+        assert list(first["probabilities"].items()) == list(given.items())
+        assert second == {"prediction": "true", "probability": 0.7}
+
+    def test_a_database_with_one_probability_a_row_loses_none_and_takes_those_of_every_class(self, uri):
+        engine = sa.create_engine(uri)
+        if engine.dialect.name == "sqlite":
+            Path(engine.url.database).parent.mkdir()
+        with engine.begin() as connection:
+            for statement in (*ONE_PROBABILITY[engine.dialect.name], *ONE_PROBABILITY_ROWS):
+                connection.exec_driver_sql(statement)
+        stores = [PredictionStore(uri) for _ in range(4)]
+        assert at_once(*(lambda s=s: s.count("flights") for s in stores)) == [None] * 4
+        for store in stores[1:]:
+            store.close()
+        store = stores[0]
+        with engine.begin() as connection:  # as a server of that release, which is still there, sends its spool
+            late = ONE_PROBABILITY_ROWS[1].replace("'k', 'old'", "'late', 'late'")
+            connection.exec_driver_sql(late)
+        engine.dispose()
+        given = {"low": 0.25, "mid": 0.75}
+        store.record([replace(asked("k1", "d", prediction="mid"), probabilities=given)])
+        found = window(store).set_index("request_id")
+        assert found["prediction"].to_dict() == {"old": "mid", "late": "mid", "a": "mid"}
+        assert found["probabilities"].to_dict() == {"old": None, "late": None, "a": given}
+        assert found["label"].dropna().to_dict() == {"old": "low"}
+        again = store.answered("flights", "old")
+        assert (again.digest, again.answers) == ("d", [{"prediction": "mid", "probability": 0.6}])
+        (batch,) = store.batches("flights", NOON - DAY, NOON + DAY)
+        assert batch["probabilities"].isna().tolist() == [True, True, False]
+        assert json.loads(batch["probabilities"].iloc[2]) == given
+        store.close()
+
     def test_a_database_of_a_newer_release_is_a_named_error(self, store, uri):
         store.record([row()])
         engine = sa.create_engine(uri)
@@ -307,3 +348,38 @@ class PredictionStorePromises:
         store.record([PredictionRow("flights", "a", 0, 1, NOON, {}, "true", None)])
         assert isinstance(window(store), pd.DataFrame)
         assert len(window(store)) == 1
+
+    @pytest.mark.parametrize("labels", [0, 40, 3_000], ids=["no label", "few", "more than are read"])
+    def test_what_is_said_of_labels_agrees_with_the_window_however_a_label_names_its_row(self, store, labels):
+        """By the client's id, by ours, by ours although it is another client's, twice, early, and for no row at all."""
+        rng, hour = np.random.default_rng(labels), timedelta(hours=1)
+        given = [f"client-{n}" for n in range(1_000)] + [f"ours-{n}" for n in range(100)]
+        keys = [f"ours-{n}" if n % 2 else "" for n in range(len(given))]
+        asked_at = [NOON + hour * (n % 700) for n in range(len(given))]
+        store.record(
+            [
+                PredictionRow("flights", name, number, 1, time, {"x": number}, "true", 0.5, key)
+                for name, key, time in zip(given, keys, asked_at, strict=True)
+                for number in range(3)
+            ]
+        )
+        names = [*given, *(f"ours-{n}" for n in range(1_000)), "nobody"]
+        places, numbers = rng.integers(0, len(names), labels), rng.integers(0, 4, labels)
+        store.label(
+            [
+                Label("flights", names[place], int(number), "true", NOON + hour * float(rng.normal(0, 500)))
+                for place, number in zip(places, numbers, strict=True)
+            ]
+        )
+        end = NOON + hour * 400
+        found = store.window("flights", NOON, end)
+        known = found[found["label"].notna()]
+        assert (len(known) > 500) == (labels > 40)
+        assert store.label_counts("flights", NOON, end) == (len(known), len(found))
+        assert store.labelled("flights", NOON, end)["time"].tolist() == known["time"].tolist()
+        some = len(store.labelled("flights", NOON, end, most=100))
+        assert some <= min(len(known), 500)
+        assert (some > 20) == (labels > 40)
+        later = store.window("flights", NOON + hour * 300, NOON + hour * 800)["label"].notna().sum()
+        assert store.newer_labels("flights", NOON + hour * 300, 10_000) == (later if labels else None)
+        assert store.newer_labels("flights", NOON, 7) == (min(7, len(known)) if labels else None)

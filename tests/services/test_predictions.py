@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from ciclo.components.core.errors import StorageError
 from ciclo.components.serving.recorder import Recorder
 from ciclo.components.storage.predictions import PredictionRow, PredictionStore
+from tests.million import MILLION
 from tests.promises.predictions import NOON, PredictionStorePromises, label, row, window
+from tests.promises.windows import PredictionWindowsPromises, fill
 
 
 def _connect(uri):
@@ -78,3 +80,62 @@ class TestPostgreSQL(PredictionStorePromises):
                 (NOON.replace(tzinfo=None), NOON.replace(tzinfo=None) + timedelta(minutes=5)),
             ).fetchall()
         assert "predictions_by_time" in str(plan)
+
+
+WEEK = timedelta(days=7)
+
+
+class TestWindowsInPostgreSQL(PredictionWindowsPromises):
+    def test_a_window_is_streamed_from_a_cursor_of_the_server(self, store, windows, uri):
+        fill(store, 1_000)
+        pieces = windows.batches("flights", NOON, NOON + WEEK, size=100)
+        next(pieces)
+        asked = (
+            "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+        )
+        with _connect(uri) as connection:
+            ((query,),) = connection.execute(asked).fetchall()
+        assert query.startswith("FETCH FORWARD")
+        assert sum(len(piece) for piece in pieces) == 1_900
+
+    @pytest.mark.slow
+    def test_of_a_million_rows_a_window_reads_its_own_by_the_index_on_time(self, windows, uri):
+        windows.count("flights")
+        plans = {}
+
+        def explained(statement, parameters):
+            lines = [line for (line,) in connection.execute(f"EXPLAIN {statement}", parameters)]
+            return "\n".join(lines)
+
+        with _connect(uri) as connection:
+            for statement in MILLION:
+                connection.execute(statement)
+            start = NOON + 13 * WEEK
+            span = ("flights", start, start + 4 * WEEK)  # 80,640 rows, of which nine in ten are of the project
+            reads = {
+                "batches": lambda: sum(len(b) for b in windows.batches(*span)),
+                "labelled": lambda: len(windows.labelled(*span)),
+                "label_counts": lambda: windows.label_counts(*span),
+                "newest": lambda: windows.newest(*span),
+                "newer_labels": lambda: windows.newer_labels("flights", start, 1_000),
+                "window": lambda: len(windows.window("flights", start, start + WEEK / 7)),
+            }
+            found = {}
+            for name, read in reads.items():
+                statements = []
+
+                def keep(_, __, statement, parameters, ___, ____, kept=statements):
+                    kept.append((statement, parameters))
+
+                sa.event.listen(windows._engine, "before_cursor_execute", keep)
+                found[name] = read()
+                sa.event.remove(windows._engine, "before_cursor_execute", keep)
+                plans[name] = [explained(*s) for s in statements if "predictions.time" in s[0]]
+        assert found["batches"] == 72_576
+        assert found["labelled"] == pytest.approx(40_000, rel=0.01)
+        assert found["label_counts"] == (64_512, 72_576)
+        assert found["newer_labels"] == 1_000
+        assert {name: len(plan) for name, plan in plans.items()} == dict.fromkeys(reads, 1) | {"window": 2}
+        for name, plan in ((name, plan) for name, each in plans.items() for plan in each):
+            assert "predictions_by_time" in plan, (name, plan)
+            assert "Seq Scan on predictions" not in plan, (name, plan)

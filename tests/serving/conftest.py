@@ -15,9 +15,10 @@ import pytest
 from pydantic import SecretStr
 from threadpoolctl import threadpool_limits
 
+from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.engine import Engine
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.project_file import project_to_yaml
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict

@@ -88,6 +88,8 @@ def test_grpc_answers_as_rest_does(talk):
     answers = found["answer"]["jsonData"]["predictions"]
     assert [a["prediction"] for a in answers] == [a["prediction"] for a in expected]
     assert [a["probability"] for a in answers] == pytest.approx([a["probability"] for a in expected], abs=1e-9)
+    for given, wanted in zip(answers, expected, strict=True):
+        assert given["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-9)
     assert found["answer"]["jsonData"]["version"] == 1
     assert found["answer"]["meta"]["puid"] == "over-grpc"
     assert found["feedback"]["jsonData"] == {"labels": 1}

@@ -77,6 +77,9 @@ def test_a_model_answers_as_where_it_was_trained(loaded, name):
         assert [a["prediction"] for a in answers] == [a["prediction"] for a in expected]
         np.testing.assert_allclose(*([a["probability"] for a in x] for x in (answers, expected)), rtol=0, atol=1e-9)
         assert len({a["prediction"] for a in answers}) > 1
+        each, wanted = ([list(a.get("probabilities", {}).values()) for a in x] for x in (answers, expected))
+        np.testing.assert_allclose(each, wanted, rtol=0, atol=1e-9)
+        assert len(wanted[0]) == (3 if published.contract.task == "multiclass" else 0)
 
 
 @pytest.mark.parametrize(

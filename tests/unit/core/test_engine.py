@@ -31,6 +31,14 @@ def test_multiclass_answers_are_labels_with_their_own_probability():
     answers = Engine(model, contract).predict(X)
     assert [a["prediction"] for a in answers] == [CLASSES["multiclass"][code] for code in model.predict(X)]
     np.testing.assert_array_equal([a["probability"] for a in answers], model.predict_proba(X).max(axis=1))
+    assert {tuple(a["probabilities"]) for a in answers} == {contract.classes}
+    np.testing.assert_array_equal([list(a["probabilities"].values()) for a in answers], model.predict_proba(X))
+
+
+@pytest.mark.parametrize(("task", "estimator"), [("binary", "random_forest"), ("regression", "ridge")])
+def test_only_many_classes_are_answered_with_the_probability_of_each(task, estimator):
+    model, contract, X = fitted(task, estimator)
+    assert {tuple(a) for a in Engine(model, contract).predict(X)} == {("prediction", "probability")}
 
 
 def test_regression_answers_are_numbers_without_probability():
@@ -53,6 +61,7 @@ def test_a_class_the_model_never_saw_keeps_the_labels_in_place():
     model = RandomForestClassifier(5, random_state=0).fit(X, np.where(X[:, 0] < 10, 0, 2))
     answers = Engine(model, contract).predict(X)
     assert {answers[0]["prediction"], answers[-1]["prediction"]} == {"low", "high"}
+    assert {a["probabilities"]["mid"] for a in answers} == {0.0}
 
 
 def test_the_model_runs_on_one_thread():
@@ -73,6 +82,10 @@ def one(prediction, probability=None):
     return [{"prediction": prediction, "probability": probability}]
 
 
+def each(**probabilities):
+    return [{**one("a", 0.7)[0], "probabilities": probabilities}]
+
+
 @pytest.mark.parametrize(
     ("expected", "given", "same"),
     [
@@ -91,6 +104,11 @@ def one(prediction, probability=None):
         pytest.param(one(2.0), one(float("nan")), False, id="nan"),
         pytest.param(one(True, 0.7), one(True), False, id="no-probability"),
         pytest.param(one(2.0), one(2.0, 0.5), False, id="a-probability-too-many"),
+        pytest.param(each(a=0.7, b=0.3), each(b=0.3, a=0.7 + 9e-7), True, id="every-probability-within"),
+        pytest.param(each(a=0.7, b=0.3), each(a=0.7, b=0.3 + 2e-6), False, id="one-of-every-probability-beyond"),
+        pytest.param(each(a=0.7, b=0.3), each(a=0.7, c=0.3), False, id="another-class"),
+        pytest.param(each(a=0.7, b=0.3), one("a", 0.7), False, id="not-of-every-class"),
+        pytest.param(one("a", 0.7), each(a=0.7, b=0.3), True, id="published-before-there-was-one-of-every-class"),
         pytest.param(one(True, 0.7), [], False, id="too-few"),
         pytest.param(one(True, 0.7), one(True, 0.7) * 2, False, id="too-many"),
     ],

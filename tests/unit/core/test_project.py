@@ -50,6 +50,8 @@ def test_only_data_is_required():
         ("cleaning.split.method", "time", "needs data.time_column"),
         ("cleaning.quarantine_budget", 2, "cleaning.quarantine_budget"),
         ("evaluation.slices", ["b"], "evaluation.slices: there is no column 'b'"),
+        ("monitoring.segments", ["b"], "monitoring.segments: there is no column 'b'"),
+        ("monitoring.segments", ["y"], "monitoring.segments: 'y' is no feature"),
         ("training.metric", "r2_score", "training.metric is not one for a binary task"),
         ("validation.checks", {"lekage": "error"}, "validation.checks.lekage"),
         ("data.columns", {"y": {"type": "boolean"}}, "at least one column has to be a feature"),

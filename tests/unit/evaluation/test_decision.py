@@ -7,7 +7,6 @@ import pytest
 
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import METRICS
-from ciclo.components.core.profile import ColumnProfile
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import require
 from ciclo.components.evaluation.comparison import Comparison, Contender
@@ -32,7 +31,6 @@ GOOD = Comparison(
     size_mb=1.0,
     digest=DIGEST,
     importance={},
-    prediction=ColumnProfile(kind="number", counts=(1, 0)),
 )
 FIRST = {"champion": None, "champion_version": None}
 

@@ -11,16 +11,17 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.engine import Engine
 from ciclo.components.core.errors import DataError, TrainingError
-from ciclo.components.core.profile import ColumnProfile
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
 from ciclo.components.evaluation.champion import Champion
 from ciclo.components.evaluation.comparison import Comparison, Contender, compare, contenders, read_answers
+from ciclo.components.evaluation.reference import prediction_profile
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.signing import signer_from
@@ -140,7 +141,7 @@ def test_the_prediction_profile_is_of_what_a_server_answers(tmp_path, task):
     answers = Engine(model, contract).predict(contract.frame(frame))
     shown = [answer["probability" if task == "binary" else "prediction"] for answer in answers]
     expected = ColumnProfile.of(pd.Series(shown, dtype=object if task == "multiclass" else "float64"))
-    assert compared(asked, frame, tmp_path, {"one": (0.5, model)}).prediction == expected
+    assert prediction_profile(model, Dataset(contract, frame)) == expected
     if task == "binary":
         assert expected.mean == pytest.approx(frame["y"].mean(), abs=0.02)
 

@@ -14,8 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.estimation import Estimation
+from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.profile import Profile, slices_of
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping, project_to_yaml
 from ciclo.components.core.settings import Settings
@@ -31,6 +34,8 @@ from ciclo.components.storage.store import open_store
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 TRAINING_ROWS = 4_000
+WEEK = timedelta(days=7)
+METRIC = METRICS["accuracy_score"]
 
 
 def project(**monitoring):
@@ -39,11 +44,12 @@ def project(**monitoring):
         "age": {"type": "number"},
         "city": {"type": "category"},
         "paid": {"type": "boolean"},
+        "loan": {"type": "category"},
     }
     return project_from_mapping(
         {
             "name": "loans",
-            "data": {"source": "loans.csv", "target": "paid", "columns": columns},
+            "data": {"source": "loans.csv", "target": "paid", "id_columns": ["loan"], "columns": columns},
             "monitoring": {"window_days": 7, **monitoring},
             "design": {"escalation": {"development": "dev@example.com", "design": "design@example.com"}},
         },
@@ -52,13 +58,26 @@ def project(**monitoring):
 
 
 def customers(rng, rows, shift=0.0):
-    """Rows of the stream; ``shift`` moves the important column by so many standard deviations."""
+    """Rows of the stream; ``shift`` moves the important column by so many standard deviations.
+
+    The outcome is the surer the smaller that column is, so a shift upwards makes the rows harder to predict.
+    """
     amount = 1_000 + 100 * (rng.normal(size=rows) + shift)
     age = rng.normal(40, 10, rows)
     city = rng.choice(["Bern", "Basel", "Chur"], rows, p=[0.5, 0.3, 0.2]).astype(object)
-    risk = (amount - 1_000) / 50 + (city == "Chur") + 0.01 * (age - 40)
+    risk = (amount - 1_000) / 50 - 3 + (city == "Chur") + 0.01 * (age - 40)
     paid = rng.random(rows) < 1 / (1 + np.exp(-risk))
     return pd.DataFrame({"amount": amount, "age": age, "city": city}), paid
+
+
+class Reversed:
+    """Says the opposite: inputs as ever, worthless answers, the same spread of scores."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def predict_proba(self, frame):
+        return self._model.predict_proba(frame)[:, ::-1]
 
 
 class Backend:
@@ -67,6 +86,7 @@ class Backend:
     def __init__(self):
         self.runs = {}
         self.states = {}
+        self.descriptions = {}
         self.fault = None
         self.served = []
         self.down = False
@@ -84,10 +104,11 @@ class Backend:
             ids = self.runs.get(name, [])
             return ids[0] if ids else None
 
-    def submit(self, name, window_end, trigger):
+    def submit(self, name, window_start, window_end, trigger, description):
         if self.fault is not None and self.fault[0] == "before":
             raise self.fault[1]
         with self._lock:
+            self.descriptions[name] = description
             self.runs.setdefault(name, []).append(f"{name}-{len(self.runs.get(name, []))}")
         if self.fault is not None:
             raise self.fault[1]
@@ -123,7 +144,7 @@ class World:
         dump_model(self.model, folder / "model.skops")
         verdict = Verdict(
             gate="evaluation", decision="promote", reason="", subject="x",
-            facts={"metric": "roc_auc_score", "test_score": score},
+            facts={"metric": METRIC.name, "test_score": score},
         )  # fmt: skip
         champion = self.registry.alias("champion")
         version = self.registry.publish(
@@ -150,22 +171,25 @@ class World:
         before, signer = self.registry.alias(name), signer_from(self.settings)
         self.registry.move(name, version, Move("test", "test"), expected=before, signer=signer)
 
-    def serve(self, end, rows=400, shift=0.0, days=7, version=1, labels=False, spoil=None):
+    def serve(self, end, rows=400, shift=0.0, days=7, version=1, labels=False, spoil=None, loans=""):
         """Answer rows spread over the days before a time, and store them."""
         frame, paid = customers(self.rng, rows, shift)
         if spoil is not None:
             frame = spoil(frame)
         said = self.model.predict_proba(self.contract.frame(frame))[:, 1]
         times = [end - timedelta(days=days) * (i + 1) / rows for i in range(rows)]
-        values = json.loads(frame.to_json(orient="records"))
         self.requests += 1
         request = f"request-{self.requests}"
+        ids = [f"{loans or request}-{i}" for i in range(rows)]
+        values = json.loads(frame.assign(loan=ids).to_json(orient="records"))
         self.predictions.record(
             [
                 PredictionRow("loans", request, i, version, times[i], values[i], str(p > 0.5).lower(), float(p))
                 for i, p in enumerate(said)
             ]
         )
+        if labels == "as published":
+            paid = (said > 0.5) ^ (self.rng.random(rows) < 0.1)
         if labels:
             self.predictions.label([Label("loans", request, i, str(bool(v)), end) for i, v in enumerate(paid)])
 
@@ -194,14 +218,15 @@ def fitted():
         ),
         LogisticRegression(max_iter=5_000),
     ).fit(frame, paid.astype(int))
-    profile = Profile(
-        rows=len(frame),
-        columns={name: ColumnProfile.of(frame[name]) for name in frame},
-        target=ColumnProfile.of(pd.Series(paid.astype(str), dtype=object)),
-    ).with_model(
-        {"amount": 0.7, "age": 0.05, "city": 0.25}, ColumnProfile.of(pd.Series(model.predict_proba(frame)[:, 1]))
+    days = pd.Series(pd.date_range(end=NOW - timedelta(days=30), periods=TRAINING_ROWS, freq="40min"))
+    said = model.predict_proba(frame)
+    answers = ColumnProfile.of(pd.Series(said[:, 1]))
+    _, slices, number = slices_of(days)
+    profile = Profile.of(frame, pd.Series(paid.astype(str), dtype=object), days).with_model(
+        {"amount": 0.7, "age": 0.05, "city": 0.25},
+        answers.sliced(answers.codes(pd.Series(said[:, 1])), slices, number),
     )
-    return model, contract, profile
+    return model, contract, profile.model_copy(update={"estimation": Estimation.of(METRIC, paid.astype(int), said)})
 
 
 @pytest.fixture
@@ -211,6 +236,7 @@ def make_world(tmp_path, fitted):
     def build(**monitoring):
         model, contract, profile = fitted
         settings = Settings(home=tmp_path / "home")
+        settings.home.mkdir(exist_ok=True)
         world = World(settings, project(**monitoring), model, contract, profile, np.random.default_rng(1))
         world.publish(tmp_path)
         return world

@@ -6,9 +6,11 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, norm
 
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.column_profile import ColumnProfile
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.drift import Drift, assess, bin_window, compare, merge_rare, prediction_values
+from ciclo.components.monitoring.calibration import compare, merge_rare
+from ciclo.components.monitoring.drift import Counted, Drift, assess, prediction_values
 
 POLICY = Monitoring()
 TRAINING_ROWS = 5_000
@@ -36,7 +38,10 @@ def drawn(rng, column, rows, shift=0.0, windows=1):
 def judged(rng, profile, rows, shifts=None, windows=1, prediction_shift=0.0, policy=POLICY):
     columns = {n: drawn(rng, c, rows, (shifts or {}).get(n, 0.0), windows) for n, c in profile.columns.items()}
     predictions = drawn(rng, profile.prediction, rows, prediction_shift, windows)
-    return [assess(profile, {n: c[i] for n, c in columns.items()}, predictions[i], policy) for i in range(windows)]
+    return [
+        assess(profile, Counted(rows, {n: c[i] for n, c in columns.items()}, predictions[i]), policy)
+        for i in range(windows)
+    ]
 
 
 def alarms(drift: Drift) -> bool:
@@ -54,7 +59,7 @@ def test_a_clean_stream_alarms_in_at_most_one_percent_of_windows(rows, columns):
 
 def test_even_a_single_important_column_and_no_least_effect_keep_the_false_alarm_rate():
     rng = np.random.default_rng(3)
-    policy = Monitoring(minimum_effect=1e-9, drifted_importance=1e-9)
+    policy = Monitoring(minimum_effect=1e-9, drifted_importance=1e-9, persistence={"alarms": 1, "windows": 1})
     profiles = [numeric_profile(rng, 10) for _ in range(20)]
     drifts = [drift for profile in profiles for drift in judged(rng, profile, 500, windows=50, policy=policy)]
     assert sum(alarms(drift) for drift in drifts) <= 20  # of 1,000 at a rate of 1 %, with room for chance
@@ -91,16 +96,18 @@ def test_the_predictions_alone_can_alarm():
     assert drift.predictions
     assert not drift.inputs
     counts = {name: np.array(c.counts) for name, c in profile.columns.items()}
-    assert assess(profile, counts, None, POLICY).prediction is None
+    assert assess(profile, Counted(TRAINING_ROWS, counts), POLICY).prediction is None
 
 
 def test_known_answers_agree_with_scipy():
     reference, window = np.array([[400, 300, 200, 100]]), np.array([[100, 150, 150, 100]])
-    effect, p_value = compare(reference, window)
+    found = compare(reference, window)
     table = np.vstack([reference[0], window[0]])
-    assert p_value[0] == pytest.approx(chi2_contingency(table, lambda_="log-likelihood", correction=False).pvalue)
+    known = chi2_contingency(table, lambda_="log-likelihood", correction=False)
+    assert (found.statistic[0], found.freedom[0]) == pytest.approx((known.statistic, known.dof))
     chance = 3 / 8 * (1 / 1000 + 1 / 500) / np.log(2)
-    assert effect[0] == pytest.approx(np.sqrt(jensenshannon(*table, base=2) ** 2 - chance))
+    assert found.effect[0] == pytest.approx(np.sqrt(jensenshannon(*table, base=2) ** 2 - chance))
+    assert found.weight[0] == pytest.approx(1000 * 500 / 1500)
 
 
 def test_the_effect_of_small_clean_windows_is_not_inflated():
@@ -110,33 +117,34 @@ def test_the_effect_of_small_clean_windows_is_not_inflated():
     reference = rng.multinomial(5_000, shares, size=200)
     window = rng.multinomial(300, shares, size=200)
     plain = [jensenshannon(a, b, base=2) for a, b in zip(reference, window, strict=True)]
-    effect, _ = compare(reference, window)
     assert np.mean(plain) > 0.1
-    assert np.mean(effect) < 0.07
+    assert np.mean(compare(reference, window).effect) < 0.07
 
 
 @pytest.mark.parametrize(
     ("reference", "window", "expected"),
     [
-        ([[0, 0, 0]], [[5, 5, 0]], (0.0, 1.0)),
-        ([[50, 50, 0]], [[0, 0, 0]], (0.0, 1.0)),
-        ([[100, 0, 0]], [[40, 0, 0]], (0.0, 1.0)),
-        ([[3, 3, 3]], [[2, 2, 2]], (0.0, 1.0)),
-        ([[1000, 0, 0]], [[0, 1000, 0]], (1.0, 0.0)),
-        ([[1000, 0, 0]], [[0, 0, 500]], (1.0, 0.0)),
+        ([[0, 0, 0]], [[5, 5, 0]], (0.0, False)),
+        ([[50, 50, 0]], [[0, 0, 0]], (0.0, False)),
+        ([[100, 0, 0]], [[40, 0, 0]], (0.0, False)),
+        ([[3, 3, 3]], [[2, 2, 2]], (0.0, False)),
+        ([[1000, 0, 0]], [[0, 1000, 0]], (1.0, True)),
+        ([[1000, 0, 0]], [[0, 0, 500]], (1.0, True)),
     ],
     ids=["no reference", "empty window", "constant", "all sparse", "moved to another bin", "all missing"],
 )
 def test_the_edges_of_the_comparison(reference, window, expected):
-    effect, p_value = compare(np.array(reference), np.array(window))
-    assert (effect[0], p_value[0]) == pytest.approx(expected, abs=0.01)
+    found = compare(np.array(reference), np.array(window))
+    assert (found.effect[0], found.statistic[0] > 500) == (pytest.approx(expected[0], abs=0.01), expected[1])
 
 
 def test_the_order_of_the_samples_and_columns_does_not_matter():
     rng = np.random.default_rng(7)
     a, b = rng.integers(0, 60, (6, 9)), rng.integers(0, 60, (6, 9))
-    np.testing.assert_allclose(compare(a, b), compare(b, a))
-    np.testing.assert_allclose(np.array(compare(a, b))[:, ::-1], compare(a[::-1], b[::-1]))
+    found, turned, reversed_ = compare(a, b), compare(b, a), compare(a[::-1], b[::-1])
+    for one in ("statistic", "freedom", "effect", "weight"):
+        np.testing.assert_allclose(getattr(found, one), getattr(turned, one))
+        np.testing.assert_allclose(getattr(found, one)[::-1], getattr(reversed_, one))
 
 
 def test_real_rows_take_the_same_path_with_categories_and_missing_values():
@@ -156,9 +164,13 @@ def test_real_rows_take_the_same_path_with_categories_and_missing_values():
         columns={name: ColumnProfile.of(training[name]) for name in training},
         target=ColumnProfile.of(training["size"]),
     ).with_model({"place": 1.0, "size": 1.0}, ColumnProfile.of(training["size"]))
-    same = assess(profile, bin_window(profile, rows(1_000, [0.6, 0.3, 0.1])), None, POLICY)
-    moved = assess(profile, bin_window(profile, rows(1_000, [0.3, 0.6, 0.1])), None, POLICY)
-    assert (same.names, moved.names) == ([], ["place"])
+
+    def found(shares):
+        frame = rows(1_000, shares)
+        counts = {name: column.bin(frame[name]) for name, column in profile.columns.items()}
+        return assess(profile, Counted(1_000, counts), POLICY).names
+
+    assert (found([0.6, 0.3, 0.1]), found([0.3, 0.6, 0.1])) == ([], ["place"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Realised performance: doubt is in favour of the model, and labels come in any shape."""
 
+import json
 import math
 
 import numpy as np
@@ -71,6 +72,53 @@ def test_many_classes_are_judged_by_their_labels(right, degraded):
     assert realised(window, MULTI, METRICS["balanced_accuracy_score"], 0.9, POLICY).degraded is degraded
 
 
+def sure(rows, sharpness, seed=0):
+    """Answers of three classes that are as sure as they are right, if they are as sharp as when published: 2."""
+    rng = np.random.default_rng(seed)
+    said = rng.dirichlet([1 / sharpness] * 3, rows)
+    truth = np.array([rng.choice(3, p=p) for p in said])
+    return pd.DataFrame(
+        {
+            "prediction": np.array(MULTI.classes)[said.argmax(axis=1)],
+            "probability": said.max(axis=1),
+            "probabilities": [json.dumps(dict(zip("cab", p, strict=True))) for p in said[:, [2, 0, 1]].tolist()],
+            "label": np.array(MULTI.classes)[truth],
+        }
+    )
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "roc_auc_score"])
+@pytest.mark.parametrize(("sharpness", "degraded"), [(2, False), (0.4, True)])
+def test_many_classes_are_judged_by_the_probability_of_every_class(metric, sharpness, degraded):
+    window = sure(2_000, sharpness)
+    said = np.array([[json.loads(text)[c] for c in MULTI.classes] for text in window["probabilities"]])
+    expected = METRICS[metric].score(encoded(window["label"], MULTI).astype(int), said, MULTI.codes)
+    published = sure(5_000, 2, seed=1)
+    then = realised(published, MULTI, METRICS[metric], 0.5, POLICY).score.point
+    found = realised(window, MULTI, METRICS[metric], then, POLICY)
+    assert found.score.point == pytest.approx(expected)
+    assert (found.rows, found.degraded) == (2_000, degraded)
+    assert "left out" not in found.reason
+
+
+def test_rows_without_the_probability_of_every_class_are_left_out_and_counted_where_they_are_many():
+    window = sure(1_000, 2)
+    other = json.dumps({"a": 0.5, "b": 0.5})
+    for number, told in ((10, ""), (300, "; 300 of 1,000 rows are left out")):
+        lacking = window.assign(
+            probabilities=[other] * 3 + [None] * (number - 3) + window["probabilities"].tolist()[number:]
+        )
+        found = realised(lacking, MULTI, METRICS["log_loss"], 0.5, POLICY)
+        assert found.rows == 1_000 - number
+        assert found.score == realised(window.iloc[number:], MULTI, METRICS["log_loss"], 0.5, POLICY).score
+        assert told in found.reason
+        assert ("left out" in found.reason) == bool(told)
+    none = window.assign(probabilities=None)
+    assert "0 labelled rows are too few" in unjudged(none, MULTI, "log_loss")
+    assert "1,000 of 1,000 rows are left out" in unjudged(none, MULTI, "log_loss")
+    assert realised(none, MULTI, METRICS["accuracy_score"], 0.5, POLICY).rows == 1_000
+
+
 def unjudged(window, which, metric, reference=0.8):
     found = realised(window, which, METRICS[metric], reference, POLICY)
     assert found.score is None
@@ -84,8 +132,6 @@ def test_what_cannot_be_told_is_not_called_worse():
     one_class = window.assign(label="true")
     assert "two classes" in unjudged(one_class, BINARY, "roc_auc_score")
     assert "not known" in unjudged(window, BINARY, "roc_auc_score", math.nan)
-    many = pd.DataFrame({"prediction": ["a", "b"] * 100, "probability": 0.9, "label": ["a", "b"] * 100})
-    assert "probability of every class" in unjudged(many, MULTI, "log_loss")
     assert "0 labelled rows" in unjudged(window.assign(label=math.nan), BINARY, "roc_auc_score")
 
 

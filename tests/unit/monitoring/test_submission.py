@@ -1,17 +1,19 @@
 """Submission against a backend that misbehaves like the real KFP API, over a real socket."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ciclo.components.core.errors import SettingsError, SubmissionError
 from ciclo.components.core.settings import Settings
 from ciclo.components.monitoring import kfp_api
-from ciclo.components.monitoring.kfp_api import KfpApi
+from ciclo.components.monitoring.kfp_api import MOST_DESCRIPTION, KfpApi, shortened
 from ciclo.components.monitoring.submission import KfpSubmitter
 from tests.kfp_backend import kfp_backend
-from tests.unit.monitoring.conftest import project
+from tests.unit.monitoring.conftest import NOW, project
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
 PACKAGE = """\
@@ -43,10 +45,13 @@ def submitter(backend, package, tmp_path):
 
 def test_a_run_is_submitted_with_all_it_needs(backend, submitter):
     assert submitter.find("loans-retrain-1") is None
-    assert submitter.submit("loans-retrain-1", END, "input drift") == "id-0"
+    start = END - timedelta(days=30)
+    assert submitter.submit("loans-retrain-1", start, END, "input drift", "It drifted,\nbecause.") == "id-0"
     assert submitter.find("loans-retrain-1") == "id-0"
     (body,) = backend.requests
     parameters = body["runtime_config"]["parameters"]
+    assert body["description"] == "It drifted, because."
+    assert parameters["window_start"] == "2026-05-02T00:00:00+00:00"
     assert body["display_name"] == "loans-retrain-1"
     assert set(body["pipeline_spec"]) == {"pipeline_spec", "platform_spec"}
     assert json.loads(parameters["project"])["name"] == "loans"
@@ -55,32 +60,54 @@ def test_a_run_is_submitted_with_all_it_needs(backend, submitter):
     assert parameters["trigger"] == "input drift"
 
 
+@given(st.text(max_size=400))
+def test_a_description_is_one_line_that_the_backend_can_keep(text):
+    line = shortened(text)
+    assert len(line) <= MOST_DESCRIPTION
+    assert line.splitlines() in ([], [line])
+    assert len(line.encode()) <= 3 * len(line)
+
+
+def test_the_dashboard_shows_why_a_run_was_started(eager, backend, package, tmp_path):
+    """A whole tick that submits to the real client; the cause comes first, whatever is cut."""
+    eager.serve(NOW, shift=1)
+    api = KfpApi(backend.url, Settings(kfp_token_file=tmp_path / "none"))
+    decision = eager.tick(submit=KfpSubmitter(api, package, eager.project))
+    (body,) = backend.requests
+    (claim,) = eager.history().claims
+    assert (body["display_name"], claim.run_id) == (claim.run_name, "id-0")
+    assert body["description"].startswith(
+        f"{decision.cause}: amount; window 2026-05-25 06:00 to 2026-06-01 06:00; report proj"
+    )
+    assert body["runtime_config"]["parameters"]["trigger"] == decision.cause
+
+
 @pytest.mark.parametrize("namespace", ["", "team-a"])
 def test_runs_land_in_the_experiment_of_the_project_in_its_namespace(backend, package, tmp_path, namespace):
     api = KfpApi(backend.url, Settings(kfp_token_file=tmp_path / "none"))
     submitter = KfpSubmitter(api, package, project(), namespace)
-    submitter.submit("loans-retrain-1", END, "drift")
-    submitter.submit("loans-retrain-2", END, "drift")
+    submitter.submit("loans-retrain-1", None, END, "drift", "")
+    submitter.submit("loans-retrain-2", None, END, "drift", "")
     (experiment,) = backend.experiments
     assert (experiment["display_name"], experiment.get("namespace", "")) == ("loans", namespace)
     assert {body["experiment_id"] for body in backend.requests} == {experiment["experiment_id"]}
 
 
 def test_a_run_that_exists_is_not_submitted_again(backend, submitter):
-    first = submitter.submit("loans-retrain-1", END, "drift")
-    assert submitter.submit("loans-retrain-1", END, "drift") == first
+    first = submitter.submit("loans-retrain-1", None, END, "drift", "")
+    assert submitter.submit("loans-retrain-1", None, END, "drift", "") == first
     assert len(backend.requests) == 1
 
 
 def test_of_two_runs_at_the_same_time_the_older_one_stays(backend, submitter):
     backend.rival = True
-    assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
+    assert submitter.submit("loans-retrain-1", None, END, "drift", "") == "id-0"
     assert backend.terminated == ["id-1"]
 
 
 def test_of_two_runs_the_older_one_stays_also_where_our_answer_was_lost(backend, submitter):
     backend.rival, backend.create = True, "500 but created"
-    assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
+    assert submitter.submit("loans-retrain-1", None, END, "drift", "") == "id-0"
     assert backend.terminated == ["id-1"]
 
 
@@ -91,7 +118,7 @@ def test_of_two_runs_the_older_one_stays_also_where_our_answer_was_lost(backend,
 def test_a_page_of_html_is_no_answer_of_the_api(backend, submitter, page, said):
     backend.page = page
     with pytest.raises(SubmissionError, match=said):
-        submitter.submit("loans-retrain-1", END, "drift")
+        submitter.submit("loans-retrain-1", None, END, "drift", "")
     assert backend.requests == []
     assert submitter.state("id-0") == "unknown"
 
@@ -106,14 +133,14 @@ def test_an_experiment_that_somebody_else_has_just_made_is_taken(backend, submit
 
     backend.experiments.append({"display_name": "loans", "experiment_id": "e-0"})
     backend.get = late
-    assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
+    assert submitter.submit("loans-retrain-1", None, END, "drift", "") == "id-0"
     assert len(backend.experiments) == 1
 
 
 @pytest.mark.parametrize("hidden", [0, 2], ids=["at once", "appears late"])
 def test_an_error_500_although_the_run_exists_is_a_success(backend, submitter, hidden):
     backend.create, backend.hidden_looks = "500 but created", hidden
-    assert submitter.submit("loans-retrain-1", END, "drift") == "id-0"
+    assert submitter.submit("loans-retrain-1", None, END, "drift", "") == "id-0"
     assert len(backend.requests) == 1
 
 
@@ -121,7 +148,7 @@ def test_an_error_500_although_the_run_exists_is_a_success(backend, submitter, h
 def test_a_refusal_is_named_and_never_repeated_blindly(backend, submitter, fault):
     backend.create = fault
     with pytest.raises(SubmissionError, match=fault):
-        submitter.submit("loans-retrain-1", END, "drift")
+        submitter.submit("loans-retrain-1", None, END, "drift", "")
     assert len(backend.requests) == 1
 
 
@@ -130,7 +157,7 @@ def test_a_refusal_is_named_and_never_repeated_blindly(backend, submitter, fault
     [("RUNNING", "running"), ("SUCCEEDED", "succeeded"), ("FAILED", "failed"), ("CANCELED", "failed")],
 )
 def test_the_state_of_a_run_is_read(backend, submitter, told, state):
-    run_id = submitter.submit("loans-retrain-1", END, "drift")
+    run_id = submitter.submit("loans-retrain-1", None, END, "drift", "")
     backend.runs[0]["state"] = told
     assert submitter.state(run_id) == state
 
@@ -154,7 +181,7 @@ def test_every_way_to_sign_in_is_carried_by_every_request(backend, package, tmp_
         token.write_text(given.pop("token"))
     backend.guard = {header: value}
     api = KfpApi(backend.url, Settings(kfp_token_file=token, **given))
-    assert KfpSubmitter(api, package, project()).submit("loans-retrain-1", END, "drift") == "id-0"
+    assert KfpSubmitter(api, package, project()).submit("loans-retrain-1", None, END, "drift", "") == "id-0"
     with pytest.raises(SubmissionError, match="Sign in"):
         KfpApi(backend.url, Settings(kfp_token_file=tmp_path / "none")).experiment("loans", "")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.errors import IntegrityError, VerdictError
-from ciclo.components.core.profile import ColumnProfile, Profile
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.gate import Outputs, evaluate

@@ -50,6 +50,19 @@ def test_what_was_taken_is_sent_and_the_spool_is_empty(store, spool):
     assert (names(spool), recorder.waiting) == ([], 0)
 
 
+def test_the_probability_of_every_class_goes_along_where_there_is_one(store, spool):
+    given = {"low": 0.25, "mid": 0.75}
+    recorder = Recorder(spool, store)
+    recorder.record([*rows("a"), *(replace(r, request_id="b", probabilities=given) for r in rows("b"))])
+    (segment,) = spool.iterdir()
+    first, second = json.loads(segment.read_text())["predictions"]
+    assert "probabilities" not in first  # what a server of the release before can read as well
+    assert second["probabilities"] == given
+    recorder.flush()
+    found = store.window("p", NOON, NOON.replace(hour=13)).set_index("request_id")["probabilities"]
+    assert found.to_dict() == {"a": None, "b": given}
+
+
 def test_the_background_thread_sends_by_itself(store, spool):
     recorder = Recorder(spool, store)
     recorder.start()

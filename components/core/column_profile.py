@@ -1,0 +1,145 @@
+"""The distribution of one column: bins that were chosen once, and counts of rows in them."""
+
+import itertools
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from ciclo.components.core.metrics import Array
+
+BINS = 10
+MAX_CATEGORIES = 50
+RARE = 10
+OTHER = "(other)"
+MISSING = "(missing)"
+
+
+class ColumnProfile(BaseModel):
+    """The distribution of one column.
+
+    Attributes:
+        kind: ``number`` is binned at quantiles, ``category`` counts values.
+        counts: Rows in each bin; the last bin is "missing", for categories the one before it is "any other value".
+        edges: Inner bin edges of a number, ascending; bin ``i`` holds ``edges[i-1] <= x < edges[i]``. A column of few
+            values has one bin for each, any other has bins of about equal counts.
+        values: The category of each bin, without the last two. Of more than that many the most frequent are kept, and
+            none of fewer than ten rows: too little is known of them.
+        mean: Mean of a number.
+        std: Standard deviation of a number.
+        minimum: Smallest number.
+        maximum: Largest number.
+        top: Share of the most frequent value among all rows; None in a profile of an earlier release.
+        importance: Share of the model's importance, set by evaluation; the shares of all features sum to 1.
+        by_slice: Counts in the slices of time of the profile, shape ``(slices, bins)``; empty if rows have no times.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["number", "category"]
+    counts: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    values: tuple[str, ...] = ()
+    mean: float | None = None
+    std: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    top: float | None = None
+    importance: float = 0.0
+    by_slice: tuple[tuple[int, ...], ...] = ()
+
+    @classmethod
+    def of(cls, values: pd.Series) -> Self:
+        """Profile a column of a canonical frame (``float64`` or ``object``)."""
+        if values.dtype == object:
+            return cls._of_categories(values)
+        numbers = values.to_numpy(dtype="float64")
+        finite = numbers[np.isfinite(numbers)]
+        if finite.size == 0:
+            return cls(kind="number", counts=(0, len(numbers)))
+        distinct, times = np.unique(finite, return_counts=True)
+        cuts = distinct[1:] if distinct.size <= 2 * BINS else np.quantile(finite, np.linspace(0, 1, BINS + 1)[1:-1])
+        edges = np.unique(cuts)
+        empty = cls(kind="number", counts=(), edges=tuple(float(e) for e in edges))
+        return empty.model_copy(
+            update={
+                "counts": tuple(empty.bin(values).tolist()),
+                "mean": float(finite.mean()),
+                "std": float(finite.std()),
+                "minimum": float(finite.min()),
+                "maximum": float(finite.max()),
+                "top": float(times.max()) / len(numbers),
+            }
+        )
+
+    @classmethod
+    def _of_categories(cls, values: pd.Series) -> Self:
+        counted = values.value_counts()
+        known = [str(v) for v in counted[counted >= RARE].head(MAX_CATEGORIES).index]
+        empty = cls(kind="category", counts=(), values=tuple(sorted(known)))
+        top = float(counted.iloc[0]) / len(values) if len(counted) else 0.0
+        return empty.model_copy(update={"counts": tuple(empty.bin(values).tolist()), "top": top})
+
+    @property
+    def bins(self) -> int:
+        """How many bins there are."""
+        return len(self.values) + 2 if self.kind == "category" else len(self.edges) + 2
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for each bin."""
+        if self.kind == "category":
+            return [*self.values, OTHER, MISSING]
+        ends = [f"{e:.4g}" for e in self.edges]
+        spans = [f"{a} to {b}" for a, b in itertools.pairwise(ends)]
+        return [*([f"below {ends[0]}", *spans, f"from {ends[-1]}"] if ends else ["any"]), MISSING]
+
+    @property
+    def missing(self) -> float:
+        """Share of missing values."""
+        total = sum(self.counts)
+        return self.counts[-1] / total if total else 0.0
+
+    def codes(self, values: pd.Series) -> Array:
+        """The bin of every row.
+
+        Args:
+            values: A column of a canonical frame.
+
+        Returns:
+            Integers, shape ``(rows,)``.
+        """
+        if self.kind == "category":
+            found = pd.Index(self.values, dtype=object).get_indexer(pd.Index(values, dtype=object))
+            lost = np.flatnonzero(found < 0)
+            found[lost] = len(self.values) + values.iloc[lost].isna().to_numpy()
+            return np.asarray(found)
+        numbers = values.to_numpy(dtype="float64")
+        position = np.zeros(len(numbers), dtype="intp")
+        for edge in self.edges:  # of few edges faster than a binary search for every number
+            position += numbers >= edge
+        position[np.isnan(numbers)] = len(self.edges) + 1
+        return position
+
+    def bin(self, values: pd.Series) -> Array:
+        """Count values in this profile's bins.
+
+        Args:
+            values: A column of a canonical frame.
+
+        Returns:
+            Counts, shape ``(bins,)``.
+        """
+        return np.bincount(self.codes(values), minlength=self.bins)
+
+    def sliced(self, codes: Array, slices: Array, number: int) -> Self:
+        """The same column with its counts by slice.
+
+        Args:
+            codes: The bin of each row, shape ``(rows,)``.
+            slices: Its slice, the same shape.
+            number: How many slices there are.
+        """
+        counts = np.bincount(slices * self.bins + codes, minlength=number * self.bins).reshape(number, self.bins)
+        return self.model_copy(update={"by_slice": tuple(tuple(row) for row in counts.tolist())})

@@ -1,0 +1,94 @@
+"""What monitoring will compare with: the profile of the training rows, and what is known of the winner's answers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ciclo.components.core.anchor import Anchor
+from ciclo.components.core.clusters import Clustered, covariance, groups_of, jackknife
+from ciclo.components.core.column_profile import ColumnProfile
+from ciclo.components.core.estimation import Estimation
+from ciclo.components.core.intervals import scorer
+from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.profile import Profile, slices_of
+from ciclo.components.core.project import Project
+from ciclo.components.tables.datasets import Dataset
+
+SAMPLE = 40_000
+
+
+def reference_of(
+    project: Project, profile: Profile, importance: dict[str, float], model: Any, fitted_on: Dataset, test: Dataset
+) -> Profile:
+    """The profile of validation, with what only a fitted model can add.
+
+    Args:
+        project: The project.
+        profile: Profile of the training and validation rows.
+        importance: Importance of each feature.
+        model: The winner.
+        fitted_on: The training and validation rows.
+        test: The test rows, which judge.
+    """
+    known = fitted_on.sample(SAMPLE, project.training.seed)
+    answers = _answers(model, test)
+    anchor = _anchor(project, profile, importance, known)
+    groups = groups_of(_times(test), len(test), project.training.seed)
+    metric, codes = project.metric, test.contract.codes
+    predicted = predictions(metric.needs, model, test.X, codes)
+    ours = scorer(metric, test.y, predicted, codes)
+    theirs = scorer(metric, test.y, anchor.predict(metric.needs, test.X[anchor.column]), codes)
+    both = [jackknife(one, groups) for one in (ours, theirs)]
+    together = covariance(both[0][1], both[1][1]) if both[0] and both[1] else 0.0
+    return profile.with_model(importance, _predictions(model, profile, known, test)).model_copy(
+        update={
+            "score": Clustered.of(ours, groups),
+            "anchor": anchor.model_copy(update={"score": Clustered.of(theirs, groups), "together": together}),
+            "estimation": Estimation.of(metric, test.y, answers),
+        }
+    )
+
+
+def prediction_profile(model: Any, rows: Dataset) -> ColumnProfile:
+    """Profile of what the model answers: probability of the positive class, label, or value."""
+    return ColumnProfile.of(_shown(model, rows))
+
+
+def _predictions(model: Any, profile: Profile, known: Dataset, test: Dataset) -> ColumnProfile:
+    """The answers on the test rows; by slice those on the training rows, which are more and span more time."""
+    found, times = prediction_profile(model, test), _times(known)
+    if times is None or not profile.slice_days:
+        return found
+    _, slices, number = slices_of(times)
+    return found.sliced(found.codes(_shown(model, known)), slices, number)
+
+
+def _shown(model: Any, rows: Dataset) -> pd.Series:
+    if rows.contract.task == "binary":
+        return pd.Series(predictions("probability", model, rows.X, [0, 1])[:, 1])
+    predicted = predictions("label", model, rows.X, rows.contract.codes)
+    if rows.contract.task == "regression":
+        return pd.Series(predicted, dtype="float64")
+    return pd.Series([rows.contract.classes[int(code)] for code in predicted], dtype=object)
+
+
+def _answers(model: Any, rows: Dataset) -> Array:
+    needs = "value" if rows.contract.task == "regression" else "probability"
+    return predictions(needs, model, rows.X, rows.contract.codes)
+
+
+def _anchor(project: Project, profile: Profile, importance: dict[str, float], known: Dataset) -> Anchor:
+    """Today's rule where the project names one, else the most important feature alone."""
+    rule, X = project.design.simple_rule, known.X  # noqa: N806
+    column = max(importance, key=lambda name: importance[name])
+    text, bins = f"'{column}' alone", profile.columns[column].model_copy(update={"by_slice": ()})
+    if rule is not None and rule.column in X.columns:
+        column, text = rule.column, f"'{rule.column}' at least {rule.at_least:g}"
+        bins = ColumnProfile(kind="number", counts=(0, 0, 0), edges=(float(rule.at_least),))
+    return Anchor.of(column, text, bins, X[column], np.asarray(known.y), len(known.contract.classes))
+
+
+def _times(rows: Dataset) -> pd.Series | None:
+    column = rows.contract.time_column
+    return rows.rows[column].reset_index(drop=True) if column else None
