@@ -76,6 +76,14 @@ golden: env ## refresh the golden files; review the difference in the same commi
 bench-storage: env ## what the registry costs over a bare copy (on a bucket too, where CICLO_S3_* names a server)
 	$(BIN)/python -m benchmarks.storage
 
+.PHONY: bench-windows
+bench-windows: env ## what windows of a million predictions cost in the PostgreSQL that CICLO_PREDICTIONS names
+	$(BIN)/python -m benchmarks.predictions
+
+.PHONY: bench-drift
+bench-drift: env ## is the watch calm, awake and fast? beside Evidently, 20 minutes (on PostgreSQL too, where CICLO_PREDICTIONS names one)
+	$(BIN)/python -m benchmarks.drift
+
 ##@ Build
 .PHONY: compile
 compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml
