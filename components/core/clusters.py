@@ -51,7 +51,11 @@ class Clustered(BaseModel):
         found = jackknife(statistic, groups)
         if found is None:
             return None
-        point, without = found
+        return cls.from_jackknife(*found)
+
+    @classmethod
+    def from_jackknife(cls, point: float, without: Array) -> Self:
+        """The same from what ``jackknife`` gave."""
         return cls(point=point, error=math.sqrt(covariance(without, without)), groups=without.size)
 
     def interval(self, confidence: float) -> Interval:

@@ -120,7 +120,8 @@ class Estimation(BaseModel):
         draws = np.random.default_rng(seed)
         if len(answers) > ROWS:
             answers = answers[draws.choice(len(answers), ROWS, replace=False)]
-        scores = np.array([one(draws) for one in [self._scorer(metric, answers)] * DRAWS])
+        drawn = self._scorer(metric, answers)
+        scores = np.array([drawn(draws) for _ in range(DRAWS)])
         scores = scores[np.isfinite(scores)]
         if scores.size < DRAWS / 2:
             return None

@@ -100,6 +100,15 @@ class Profile(BaseModel):
             segments={name: _by_value(columns, codes, columns[name], codes[name]) for name in segments},
         )
 
+    def slices_of(self, times: pd.Series) -> tuple[Array, int]:
+        """The slice of each of some rows of the training time, and how many slices there are.
+
+        Args:
+            times: When each row happened, with a zone.
+        """
+        days = (times - pd.Timestamp(str(self.start)).floor("D")).dt.days.to_numpy()
+        return days // self.slice_days, len(next(iter(self.columns.values())).by_slice)
+
     def with_model(self, importance: Mapping[str, float], prediction: ColumnProfile) -> Self:
         """The same profile with what only a fitted model can add.
 

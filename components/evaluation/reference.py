@@ -11,7 +11,7 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.estimation import Estimation
 from ciclo.components.core.intervals import scorer
 from ciclo.components.core.metrics import Array, predictions
-from ciclo.components.core.profile import Profile, slices_of
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import Dataset
 
@@ -36,15 +36,18 @@ def reference_of(
     anchor = _anchor(project, profile, importance, known)
     groups = groups_of(_times(test), len(test), project.training.seed)
     metric, codes = project.metric, test.contract.codes
-    predicted = predictions(metric.needs, model, test.X, codes)
-    ours = scorer(metric, test.y, predicted, codes)
-    theirs = scorer(metric, test.y, anchor.predict(metric.needs, test.X[anchor.column]), codes)
-    both = [jackknife(one, groups) for one in (ours, theirs)]
-    together = covariance(both[0][1], both[1][1]) if both[0] and both[1] else 0.0
+    predicted = predictions("label", model, test.X, codes) if metric.needs == "label" else answers
+    ours = jackknife(scorer(metric, test.y, predicted, codes), groups)
+    alone = anchor.predict(metric.needs, test.X[anchor.column])
+    theirs = jackknife(scorer(metric, test.y, alone, codes), groups)
+    beside = {
+        "score": Clustered.from_jackknife(*theirs) if theirs else None,
+        "together": covariance(ours[1], theirs[1]) if ours and theirs else 0.0,
+    }
     return profile.with_model(importance, _predictions(model, profile, known, test)).model_copy(
         update={
-            "score": Clustered.of(ours, groups),
-            "anchor": anchor.model_copy(update={"score": Clustered.of(theirs, groups), "together": together}),
+            "score": Clustered.from_jackknife(*ours) if ours else None,
+            "anchor": anchor.model_copy(update=beside),
             "estimation": Estimation.of(metric, test.y, answers),
         }
     )
@@ -60,8 +63,7 @@ def _predictions(model: Any, profile: Profile, known: Dataset, test: Dataset) ->
     found, times = prediction_profile(model, test), _times(known)
     if times is None or not profile.slice_days:
         return found
-    _, slices, number = slices_of(times)
-    return found.sliced(found.codes(_shown(model, known)), slices, number)
+    return found.sliced(found.codes(_shown(model, known)), *profile.slices_of(times))
 
 
 def _shown(model: Any, rows: Dataset) -> pd.Series:

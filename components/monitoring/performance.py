@@ -175,16 +175,14 @@ def _assessed(
 
 
 def _interval(point: float, without: Array, confidence: float) -> Interval:
-    return Clustered(point=point, error=math.sqrt(covariance(without, without)), groups=without.size).interval(
-        confidence
-    )
+    return Clustered.from_jackknife(point, without).interval(confidence)
 
 
 def _loss(
     metric: Metric, reference: float, variance: float, point: float, without: Array, confidence: float
 ) -> Interval:
     """What was lost against a reference of some variance, positive where it is worse now."""
-    now = Clustered(point=point, error=math.sqrt(covariance(without, without)), groups=without.size)
+    now = Clustered.from_jackknife(point, without)
     since = now.away_from(reference, math.sqrt(variance), confidence)
     return Interval(-since.high, -since.point, -since.low) if metric.greater_is_better else since
 

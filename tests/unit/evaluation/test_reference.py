@@ -20,7 +20,8 @@ def made(task="binary", timed=True, importance=None, **sections):
     train, test = Dataset(contract, frame.iloc[:400]), Dataset(contract, frame.iloc[400:].reset_index(drop=True))
     model = fitted(asked, ESTIMATORS[task], frame.iloc[:400])
     shares = importance or {name: float(n == 0) for n, name in enumerate(contract.names)}
-    return reference_of(asked, reference_profile(train), shares, model, train, test), train, test, asked, model
+    profile = reference_profile(train, window_days=asked.monitoring.window_days)
+    return reference_of(asked, profile, shares, model, train, test), train, test, asked, model
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -58,6 +59,13 @@ def test_the_anchor_has_seen_no_test_row():
     )
     assert ours.anchor.answers == theirs.anchor.answers
     assert ours.anchor.score.point == pytest.approx(1 - theirs.anchor.score.point)
+
+
+def test_answers_are_cut_into_the_slices_of_the_columns(monkeypatch):
+    monkeypatch.setattr("ciclo.components.core.profile.SLICES", 3)
+    found, *_ = made(monitoring={"window_days": 1})
+    width = {len(column.by_slice) for column in (*found.columns.values(), found.prediction)}
+    assert (len(width), found.slice_days) == (1, 1)
 
 
 def test_without_times_there_are_no_windows_and_the_errors_are_those_of_rows():

@@ -18,7 +18,7 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.estimation import Estimation
 from ciclo.components.core.metrics import METRICS
-from ciclo.components.core.profile import Profile, slices_of
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping, project_to_yaml
 from ciclo.components.core.settings import Settings
@@ -221,11 +221,9 @@ def fitted():
     days = pd.Series(pd.date_range(end=NOW - timedelta(days=30), periods=TRAINING_ROWS, freq="40min"))
     said = model.predict_proba(frame)
     answers = ColumnProfile.of(pd.Series(said[:, 1]))
-    _, slices, number = slices_of(days)
-    profile = Profile.of(frame, pd.Series(paid.astype(str), dtype=object), days).with_model(
-        {"amount": 0.7, "age": 0.05, "city": 0.25},
-        answers.sliced(answers.codes(pd.Series(said[:, 1])), slices, number),
-    )
+    profile = Profile.of(frame, pd.Series(paid.astype(str), dtype=object), days)
+    answers = answers.sliced(answers.codes(pd.Series(said[:, 1])), *profile.slices_of(days))
+    profile = profile.with_model({"amount": 0.7, "age": 0.05, "city": 0.25}, answers)
     return model, contract, profile.model_copy(update={"estimation": Estimation.of(METRIC, paid.astype(int), said)})
 
 
