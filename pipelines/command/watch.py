@@ -100,7 +100,7 @@ def replay(
 def allow(
     project: ProjectFile, by: By = "", note: Annotated[str, typer.Option(help="Why; it is kept in the log.")] = ""
 ) -> None:
-    """Allow the run that the watch recommends, where `monitoring.mode` is `approve`."""
+    """Allow the run that the watch recommends: for drift alone, or for anything with `monitoring.mode` `approve`."""
     from ciclo.components.monitoring.governor import attempts
     from ciclo.components.monitoring.records import Permission
 
@@ -108,7 +108,7 @@ def allow(
     now = datetime.now(UTC)
     history = records.history(now, parsed.monitoring)
     asked = history.decisions[-1] if history.decisions else None
-    if parsed.monitoring.mode != "approve":
+    if parsed.monitoring.mode == "recommend":
         typer.echo(f"{parsed.name}: nothing to allow, monitoring.mode is {parsed.monitoring.mode}")
         return
     if asked is None or asked.action != "recommend" or asked.episode is None:

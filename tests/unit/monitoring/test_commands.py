@@ -53,6 +53,15 @@ def test_a_run_is_asked_for_allowed_and_found_in_the_log(make_world, tmp_path):
     assert "monitoring.mode is recommend" in do(world, "allow", done, "--by", "ada")
 
 
+def test_a_run_for_drift_alone_is_allowed_whatever_starts_the_others(eager, tmp_path):
+    file = write(tmp_path, eager.project)
+    eager.serve(NOW, shift=-0.6, labels=True)
+    decision = eager.tick()
+    assert (decision.action, "ciclo allow" in decision.reason) == ("recommend", True)
+    assert "version 1 is allowed" in do(eager, "allow", file, "--by", "ada")
+    assert eager.tick(NOW + timedelta(hours=1)).action == "retrain"
+
+
 def test_an_escalation_is_closed_by_a_person_and_once(eager, tmp_path):
     file = write(tmp_path, project())
     assert do(eager, "acknowledge", file, "--by", "ada", "--note", "x") == "loans: no escalation is open"
