@@ -21,6 +21,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.wording import clean, listed
 from ciclo.components.monitoring.alert_plan import News, Severity, plan, trouble
 from ciclo.components.monitoring.explanation import View, changes, likely_causes, next_step
+from ciclo.components.monitoring.log import swap_record
 from ciclo.components.monitoring.pictures import picture
 from ciclo.components.monitoring.records import Decision, History, Record
 from ciclo.components.storage.objects import ObjectStore
@@ -90,12 +91,11 @@ class AlertLog:
 
     def add(self, alert: Alert) -> bool:
         """Write a new alert; whether this was the first with its number."""
-        return self._store.put_if_absent(self._key(alert.number), _document(alert))
+        return self._store.put_if_absent(self._key(alert.number), alert.document)
 
     def replace(self, old: Alert, new: Alert) -> bool:
         """Write down how far an alert got; whether nobody else did meanwhile."""
-        stored = self._store.get(self._key(old.number))
-        return stored.data == _document(old) and self._store.swap(self._key(old.number), _document(new), stored.etag)
+        return swap_record(self._store, self._key(old.number), old, new)
 
     def _key(self, number: int) -> str:
         return f"{self._root}{number:08d}.json"
@@ -287,7 +287,3 @@ def _lasting(span: timedelta) -> str:
     if hours >= 48:
         return f"{hours / 24:.0f} days"
     return f"{hours:.0f} hours" if hours >= 1.5 else f"{max(hours * 60, 0):.0f} minutes"
-
-
-def _document(alert: Alert) -> bytes:
-    return alert.model_dump_json(indent=1).encode()

@@ -16,6 +16,7 @@ from ciclo.components.core.errors import IntegrityError, NotFoundError, Submissi
 from ciclo.components.core.project import Project
 from ciclo.components.core.schedule import quiet_until
 from ciclo.components.core.sections import Monitoring
+from ciclo.components.core.wording import listed
 from ciclo.components.monitoring.log import HOLD, HORIZON, DecisionLog, claim_key
 from ciclo.components.monitoring.records import Claim, Decision, History, Outcome, Result
 from ciclo.components.monitoring.submission import State, Submitter
@@ -88,8 +89,7 @@ def description(claim: Claim) -> str:
     decision = claim.decision
     if decision is None:
         return claim.trigger
-    rest = len(decision.columns) - NAMED
-    columns = ", ".join(decision.columns[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    columns = listed(decision.columns, NAMED)
     parts = [
         f"{claim.trigger}: {columns}" if columns else claim.trigger,
         f"window {decision.window_start:%Y-%m-%d %H:%M} to {decision.window_end:%Y-%m-%d %H:%M}",

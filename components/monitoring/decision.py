@@ -13,7 +13,8 @@ from hashlib import sha256
 from typing import Any
 
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.evidence import Evidence, as_sentence, findings, flat, some
+from ciclo.components.core.wording import listed
+from ciclo.components.monitoring.evidence import SHOWN, Evidence, as_sentence, findings, flat
 from ciclo.components.monitoring.governor import REFRESH, Situation, alarms, disjoint, first_window, govern
 from ciclo.components.monitoring.health import ROWS, ROWS_WINDOWS, volume
 from ciclo.components.monitoring.records import LATE_LABELS, Action, Claim, Decision, History, Kind, Outcome
@@ -83,7 +84,7 @@ def _broken(evidence: Evidence, history: History, now: datetime, policy: Monitor
     if text := volume(evidence.rows, _windows_before(evidence, history, policy, "rows")):
         evidence = replace(evidence, faults={**evidence.faults, ROWS: text})
     if evidence.faults:
-        reason = f"The data is broken: {some(evidence.faults.values())}. Nothing is retrained on it."
+        reason = f"The data is broken: {listed(evidence.faults.values(), SHOWN)}. Nothing is retrained on it."
         if evidence.performance is not None and evidence.performance.degraded:
             reason = f"{reason} Beside that, the model got worse: {evidence.performance.reason}."
         cause = f"broken data: {', '.join(evidence.faults)}"

@@ -32,14 +32,12 @@ class Counted:
     """A window in the bins of a profile.
 
     Attributes:
-        rows: Rows of the window.
         columns: Counts of every feature, shape ``(bins,)``.
         prediction: Counts of the answers; None if they were not profiled.
         joint: Counts of the reconstruction errors; None if they were not profiled.
         segments: Counts of every feature by column of a segment and its value, as in the profile.
     """
 
-    rows: int
     columns: Mapping[str, Array]
     prediction: Array | None = None
     joint: Array | None = None

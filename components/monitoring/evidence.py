@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.sections import Monitoring
+from ciclo.components.core.wording import listed
 from ciclo.components.monitoring.drift import Drift
 from ciclo.components.monitoring.health import ColumnHealth
 from ciclo.components.monitoring.performance import LabelDelay, Performance
@@ -119,21 +120,22 @@ def findings(evidence: Evidence, policy: Monitoring) -> tuple[str, str]:
             sentences.append(labels)
         return " and ".join(causes), as_sentence("; ".join(sentences))
     moved = drift.names if drift is not None else []
-    much = f"drifted columns ({some(moved)}) hold less than {policy.drifted_importance:.0%} of the importance"
+    much = f"drifted columns ({listed(moved, SHOWN)}) hold less than {policy.drifted_importance:.0%} of the importance"
     return "", as_sentence(f"{much if moved else 'no column has drifted'}; {labels}") + "."
 
 
 def _drifts(drift: Drift) -> Iterable[tuple[str, str]]:
     if drift.inputs:
         worst = [f"'{c.name}' by {c.effect:.2f}" for c in drift.columns if c.drifted]
-        yield "input drift", f"columns with {drift.importance:.0%} of the importance have drifted ({some(worst)})"
+        share = f"columns with {drift.importance:.0%} of the importance"
+        yield "input drift", f"{share} have drifted ({listed(worst, SHOWN)})"
     if drift.prediction is not None and drift.predictions:
         yield "prediction drift", f"the predictions have drifted by {drift.prediction.effect:.2f}"
     if drift.joint is not None and drift.together:
         yield "joint drift", f"the columns no longer go together as in training (by {drift.joint.effect:.2f})"
     if drift.segments:
-        parts = [f"{s.column} '{s.value}' ({some(s.columns)})" for s in drift.segments]
-        yield "drift in a segment", f"columns have drifted where {some(parts)}"
+        parts = [f"{s.column} '{s.value}' ({listed(s.columns, SHOWN)})" for s in drift.segments]
+        yield "drift in a segment", f"columns have drifted where {listed(parts, SHOWN)}"
 
 
 def flat(evidence: Evidence) -> dict[str, str | float | int]:
@@ -185,13 +187,6 @@ def _facts_of_performance(performance: Performance) -> dict[str, str | float | i
         facts |= {"gain": gain.point, "gain_low": gain.low, "gain_high": gain.high}
         facts["gain_reference"] = performance.gain_reference
     return facts
-
-
-def some(items: Iterable[str]) -> str:
-    """The first three of some things, and how many more there are."""
-    shown = list(items)
-    rest = len(shown) - SHOWN
-    return ", ".join(shown[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def as_sentence(text: str) -> str:

@@ -53,6 +53,12 @@ TRIES = 5
 _R = TypeVar("_R", bound=Record)
 
 
+def swap_record(store: ObjectStore, key: str, old: Record, new: Record) -> bool:
+    """Put a record in the place of another; whether that was still there."""
+    stored = store.get(key)
+    return stored.data == old.document and store.swap(key, new.document, stored.etag)
+
+
 class DecisionLog:
     """The records of one project.
 
@@ -125,7 +131,7 @@ class DecisionLog:
             What is filed now.
         """
         key = self._decision_key(decision.time)
-        if self.store.put_if_absent(key, _document(decision)):
+        if self.store.put_if_absent(key, decision.document):
             return decision
         return self._read(Decision, key)
 
@@ -146,7 +152,7 @@ class DecisionLog:
             after = trimmed(start, merged(start.known, history), now - _span(policy) - SLACK, now - SLACK)
             if before is not None and after == before.model_copy(update={"nonce": ""}):
                 return
-            document = _document(after.model_copy(update={"nonce": secrets.token_hex(8)}))
+            document = after.model_copy(update={"nonce": secrets.token_hex(8)}).document
             if stored is None:
                 if self.store.put_if_absent(self._index_key, document):
                     return
@@ -155,21 +161,21 @@ class DecisionLog:
 
     def settle(self, outcome: Outcome) -> bool:
         """Write down how a run ended; the first to say so is believed. Whether this call was."""
-        return self.store.put_if_absent(f"{self._root}/outcomes/{outcome.claim}.json", _document(outcome))
+        return self.store.put_if_absent(f"{self._root}/outcomes/{outcome.claim}.json", outcome.document)
 
     def acknowledge(self, acknowledgement: Acknowledgement) -> None:
         """Write down that a person has dealt with an escalation."""
-        self.store.put(self._new("acknowledgements", acknowledgement.time), _document(acknowledgement))
+        self.store.put(self._new("acknowledgements", acknowledgement.time), acknowledgement.document)
 
     def permit(self, permission: Permission) -> None:
         """Write down that a person allows a retraining."""
-        self.store.put(self._new("permissions", permission.time), _document(permission))
+        self.store.put(self._new("permissions", permission.time), permission.document)
 
     # --- claims ---
 
     def claim(self, claim: Claim) -> bool:
         """Try to be the one that submits; of many, one is."""
-        return self.store.put_if_absent(self._claim_key(claim), _document(claim))
+        return self.store.put_if_absent(self._claim_key(claim), claim.document)
 
     def take_over(self, claim: Claim, now: datetime) -> Claim | None:
         """Take a claim whose holder has not submitted in time.
@@ -200,10 +206,7 @@ class DecisionLog:
 
     def _replaced(self, claim: Claim, **changes: object) -> Claim | None:
         changed = claim.model_copy(update=changes)
-        stored = self.store.get(self._claim_key(claim))
-        if stored.data != _document(claim):
-            return None
-        return changed if self.store.swap(self._claim_key(claim), _document(changed), stored.etag) else None
+        return changed if swap_record(self.store, self._claim_key(claim), claim, changed) else None
 
     # --- the index and what is newer ---
 
@@ -309,7 +312,3 @@ def _span(policy: Monitoring) -> timedelta:
 
 def _stamp_of(key: str) -> str:
     return key.rpartition("/")[2].partition(".")[0].partition("-")[0]
-
-
-def _document(record: Record) -> bytes:
-    return record.model_dump_json(indent=1).encode()

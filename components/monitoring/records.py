@@ -16,6 +16,11 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @property
+    def document(self) -> bytes:
+        """As it is stored."""
+        return self.model_dump_json(indent=1).encode()
+
 
 class Decision(Record):
     """What one tick decided.

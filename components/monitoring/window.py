@@ -89,7 +89,7 @@ class Window:
     @property
     def counted(self) -> Counted:
         """The counts."""
-        return Counted(self.rows, self.columns, self._prediction, self._joint(), self._segments)
+        return Counted(self.columns, self._prediction, self._joint(), self._segments)
 
     def _joint(self) -> Array | None:
         joint, columns = self.profile.joint, self.profile.columns

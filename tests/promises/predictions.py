@@ -58,6 +58,21 @@ def window(store, project="flights", start=NOON - DAY, end=NOON + DAY):
     return store.window(project, start, end)
 
 
+def brought_up_to_date(uri, tables, rows):
+    """A database of an earlier release, and one of four stores that brought it to this one's at the same moment."""
+    engine = sa.create_engine(uri)
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database).parent.mkdir()
+    with engine.begin() as connection:
+        for statement in (*tables[engine.dialect.name], *rows):
+            connection.exec_driver_sql(statement)
+    stores = [PredictionStore(uri) for _ in range(4)]
+    assert at_once(*(lambda s=s: s.count("flights") for s in stores)) == [None] * 4
+    for store in stores[1:]:
+        store.close()
+    return engine, stores[0]
+
+
 class PredictionStorePromises:
     """Needs a fixture ``uri``, of an empty database."""
 
@@ -238,17 +253,7 @@ class PredictionStorePromises:
         assert window(store).empty
 
     def test_a_database_of_the_release_before_loses_no_row(self, uri):
-        engine = sa.create_engine(uri)
-        if engine.dialect.name == "sqlite":
-            Path(engine.url.database).parent.mkdir()
-        with engine.begin() as connection:
-            for statement in (*TABLES[engine.dialect.name], *ROWS):
-                connection.exec_driver_sql(statement)
-        stores = [PredictionStore(uri) for _ in range(4)]
-        assert at_once(*(lambda s=s: s.count("flights") for s in stores)) == [None] * 4
-        for store in stores[1:]:
-            store.close()
-        store = stores[0]
+        engine, store = brought_up_to_date(uri, TABLES, ROWS)
         found = window(store)
         assert found[["request_id", "row", "version", "prediction"]].to_numpy().tolist() == [
             ["older", 0, 2, 4.5],
@@ -283,17 +288,7 @@ class PredictionStorePromises:
         assert second == {"prediction": "true", "probability": 0.7}
 
     def test_a_database_with_one_probability_a_row_loses_none_and_takes_those_of_every_class(self, uri):
-        engine = sa.create_engine(uri)
-        if engine.dialect.name == "sqlite":
-            Path(engine.url.database).parent.mkdir()
-        with engine.begin() as connection:
-            for statement in (*ONE_PROBABILITY[engine.dialect.name], *ONE_PROBABILITY_ROWS):
-                connection.exec_driver_sql(statement)
-        stores = [PredictionStore(uri) for _ in range(4)]
-        assert at_once(*(lambda s=s: s.count("flights") for s in stores)) == [None] * 4
-        for store in stores[1:]:
-            store.close()
-        store = stores[0]
+        engine, store = brought_up_to_date(uri, ONE_PROBABILITY, ONE_PROBABILITY_ROWS)
         with engine.begin() as connection:  # as a server of that release, which is still there, sends its spool
             late = ONE_PROBABILITY_ROWS[1].replace("'k', 'old'", "'late', 'late'")
             connection.exec_driver_sql(late)

@@ -65,7 +65,7 @@ def view(columns=30, names=(), moved=3, rows=5_000, calibrated=True):
     ).with_model({n: 1 / (i + 1) for i, n in enumerate(given)}, ColumnProfile.of(scores))  # fmt: skip
     frame, answers = pd.DataFrame(now), profile.prediction.bin(pd.Series(rng.beta(2.5, 5, rows)))
     counts = {name: column.bin(frame[name]) for name, column in profile.columns.items()}
-    drift = assess(profile, Counted(rows, counts, answers), Monitoring())
+    drift = assess(profile, Counted(counts, answers), Monitoring())
     if calibrated:
         drift = Drift(tuple(_banded(c, profile, rng) for c in drift.columns), drift.prediction, drift.importance, True)
     health = [ColumnHealth(n, (0.0, 0.0)) for n in given]

@@ -39,8 +39,7 @@ def judged(rng, profile, rows, shifts=None, windows=1, prediction_shift=0.0, pol
     columns = {n: drawn(rng, c, rows, (shifts or {}).get(n, 0.0), windows) for n, c in profile.columns.items()}
     predictions = drawn(rng, profile.prediction, rows, prediction_shift, windows)
     return [
-        assess(profile, Counted(rows, {n: c[i] for n, c in columns.items()}, predictions[i]), policy)
-        for i in range(windows)
+        assess(profile, Counted({n: c[i] for n, c in columns.items()}, predictions[i]), policy) for i in range(windows)
     ]
 
 
@@ -96,7 +95,7 @@ def test_the_predictions_alone_can_alarm():
     assert drift.predictions
     assert not drift.inputs
     counts = {name: np.array(c.counts) for name, c in profile.columns.items()}
-    assert assess(profile, Counted(TRAINING_ROWS, counts), POLICY).prediction is None
+    assert assess(profile, Counted(counts), POLICY).prediction is None
 
 
 def test_known_answers_agree_with_scipy():
@@ -168,7 +167,7 @@ def test_real_rows_take_the_same_path_with_categories_and_missing_values():
     def found(shares):
         frame = rows(1_000, shares)
         counts = {name: column.bin(frame[name]) for name, column in profile.columns.items()}
-        return assess(profile, Counted(1_000, counts), POLICY).names
+        return assess(profile, Counted(counts), POLICY).names
 
     assert (found([0.6, 0.3, 0.1]), found([0.3, 0.6, 0.1])) == ([], ["place"])
 
