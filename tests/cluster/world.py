@@ -210,7 +210,7 @@ class World:
         return self.start("deploy", str(version), "/project/project.yaml", *when, project=text, env=env)
 
     def serving(self) -> dict[str, int]:
-        """What the registry and the prediction store know: champion, serving, stored."""
+        """What the registry and the prediction store know: champion, serving, stored, labelled."""
         found: dict[str, int] = json.loads(self.run("serving").splitlines()[-1])
         return found
 
