@@ -15,11 +15,11 @@ from benchmarks.evidently import Evidently
 from benchmarks.streams import KINDS, Stream
 from benchmarks.watching import POLICY, THREADS, Watch, show
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.monitoring.drift import assess
-from ciclo.components.monitoring.explanation import View
-from ciclo.components.monitoring.health import faults, health
-from ciclo.components.monitoring.report import tick_report
-from ciclo.components.monitoring.window import Window
+from ciclo.components.monitoring.observing.drift import assess
+from ciclo.components.monitoring.observing.health import faults, health
+from ciclo.components.monitoring.observing.window import Window
+from ciclo.components.monitoring.telling.explanation import View
+from ciclo.components.monitoring.telling.report import tick_report
 
 COLUMNS = 30
 PROJECT = project_from_mapping(

@@ -16,7 +16,7 @@ from ciclo.components.core.estimation import Estimation
 from ciclo.components.core.intervals import scorer
 from ciclo.components.core.metrics import METRICS, Array
 from ciclo.components.core.profile import Profile
-from ciclo.components.monitoring.performance import realised
+from ciclo.components.monitoring.observing.performance import realised
 
 METRIC = METRICS["roc_auc_score"]
 PUBLISHED, ANCHOR = 0.75, 0.65

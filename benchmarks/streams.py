@@ -14,7 +14,7 @@ import pandas as pd
 from ciclo.components.core.contract import Contract, ContractColumn
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile
-from ciclo.components.monitoring.window import Window
+from ciclo.components.monitoring.observing.window import Window
 from ciclo.components.storage.windows import BATCH
 
 WEEK = 7

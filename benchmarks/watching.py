@@ -15,10 +15,10 @@ from rich.table import Table
 
 from benchmarks.streams import FIRST, WEEK, Stream
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.decision import decide
-from ciclo.components.monitoring.drift import assess
-from ciclo.components.monitoring.evidence import Evidence
-from ciclo.components.monitoring.health import faults
+from ciclo.components.monitoring.governing.decision import decide
+from ciclo.components.monitoring.observing.drift import assess
+from ciclo.components.monitoring.observing.evidence import Evidence
+from ciclo.components.monitoring.observing.health import faults
 from ciclo.components.monitoring.records import Decision, History
 
 POLICY = Monitoring()

@@ -13,7 +13,7 @@ from pathlib import Path
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.images import PLACEHOLDER, REFERENCE
 from ciclo.components.core.project import Project
-from ciclo.components.monitoring.kfp_api import arguments
+from ciclo.components.monitoring.submitting.kfp_api import arguments
 
 _EXAMPLE = "Give one such as 'registry.example.com/ciclo-python:1.4.0': steps are cached by the name of their image."
 

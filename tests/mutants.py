@@ -35,23 +35,23 @@ MODULES = {
     "components/evaluation/gate.py": (6, ["tests/unit/evaluation/test_gate.py"]),
     "components/training/search.py": (8, ["tests/unit/training/test_search.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
-    "components/monitoring/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
-    "components/monitoring/calibration.py": (
+    "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
+    "components/monitoring/observing/calibration.py": (
         10,
         ["tests/unit/monitoring/test_calibration.py", "tests/unit/monitoring/test_drift.py"],
     ),
-    "components/monitoring/performance.py": (
+    "components/monitoring/observing/performance.py": (
         10,
         ["tests/unit/monitoring/test_performance.py", "tests/unit/monitoring/test_incidents.py"],
     ),
-    "components/monitoring/health.py": (12, ["tests/unit/monitoring/test_incidents.py"]),
-    "components/monitoring/decision.py": (
+    "components/monitoring/observing/health.py": (12, ["tests/unit/monitoring/test_incidents.py"]),
+    "components/monitoring/governing/decision.py": (
         14,
         ["tests/unit/monitoring/test_incidents.py", "tests/unit/monitoring/test_tick.py"],
     ),
     "components/core/clusters.py": (8, ["tests/unit/core/test_clusters.py"]),
-    "components/monitoring/alert_plan.py": (16, ["tests/unit/monitoring/test_alert_plan.py"]),
-    "components/monitoring/governor.py": (16, ["tests/unit/monitoring/test_governor.py"]),
+    "components/monitoring/telling/alert_plan.py": (16, ["tests/unit/monitoring/test_alert_plan.py"]),
+    "components/monitoring/governing/governor.py": (16, ["tests/unit/monitoring/test_governor.py"]),
     "components/releases/promotion.py": (12, ["tests/unit/releases/test_promotion.py"]),
 }
 OTHERS: dict[type[ast.AST], type[ast.AST]] = {

@@ -28,9 +28,9 @@ from ciclo.components.core.logs import configure
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import read_project
 from ciclo.components.core.settings import Settings, settings
-from ciclo.components.monitoring.metrics import export, metrics_of, metrics_of_failure
 from ciclo.components.monitoring.records import Decision
-from ciclo.components.monitoring.submission import KfpSubmitter
+from ciclo.components.monitoring.submitting.submission import KfpSubmitter
+from ciclo.components.monitoring.telling.metrics import export, metrics_of, metrics_of_failure
 from ciclo.components.monitoring.tick import tick
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.store import open_store

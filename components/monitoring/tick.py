@@ -19,17 +19,17 @@ from ciclo.components.core.errors import CicloError, IntegrityError, NotFoundErr
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.settings import settings
-from ciclo.components.monitoring.alerting import tell
-from ciclo.components.monitoring.claims import claim_run, close_claims, start_run, unfiled
-from ciclo.components.monitoring.decision import decide
-from ciclo.components.monitoring.decision import replay as replay_evidence
-from ciclo.components.monitoring.explanation import View
-from ciclo.components.monitoring.governor import first_window
+from ciclo.components.monitoring.governing.claims import claim_run, close_claims, start_run, unfiled
+from ciclo.components.monitoring.governing.decision import decide
+from ciclo.components.monitoring.governing.decision import replay as replay_evidence
+from ciclo.components.monitoring.governing.governor import first_window
 from ciclo.components.monitoring.log import DecisionLog
-from ciclo.components.monitoring.observation import Observer, window_of
+from ciclo.components.monitoring.observing.observation import Observer, window_of
 from ciclo.components.monitoring.records import Decision, History
-from ciclo.components.monitoring.report import tick_report
-from ciclo.components.monitoring.submission import Submitter
+from ciclo.components.monitoring.submitting.submission import Submitter
+from ciclo.components.monitoring.telling.alerting import tell
+from ciclo.components.monitoring.telling.explanation import View
+from ciclo.components.monitoring.telling.report import tick_report
 from ciclo.components.monitoring.unserved import Unserved, mend, unserved
 from ciclo.components.releases.names import SERVING, Alias
 from ciclo.components.releases.registry import Registry

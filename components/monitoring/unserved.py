@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ciclo.components.core.errors import CicloError
-from ciclo.components.monitoring.submission import Submitter
+from ciclo.components.monitoring.submitting.submission import Submitter
 from ciclo.components.releases.names import CHAMPION, SERVING, Alias
 from ciclo.components.releases.registry import Registry
 

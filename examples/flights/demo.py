@@ -30,10 +30,10 @@ from ciclo.components.core.project_file import read_project
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import deployer
 from ciclo.components.monitoring.log import DecisionLog
+from ciclo.components.monitoring.observing.window import canonical
 from ciclo.components.monitoring.records import Acknowledgement, Decision
-from ciclo.components.monitoring.submission import State
+from ciclo.components.monitoring.submitting.submission import State
 from ciclo.components.monitoring.tick import tick
-from ciclo.components.monitoring.window import canonical
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.bundle import Bundle
 from ciclo.components.storage.store import open_store

@@ -11,7 +11,7 @@ from typing import Literal
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import settings
-from ciclo.components.monitoring.kfp_api import KfpApi, arguments
+from ciclo.components.monitoring.submitting.kfp_api import KfpApi, arguments
 from ciclo.pipelines.compile import compile_pipeline
 
 RunEnd = Literal["succeeded", "failed", "cancelled"]

@@ -23,7 +23,7 @@ from ciclo.components.core.project_file import project_from_json
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.monitoring.kfp_api import arguments
+from ciclo.components.monitoring.submitting.kfp_api import arguments
 
 Status = Literal["started", "done", "failed", "crashed"]
 Outcome = Literal["promoted", "waiting", "kept", "stopped", "failed", "crashed"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
-from ciclo.components.monitoring.kfp_api import TIMEOUT, KfpApi, called, made_or_found
+from ciclo.components.monitoring.submitting.kfp_api import TIMEOUT, KfpApi, called, made_or_found
 
 
 @dataclass(frozen=True)

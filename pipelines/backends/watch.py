@@ -12,7 +12,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.deployment import deployer
 from ciclo.components.monitoring.records import Decision
-from ciclo.components.monitoring.submission import State
+from ciclo.components.monitoring.submitting.submission import State
 from ciclo.components.monitoring.tick import tick
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.store import open_store

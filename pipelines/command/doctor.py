@@ -13,7 +13,7 @@ from ciclo.components.core.errors import CicloError, DeploymentError, Submission
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
     from ciclo.components.core.settings import Settings
-    from ciclo.components.monitoring.kfp_api import KfpApi
+    from ciclo.components.monitoring.submitting.kfp_api import KfpApi
     from ciclo.components.runs.preflight import Finding
 
 SKEW_SECONDS = 60  # S3 refuses a request that is 15 minutes off, a token may be refused after one
@@ -103,7 +103,7 @@ def _cluster(settings: "Settings") -> "Iterator[Finding]":
 
 
 def _kfp(project: "Project", settings: "Settings", host: str) -> "Iterator[Finding]":
-    from ciclo.components.monitoring.kfp_api import KfpApi
+    from ciclo.components.monitoring.submitting.kfp_api import KfpApi
     from ciclo.components.runs.preflight import Finding, ask
 
     steps: list[tuple[str, Callable[[KfpApi], str]]] = [

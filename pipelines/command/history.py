@@ -26,9 +26,9 @@ def history(
     """Write the history of a project: decisions, performance, versions, runs, alerts and what people did."""
     from ciclo.components.core.project_file import read_project
     from ciclo.components.core.settings import settings
-    from ciclo.components.monitoring.alerting import AlertLog
-    from ciclo.components.monitoring.history_report import history_report
     from ciclo.components.monitoring.log import DecisionLog
+    from ciclo.components.monitoring.telling.alerting import AlertLog
+    from ciclo.components.monitoring.telling.history_report import history_report
     from ciclo.components.releases.registry import open_registry
     from ciclo.components.storage.store import open_store
 

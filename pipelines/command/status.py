@@ -95,7 +95,7 @@ def _endpoint(project: "Project", serving: "Alias | None", settings: "Settings")
 
 def _watch(project: "Project", settings: "Settings") -> Iterator[Line]:
     from ciclo.components.core.schedule import next_due
-    from ciclo.components.monitoring.governor import open_breaker
+    from ciclo.components.monitoring.governing.governor import open_breaker
     from ciclo.components.monitoring.log import DecisionLog
     from ciclo.components.storage.store import open_store
 

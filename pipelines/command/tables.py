@@ -14,8 +14,8 @@ from ciclo.components.releases.retention import Pruned
 from ciclo.components.releases.story import Sections
 
 if TYPE_CHECKING:
+    from ciclo.components.monitoring.governing.would_be import Replayed
     from ciclo.components.monitoring.records import Decision
-    from ciclo.components.monitoring.would_be import Replayed
 
 _PLAIN_WIDTH = 160
 _STYLES = {

@@ -69,8 +69,8 @@ def replay(
     """Say what another policy would have done about past predictions, beside the policy in force."""
     from ciclo.components.core.project_file import read_policy, read_project
     from ciclo.components.core.settings import settings
+    from ciclo.components.monitoring.governing.would_be import summed_up
     from ciclo.components.monitoring.tick import replay as replay_policy
-    from ciclo.components.monitoring.would_be import summed_up
     from ciclo.components.releases.registry import open_registry
     from ciclo.components.storage.windows import PredictionWindows
 
@@ -101,7 +101,7 @@ def allow(
     project: ProjectFile, by: By = "", note: Annotated[str, typer.Option(help="Why; it is kept in the log.")] = ""
 ) -> None:
     """Allow the run that the watch recommends: for drift alone, or for anything with `monitoring.mode` `approve`."""
-    from ciclo.components.monitoring.governor import attempts
+    from ciclo.components.monitoring.governing.governor import attempts
     from ciclo.components.monitoring.records import Permission
 
     parsed, records = _opened(project)

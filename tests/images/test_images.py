@@ -14,7 +14,7 @@ import pytest
 from ciclo.components.core.images import PIPELINE_IMAGE
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
-from ciclo.components.monitoring.kfp_api import arguments
+from ciclo.components.monitoring.submitting.kfp_api import arguments
 from ciclo.components.releases.registry import open_registry
 from tests.tables import project as unit_project
 from tests.tables import table

@@ -133,7 +133,7 @@ def _end_all(backend: KfpBackend, *states: str) -> None:
 def test_a_refusal_is_told_with_what_to_do(
     backend: KfpBackend, project: Project, monkeypatch: pytest.MonkeyPatch, status: str, said: str
 ) -> None:
-    monkeypatch.setattr("ciclo.components.monitoring.kfp_api.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("ciclo.components.monitoring.submitting.kfp_api.PAUSE_SECONDS", 0.0)
     backend.create = status
     with pytest.raises(SubmissionError) as refused:
         submit(project, IMAGE, backend.url)
@@ -150,7 +150,7 @@ def test_a_host_where_nobody_listens_is_a_named_error(project: Project) -> None:
 
 
 def test_a_host_that_never_answers_does_not_hang(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ciclo.components.monitoring.kfp_api.REACH_SECONDS", 0.2)
+    monkeypatch.setattr("ciclo.components.monitoring.submitting.kfp_api.REACH_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(SubmissionError, match="nobody answers"):
         submit(project, IMAGE, f"http://127.0.0.1:{mute.getsockname()[1]}")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import promql_parser
 
-from ciclo.components.monitoring.metrics import metrics_of
 from ciclo.components.monitoring.records import Decision
+from ciclo.components.monitoring.telling.metrics import metrics_of
 from tests.manifests.rendering import ROOT, Manifest
 
 # What kube-state-metrics shows of CronJobs.

@@ -10,12 +10,12 @@ from ciclo.components.core.intervals import Interval
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.drift import ColumnDrift, Counted, Drift, assess
-from ciclo.components.monitoring.evidence import Estimate, Evidence
-from ciclo.components.monitoring.explanation import View
-from ciclo.components.monitoring.health import ColumnHealth
-from ciclo.components.monitoring.performance import LabelDelay, Performance
+from ciclo.components.monitoring.observing.drift import ColumnDrift, Counted, Drift, assess
+from ciclo.components.monitoring.observing.evidence import Estimate, Evidence
+from ciclo.components.monitoring.observing.health import ColumnHealth
+from ciclo.components.monitoring.observing.performance import LabelDelay, Performance
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome
+from ciclo.components.monitoring.telling.explanation import View
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 WEEK = timedelta(days=7)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.alert_plan import RANK, calm, graver, plan, trouble
 from ciclo.components.monitoring.records import History
+from ciclo.components.monitoring.telling.alert_plan import RANK, calm, graver, plan, trouble
 from tests.unit.monitoring.samples import NOW, decision
 
 POLICY = Monitoring()

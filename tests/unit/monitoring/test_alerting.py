@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from ciclo.components.core.alerts import Message, send_message
 from ciclo.components.core.settings import Settings
-from ciclo.components.monitoring import alerting
-from ciclo.components.monitoring.alerting import HOLD, AlertLog, tell
 from ciclo.components.monitoring.records import History
+from ciclo.components.monitoring.telling import alerting
+from ciclo.components.monitoring.telling.alerting import HOLD, AlertLog, tell
 from ciclo.components.storage.directory import DirectoryStore
 from tests.unit.monitoring.receivers import free_port, mail_server, webhook
 from tests.unit.monitoring.samples import HOSTILE, NOW, decision, project, view
@@ -158,7 +158,7 @@ def test_a_tick_that_dies_repeats_an_alert_at_most_and_never_swallows_it(store, 
     with webhook() as inbox:
         routes = [hook_address(inbox.port)]
         with monkeypatch.context() as patch:
-            patch.setattr(f"ciclo.components.monitoring.alerting.{where}", what)
+            patch.setattr(f"ciclo.components.monitoring.telling.alerting.{where}", what)
             with pytest.raises(Killed):
                 tick(store, routes)
         tick(store, routes, NOW + HOLD)

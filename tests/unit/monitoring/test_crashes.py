@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from ciclo.components.core.errors import CicloError
-from ciclo.components.monitoring.alerting import AlertLog
-from ciclo.components.monitoring.claims import claim_run, close_claims, start_run
-from ciclo.components.monitoring.decision import decide
-from ciclo.components.monitoring.evidence import Evidence
+from ciclo.components.monitoring.governing.claims import claim_run, close_claims, start_run
+from ciclo.components.monitoring.governing.decision import decide
 from ciclo.components.monitoring.log import HOLD
-from ciclo.components.monitoring.observation import window_of
-from ciclo.components.monitoring.performance import Performance
+from ciclo.components.monitoring.observing.evidence import Evidence
+from ciclo.components.monitoring.observing.observation import window_of
+from ciclo.components.monitoring.observing.performance import Performance
+from ciclo.components.monitoring.telling.alerting import AlertLog
 from tests.unit.monitoring.conftest import NOW, Reversed
 from tests.unit.monitoring.faults import Kill, RunsInAFolder, healthy, hurt_tick, in_a_process, outage
 

@@ -7,11 +7,11 @@ import pytest
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.profile import Profile
-from ciclo.components.monitoring.drift import ColumnDrift, Drift
-from ciclo.components.monitoring.evidence import Evidence
-from ciclo.components.monitoring.explanation import View, changes, likely_causes, next_step
-from ciclo.components.monitoring.health import ColumnHealth
-from ciclo.components.monitoring.performance import Performance
+from ciclo.components.monitoring.observing.drift import ColumnDrift, Drift
+from ciclo.components.monitoring.observing.evidence import Evidence
+from ciclo.components.monitoring.observing.health import ColumnHealth
+from ciclo.components.monitoring.observing.performance import Performance
+from ciclo.components.monitoring.telling.explanation import View, changes, likely_causes, next_step
 from tests.unit.monitoring.samples import NOW, WEEK, decision, project
 
 NUMBER = ColumnProfile(kind="number", counts=(100, 100, 100, 100, 100, 0), edges=(1.0, 2.0, 3.0, 4.0))

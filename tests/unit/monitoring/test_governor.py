@@ -7,7 +7,7 @@ import pytest
 
 from ciclo.components.core.errors import ProjectError
 from ciclo.components.core.sections import Budget, Monitoring, Persistence
-from ciclo.components.monitoring.governor import Situation, alarms, govern
+from ciclo.components.monitoring.governing.governor import Situation, alarms, govern
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome, Permission
 from tests.unit.monitoring.conftest import project
 

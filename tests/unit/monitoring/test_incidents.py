@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ciclo.components.monitoring.alerting import AlertLog
 from ciclo.components.monitoring.records import Acknowledgement
+from ciclo.components.monitoring.telling.alerting import AlertLog
 from tests.unit.monitoring.conftest import NOW, WEEK, Reversed, customers
 
 

@@ -14,7 +14,7 @@ from ciclo.components.core.estimation import Estimation
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.monitoring.observation import Observer
+from ciclo.components.monitoring.observing.observation import Observer
 from ciclo.components.releases.names import Alias
 from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
 from ciclo.components.training.candidates import build

@@ -10,7 +10,7 @@ import pytest
 from ciclo.components.core.contract import Contract, ContractColumn
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.performance import encoded, realised
+from ciclo.components.monitoring.observing.performance import encoded, realised
 
 POLICY = Monitoring()
 

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 from ciclo.components.core.project_file import project_to_yaml
 from ciclo.components.core.report import Report
 from ciclo.components.core.settings import settings
-from ciclo.components.monitoring.alert_plan import News
-from ciclo.components.monitoring.alerting import Alert
-from ciclo.components.monitoring.evidence import Evidence
-from ciclo.components.monitoring.history_report import history_report
+from ciclo.components.monitoring.observing.evidence import Evidence
 from ciclo.components.monitoring.records import Acknowledgement, History
-from ciclo.components.monitoring.report import tick_report
+from ciclo.components.monitoring.telling.alert_plan import News
+from ciclo.components.monitoring.telling.alerting import Alert
+from ciclo.components.monitoring.telling.history_report import history_report
+from ciclo.components.monitoring.telling.report import tick_report
 from ciclo.pipelines.command.app import app
 from tests.unit.monitoring.conftest import NOW as TICK
 from tests.unit.monitoring.samples import HOSTILE, NOW, WEEK, decision, history, project, view

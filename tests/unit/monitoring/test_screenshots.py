@@ -11,8 +11,8 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from ciclo.components.monitoring.history_report import history_report
-from ciclo.components.monitoring.report import tick_report
+from ciclo.components.monitoring.telling.history_report import history_report
+from ciclo.components.monitoring.telling.report import tick_report
 from tests.unit.monitoring.samples import HOSTILE, decision, history, project, view
 
 BROWSER = os.environ.get("CICLO_TEST_BROWSER", "")

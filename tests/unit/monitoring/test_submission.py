@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ciclo.components.core.errors import SettingsError, SubmissionError
 from ciclo.components.core.settings import Settings
-from ciclo.components.monitoring import kfp_api
-from ciclo.components.monitoring.kfp_api import MOST_DESCRIPTION, KfpApi, shortened
-from ciclo.components.monitoring.submission import KfpSubmitter
+from ciclo.components.monitoring.submitting import kfp_api
+from ciclo.components.monitoring.submitting.kfp_api import MOST_DESCRIPTION, KfpApi, shortened
+from ciclo.components.monitoring.submitting.submission import KfpSubmitter
 from tests.kfp_backend import kfp_backend
 from tests.unit.monitoring.conftest import NOW, project
 

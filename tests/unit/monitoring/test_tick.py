@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from ciclo.components.core.errors import SubmissionError
-from ciclo.components.monitoring.alerting import AlertLog
-from ciclo.components.monitoring.claims import RUN_LIMIT, Made, claim_run, close_claims, ended, start_run
-from ciclo.components.monitoring.decision import decide
-from ciclo.components.monitoring.evidence import Evidence
+from ciclo.components.monitoring.governing.claims import RUN_LIMIT, Made, claim_run, close_claims, ended, start_run
+from ciclo.components.monitoring.governing.decision import decide
 from ciclo.components.monitoring.log import HOLD
-from ciclo.components.monitoring.observation import window_of
-from ciclo.components.monitoring.performance import Performance
+from ciclo.components.monitoring.observing.evidence import Evidence
+from ciclo.components.monitoring.observing.observation import window_of
+from ciclo.components.monitoring.observing.performance import Performance
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Outcome, Permission
+from ciclo.components.monitoring.telling.alerting import AlertLog
 from ciclo.components.monitoring.tick import replay
 from ciclo.components.releases.names import Alias
 from tests.unit.monitoring.conftest import NOW, Reversed

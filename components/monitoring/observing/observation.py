@@ -13,11 +13,11 @@ from ciclo.components.core.metrics import Array, Metric, metric_named
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.monitoring.drift import assess
-from ciclo.components.monitoring.evidence import Estimate, Evidence
-from ciclo.components.monitoring.health import faults, health
-from ciclo.components.monitoring.performance import anchored, label_delay, left_out, probabilities, realised
-from ciclo.components.monitoring.window import Window, spoken
+from ciclo.components.monitoring.observing.drift import assess
+from ciclo.components.monitoring.observing.evidence import Estimate, Evidence
+from ciclo.components.monitoring.observing.health import faults, health
+from ciclo.components.monitoring.observing.performance import anchored, label_delay, left_out, probabilities, realised
+from ciclo.components.monitoring.observing.window import Window, spoken
 from ciclo.components.releases.names import Alias
 from ciclo.components.storage.windows import PredictionWindows
 

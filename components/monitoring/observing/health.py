@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.column_profile import ColumnProfile
-from ciclo.components.monitoring.calibration import compare
-from ciclo.components.monitoring.drift import ColumnDrift, Drift
-from ciclo.components.monitoring.window import Window
+from ciclo.components.monitoring.observing.calibration import compare
+from ciclo.components.monitoring.observing.drift import ColumnDrift, Drift
+from ciclo.components.monitoring.observing.window import Window
 
 JUMP = 0.2
 UNKNOWN_JUMP = 0.05

@@ -19,11 +19,11 @@ from ciclo.components.core.errors import StorageError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.wording import clean, listed
-from ciclo.components.monitoring.alert_plan import News, Severity, plan, trouble
-from ciclo.components.monitoring.explanation import View, changes, likely_causes, next_step
 from ciclo.components.monitoring.log import swap_record
-from ciclo.components.monitoring.pictures import picture
 from ciclo.components.monitoring.records import Decision, History, Record
+from ciclo.components.monitoring.telling.alert_plan import News, Severity, plan, trouble
+from ciclo.components.monitoring.telling.explanation import View, changes, likely_causes, next_step
+from ciclo.components.monitoring.telling.pictures import picture
 from ciclo.components.storage.objects import ObjectStore
 
 HOLD = timedelta(minutes=10)  # longer than sending takes

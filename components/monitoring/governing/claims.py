@@ -19,7 +19,7 @@ from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.wording import listed
 from ciclo.components.monitoring.log import HOLD, HORIZON, DecisionLog, claim_key
 from ciclo.components.monitoring.records import Claim, Decision, History, Outcome, Result
-from ciclo.components.monitoring.submission import State, Submitter
+from ciclo.components.monitoring.submitting.submission import State, Submitter
 from ciclo.components.releases.names import CHAMPION, Alias
 from ciclo.components.releases.registry import Registry
 

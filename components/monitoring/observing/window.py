@@ -17,7 +17,7 @@ import pyarrow.json
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile
-from ciclo.components.monitoring.drift import Counted, prediction_values
+from ciclo.components.monitoring.observing.drift import Counted, prediction_values
 
 SAMPLE = 2_000
 ANSWERS = 20_000

@@ -7,10 +7,10 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
 from ciclo.components.core.wording import clean, number
-from ciclo.components.monitoring.curves import TONES, WORDS, bin_names, fact, performance_chart
-from ciclo.components.monitoring.drift import PREDICTION, ColumnDrift
-from ciclo.components.monitoring.explanation import View, affected, likely_causes, next_step
+from ciclo.components.monitoring.observing.drift import PREDICTION, ColumnDrift
 from ciclo.components.monitoring.records import Decision, History
+from ciclo.components.monitoring.telling.curves import TONES, WORDS, bin_names, fact, performance_chart
+from ciclo.components.monitoring.telling.explanation import View, affected, likely_causes, next_step
 
 FIGURES = 12
 BINS = 12

@@ -14,9 +14,9 @@ from typing import Any
 
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.wording import listed
-from ciclo.components.monitoring.evidence import SHOWN, Evidence, as_sentence, findings, flat
-from ciclo.components.monitoring.governor import REFRESH, Situation, alarms, disjoint, first_window, govern
-from ciclo.components.monitoring.health import ROWS, ROWS_WINDOWS, volume
+from ciclo.components.monitoring.governing.governor import REFRESH, Situation, alarms, disjoint, first_window, govern
+from ciclo.components.monitoring.observing.evidence import SHOWN, Evidence, as_sentence, findings, flat
+from ciclo.components.monitoring.observing.health import ROWS, ROWS_WINDOWS, volume
 from ciclo.components.monitoring.records import LATE_LABELS, Action, Claim, Decision, History, Kind, Outcome
 
 STALE_WINDOWS = 2

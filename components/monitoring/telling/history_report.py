@@ -7,15 +7,15 @@ from typing import Any
 from ciclo.components.core.charts import Lane, Mark, Span, key, timeline
 from ciclo.components.core.report import Report
 from ciclo.components.core.wording import clean
-from ciclo.components.monitoring.alerting import Alert
-from ciclo.components.monitoring.curves import (
+from ciclo.components.monitoring.records import Claim, Decision, History, Outcome
+from ciclo.components.monitoring.telling.alerting import Alert
+from ciclo.components.monitoring.telling.curves import (
     TONES,
     WORDS,
     decision_spans,
     performance_chart,
     version_spans,
 )
-from ciclo.components.monitoring.records import Claim, Decision, History, Outcome
 
 MOST = 200
 REASON = 400

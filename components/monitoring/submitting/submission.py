@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
-from ciclo.components.monitoring.kfp_api import KfpApi, arguments
+from ciclo.components.monitoring.submitting.kfp_api import KfpApi, arguments
 
 State = Literal["running", "succeeded", "failed", "unknown"]
 

@@ -21,7 +21,7 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.calibration import Compared, Usual, compare, usual
+from ciclo.components.monitoring.observing.calibration import Compared, Usual, compare, usual
 
 PREDICTION = "prediction"
 JOINT = "(joint)"

@@ -22,8 +22,8 @@ from typing import Literal, get_args
 from pydantic import AwareDatetime
 
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.explanation import kinds_of
 from ciclo.components.monitoring.records import Decision, History, Kind, Record
+from ciclo.components.monitoring.telling.explanation import kinds_of
 
 Severity = Literal["info", "warning", "critical"]
 Occasion = Literal["new", "graver", "reminder", "resolved"]

@@ -13,9 +13,9 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.wording import clean, listed
-from ciclo.components.monitoring.drift import PREDICTION, ColumnDrift
-from ciclo.components.monitoring.evidence import Evidence
-from ciclo.components.monitoring.health import FROZEN, ROWS, TWICE, UNIT, ColumnHealth
+from ciclo.components.monitoring.observing.drift import PREDICTION, ColumnDrift
+from ciclo.components.monitoring.observing.evidence import Evidence
+from ciclo.components.monitoring.observing.health import FROZEN, ROWS, TWICE, UNIT, ColumnHealth
 from ciclo.components.monitoring.records import LATE_LABELS, Decision, Kind
 
 GONE = 0.95  # share of rows without a value from which a column counts as gone

@@ -9,9 +9,9 @@ import numpy as np
 
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.wording import clean
-from ciclo.components.monitoring.curves import bin_names
-from ciclo.components.monitoring.explanation import View, affected
 from ciclo.components.monitoring.records import Decision
+from ciclo.components.monitoring.telling.curves import bin_names
+from ciclo.components.monitoring.telling.explanation import View, affected
 
 BARS = 12
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.wording import listed
-from ciclo.components.monitoring.drift import Drift
-from ciclo.components.monitoring.health import ColumnHealth
-from ciclo.components.monitoring.performance import LabelDelay, Performance
+from ciclo.components.monitoring.observing.drift import Drift
+from ciclo.components.monitoring.observing.health import ColumnHealth
+from ciclo.components.monitoring.observing.performance import LabelDelay, Performance
 from ciclo.components.monitoring.records import Kind
 
 SHOWN = 3
