@@ -25,7 +25,7 @@ from ciclo.components.monitoring.governing.decision import replay as replay_evid
 from ciclo.components.monitoring.governing.governor import first_window
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observing.observation import Observer, window_of
-from ciclo.components.monitoring.records import Decision, History
+from ciclo.components.monitoring.records import Decision, History, Kind
 from ciclo.components.monitoring.submitting.submission import Submitter
 from ciclo.components.monitoring.telling.alerting import tell
 from ciclo.components.monitoring.telling.explanation import View
@@ -37,6 +37,8 @@ from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.windows import PredictionWindows
 
 FOR_A_RUN = frozenset({"watch", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"})
+
+UNSERVED: tuple[Kind, ...] = ("serving",)
 
 
 def tick(
@@ -207,6 +209,7 @@ def _unreadable(serving: Alias, error: CicloError, start: datetime, end: datetim
         action="alert",
         reason=reason,
         cause="unreadable version",
+        kinds=UNSERVED,
         version=serving.version,
         window_start=start,
         window_end=end,
@@ -219,7 +222,7 @@ def _down(decision: Decision) -> Decision:
     reason = f"The server of version {decision.version} does not run on this machine; `ciclo deploy` starts it again."
     changes: dict[str, Any] = {"reason": f"{reason} {decision.reason}"}
     if decision.action in ("ok", "watch"):
-        changes |= {"action": "alert", "cause": "no server"}
+        changes |= {"action": "alert", "cause": "no server", "kinds": UNSERVED}
     return decision.model_copy(update=changes)
 
 
@@ -231,7 +234,7 @@ def _with_gap(decision: Decision, gap: Unserved | None) -> Decision:
     if decision.action == "retrain":
         changes |= {"action": "blocked", "retrain_end": None}
     elif gap.failed and decision.action in ("ok", "watch"):
-        changes |= {"action": "alert", "cause": "the champion does not serve"}
+        changes |= {"action": "alert", "cause": "the champion does not serve", "kinds": UNSERVED}
     return decision.model_copy(update=changes)
 
 

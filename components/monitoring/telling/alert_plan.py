@@ -23,7 +23,6 @@ from pydantic import AwareDatetime
 
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.monitoring.records import Decision, History, Kind, Record
-from ciclo.components.monitoring.telling.explanation import kinds_of
 
 Severity = Literal["info", "warning", "critical"]
 Occasion = Literal["new", "graver", "reminder", "resolved"]
@@ -76,12 +75,12 @@ def trouble(decision: Decision) -> Trouble | None:
     """What a decision tells people, or None if it is none of their concern."""
     if decision.action in ("ok", "watch"):
         return None
-    kinds = kinds_of(decision)
+    kinds = decision.kinds
     if decision.escalates:
         return Trouble("critical", decision.action, ())
     severities: list[Severity] = [OF_KIND[kind] for kind in kinds] or ["warning"]
     worst = max(severities, key=RANK.__getitem__)
-    return Trouble(worst, kinds[0] if kinds else decision.action, _broken(decision) if kinds[:1] == ("data",) else ())
+    return Trouble(worst, kinds[0] if kinds else decision.action, decision.columns if kinds[:1] == ("data",) else ())
 
 
 def plan(decision: Decision, history: History, last: News | None, policy: Monitoring) -> News | None:
@@ -145,10 +144,3 @@ def _last_trouble(history: History, since: datetime, until: datetime) -> datetim
     """Time of the last decision of an episode that was trouble."""
     times = (d.time for d in history.decisions if since <= d.time <= until and trouble(d) is not None)
     return max(times, default=since)
-
-
-def _broken(decision: Decision) -> tuple[str, ...]:
-    """The broken columns a decision names; read off its cause where it does not say."""
-    if decision.columns or ": " not in decision.cause:
-        return decision.columns
-    return tuple(name for name in decision.cause.partition(": ")[2].split(", ") if name)

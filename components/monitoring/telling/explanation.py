@@ -23,14 +23,6 @@ RISEN = 0.05  # rise of a share that is worth a word
 ONE_BIN = 0.95  # share of rows in one bin that looks frozen
 A_YEAR = timedelta(days=330)  # training rows over less hold no full round of the seasons
 MOST = 3
-CAUSE_KINDS: tuple[tuple[str, Kind], ...] = (
-    ("broken data", "data"),
-    ("empty", "data"),
-    ("performance", "realised"),
-    ("estimate", "estimated"),
-    ("drift", "drift"),
-    ("old", "refresh"),
-)
 
 
 @dataclass(frozen=True)
@@ -57,14 +49,6 @@ class Column:
     fault: str = ""
 
 
-def kinds_of(decision: Decision) -> tuple[Kind, ...]:
-    """What a decision rests on, worst first; read off its cause where it does not say."""
-    if decision.kinds or decision.action in ("ok", "watch"):
-        return decision.kinds
-    found = tuple(dict.fromkeys(kind for word, kind in CAUSE_KINDS if word in decision.cause))
-    return found or (("serving",) if decision.action == "alert" else ("drift",))
-
-
 def likely_causes(decision: Decision, view: View | None) -> list[str]:
     """Why that may be, as sentences, the most telling first; at most three.
 
@@ -72,9 +56,8 @@ def likely_causes(decision: Decision, view: View | None) -> list[str]:
         decision: What the tick decided.
         view: What it saw; without it only what the decision itself tells.
     """
-    kinds = kinds_of(decision)
     found = [] if view is None else _of_columns(decision, view)
-    found += [cause for rule in WINDOW_RULES if (cause := rule(decision, kinds, view, bool(found)))]
+    found += [cause for rule in WINDOW_RULES if (cause := rule(decision, decision.kinds, view, bool(found)))]
     return list(dict.fromkeys(found))[:MOST]
 
 
@@ -86,7 +69,7 @@ def next_step(project: Project, decision: Decision) -> str:
         whom = contact or listed(project.design.owners, 3) or "whoever owns the project"
         then = f"`ciclo acknowledge {project.name} --by WHO --note WHAT` lets retraining go on"
         return f"{whom} has to look; {then}."
-    match decision.action, (kinds_of(decision) or ("drift",))[0]:
+    match decision.action, (decision.kinds or ("drift",))[0]:
         case "alert", "serving":
             return "`ciclo status project.yaml` shows what serves; `ciclo deploy project.yaml` serves the champion."
         case "alert", _:

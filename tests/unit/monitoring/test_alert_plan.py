@@ -64,22 +64,6 @@ def test_people_are_told(steps, expected):
     assert [n and f"{n.occasion} {n.severity}" for n in news] == expected
 
 
-def test_what_a_record_without_kinds_rests_on_is_read_off_its_cause():
-    old = {
-        "broken data: amount, age": ("critical", "data", ("amount", "age")),
-        "empty": ("critical", "data", ()),
-        "no server": ("critical", "serving", ()),
-        "unreadable version": ("critical", "serving", ()),
-    }
-    for cause, expected in old.items():
-        found = trouble(decision("alert", cause=cause))
-        assert (found.severity, found.matter, found.columns) == expected
-    named = decision("alert", cause="broken data: amount and more", columns=("age",), kinds=("data",))
-    assert trouble(named).columns == ("age",)
-    assert trouble(decision("blocked", cause="performance and input drift")).severity == "warning"
-    assert trouble(decision("retrain", cause="input drift")).severity == "info"
-
-
 def test_trouble_counts_from_when_it_began_and_never_from_what_is_to_come():
     for since, expected in ((NOW - DAY, NOW - DAY), (None, NOW), (NOW + DAY, NOW)):
         assert plan(decision(**LOSS, since=since), History(), None, POLICY).since == expected

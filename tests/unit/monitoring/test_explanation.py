@@ -41,6 +41,7 @@ def health(missing=(0.0, 0.0), unknown=(0.0, 0.0), outside=(0.0, 0.0)):
 
 
 DATA = {"action": "alert", "kinds": ("data",), "columns": ("c0",)}
+UNSERVED = {"action": "alert", "kinds": ("serving",)}
 PREDICTION = ColumnDrift("prediction", 0.3, 0.0, 0.0, True, SHIFTED)
 
 
@@ -54,8 +55,8 @@ PREDICTION = ColumnDrift("prediction", 0.3, 0.0, 0.0, True, SHIFTED)
         pytest.param(DATA, view((0, 0, 100, 0, 0, 0)), "frozen", id="frozen feed"),
         pytest.param(DATA, view((50, 30, 20, 0), kind=CATEGORY, health=health(unknown=(0.2, 0.0))), "has grown",
                      id="category list grown"),
-        pytest.param({"action": "alert", "cause": "empty"}, view(rows=0), "No request reaches", id="feed empty"),
-        pytest.param({"action": "alert", "cause": "no server"}, None, "server was stopped", id="not served"),
+        pytest.param({**DATA, "cause": "empty", "columns": ()}, view(rows=0), "No request reaches", id="feed empty"),
+        pytest.param({**UNSERVED, "cause": "no server"}, None, "server was stopped", id="not served"),
         pytest.param({"kinds": ("drift",)}, view(SHIFTED, columns=3, span="2024-12-01"), "season", id="season"),
         pytest.param({"kinds": ("drift",)}, view(SHIFTED, columns=3), "mix of cases", id="no season after a year"),
         pytest.param({"kinds": ("realised",)}, view(drifted=False, performance=WORSE), "relation to the target",
@@ -92,7 +93,7 @@ def test_what_changed_is_said_with_how_far():
         ({"action": "escalate_development"}, ("dev@example.com", "ciclo acknowledge loans --by")),
         ({"action": "escalate_design"}, ("design@example.com", "ciclo acknowledge loans --by")),
         (DATA, ("Mend the source of 'c0'", "ciclo watch")),
-        ({"action": "alert", "cause": "no server"}, ("ciclo deploy",)),
+        ({**UNSERVED, "cause": "no server"}, ("ciclo deploy",)),
         ({"action": "recommend", "retrain_end": NOW}, ("ciclo run project.yaml --window-end 2026-06-01T06:00",)),
         ({"action": "retrain"}, ("Nothing",)),
         ({"action": "blocked"}, ("ciclo log",)),

@@ -208,7 +208,8 @@ def test_a_version_that_serves_and_cannot_be_read_pages_and_stops_nothing(eager)
     (profile,) = eager.settings.home.glob("store/projects/loans/versions/1/profile.json")
     profile.write_text(profile.read_text() + " ")
     decision = eager.tick()
-    assert (decision.action, decision.cause, decision.alarm) == ("alert", "unreadable version", None)
+    assert (decision.action, decision.kinds, decision.alarm) == ("alert", ("serving",), None)
+    assert decision.cause == "unreadable version"
     assert "Version 1 serves" in decision.reason
     assert "'profile.json' is not the one that was published" in decision.reason
     assert eager.history().decisions == (decision,)
