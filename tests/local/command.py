@@ -1,10 +1,17 @@
-"""The real `ciclo` command, as a process of its own."""
+"""The real `ciclo` command, as a process of its own.
+
+Most of a short command's time is its imports, and the tests run a hundred of them. So `ciclo` forks them off a process
+that has imported the libraries (`multiprocessing`'s forkserver); `command` gives what a shell would start.
+"""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +20,22 @@ import yaml
 QUICK = {"training": {"trials": 1}, "evaluation": {"resamples": 100}}
 ONE = {"training": {"trials": 1, "candidates": {"linear": {"estimator": "logistic_regression"}}}}
 """In place of the training of `QUICK`, where it does not matter how many candidates there are."""
+
+LIMIT = 300.0
+PRELOADED = (
+    "pytest",
+    "ciclo.pipelines.command.app",
+    "ciclo.pipelines.command.console",
+    "ciclo.pipelines.command.tables",
+    "ciclo.pipelines.backends.local",
+    "ciclo.pipelines.backends.watch",
+    "ciclo.pipelines.compile",
+    "ciclo.components.drafting.inference",
+    "ciclo.components.monitoring.tick",
+    "ciclo.components.monitoring.telling.history_report",
+    "ciclo.components.publishing.publish",
+    "ciclo.components.deployment.deployer",
+)
 
 
 @dataclass(frozen=True)
@@ -46,15 +69,42 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
 
 def ciclo(home: Path, *arguments: object, **variables: str) -> Ran:
     """Run the command to its end."""
-    done = subprocess.run(
-        command(*arguments),
-        env=environment(home, **variables),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr, home)
+    words, env = [str(word) for word in arguments], environment(home, **variables)
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        if sys.platform == "linux":
+            forkserver.set_forkserver_preload(list(PRELOADED))
+            process = multiprocessing.get_context("forkserver").Process(target=_main, args=(words, env, out, err))
+            process.start()
+            process.join(LIMIT)
+            if process.is_alive():
+                process.kill()
+                raise TimeoutError(f"ciclo {' '.join(words)}: {out.read_text()}{err.read_text()}")
+            code = process.exitcode
+        else:
+            with out.open("w") as said, err.open("w") as complained:
+                code = subprocess.run(
+                    command(*words), env=env, stdout=said, stderr=complained, timeout=LIMIT, check=False
+                ).returncode
+        return Ran(code, out.read_text(), err.read_text(), home)
+
+
+def _main(words: list[str], env: dict[str, str], out: Path, err: Path) -> None:
+    """What the interpreter does for `command`, in a fork."""
+    from ciclo.pipelines.command.app import main
+
+    os.environ.clear()
+    os.environ.update(env)
+    for number, path in ((1, out), (2, err)):
+        with path.open("w") as file:
+            os.dup2(file.fileno(), number)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    sys.argv = ["ciclo", *words]
+    try:
+        main()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def write_project(folder: Path, rows: str, columns: dict[str, Any], **sections: Any) -> Path:
