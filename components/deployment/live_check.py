@@ -7,7 +7,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from ciclo.components.core.engine import first_difference
+from ciclo.components.answering.engine import first_difference
 from ciclo.components.core.errors import DeploymentError
 
 CONNECT_SECONDS = 30

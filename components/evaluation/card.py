@@ -9,7 +9,9 @@ from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.evaluation.comparison import Comparison
 
 
-def model_card(project: Project, comparison: Comparison, verdict: Verdict, service: Sequence[Check] = ()) -> Document:
+def model_card(
+    project: Project, comparison: Comparison, verdict: Verdict, service: Sequence[Check] = (), engine: str = ""
+) -> Document:
     """Build the card (Mitchell et al., Model Cards for Model Reporting, 2019).
 
     Args:
@@ -17,6 +19,7 @@ def model_card(project: Project, comparison: Comparison, verdict: Verdict, servi
         comparison: What was measured.
         verdict: What was decided.
         service: Whether the needs of the users are met.
+        engine: In which form the model answers, and why.
     """
     decided = Text(text=f"{verdict.decision}: {verdict.reason}", tone="good" if verdict.passed else "bad")
     uses = {
@@ -45,7 +48,7 @@ def model_card(project: Project, comparison: Comparison, verdict: Verdict, servi
             _table(["over", "gain", "low", "high"], [[who, g.point, g.low, g.high] for who, g in gains.items()]),
         ),
         "Candidates": (_table(["candidate", "validation score", "chosen"], candidates),),
-        "Needs of the service": (_checks(service),) if service else (),
+        "Needs of the service": (_checks(service), Text(text=engine)) if service else (),
         "Columns that are not used": (_table(["column", "why"], unused),) if unused else (),
         "Slices": (_table(["column", "value", "rows", metric], comparison.slices),) if comparison.slices else (),
         "Importance": (_table(["feature", "loss when shuffled"], importance),),

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
+from ciclo.components.answering.compiled import engine_of, parity
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
-from ciclo.components.core.verdict import Check, Verdict
+from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.card import model_card
 from ciclo.components.evaluation.champion import read_champion
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
@@ -81,21 +81,18 @@ def evaluate(
     fitted_on = Dataset.open(dataset, "train", "validation")
     reference = reference_of(project, reference, comparison.importance, comparison.winner.model, fitted_on, test)
     Path(outputs.reference).write_text(reference.model_dump_json())
-    Path(outputs.golden).write_text(json.dumps(golden_requests(comparison.winner.model, test)))
-    card = model_card(project, comparison, verdict, _service(project, comparison.winner.model, test))
+    found = parity(comparison.winner.model, test.contract, fitted_on.X, project.training.seed)
+    engine = engine_of(comparison.winner.model, test.contract, found)
+    Path(outputs.golden).write_text(json.dumps(golden_requests(engine, test) | {"parity": found.model_dump()}))
+    service = service_checks(latencies(engine, test), project.design.infrastructure, project.deployment)
+    card = model_card(project, comparison, verdict, service, found.sentence)
     card.report().write(outputs.card)
     Path(outputs.card_data).write_text(card.model_dump_json(indent=2))
     return verdict, comparison
 
 
-def _service(project: Project, model: Any, test: Dataset) -> tuple[Check, ...]:
-    taken = latencies(Engine(model, test.contract), test)
-    return service_checks(taken, project.design.infrastructure, project.deployment)
-
-
-def golden_requests(model: Any, test: Dataset) -> dict[str, Any]:
+def golden_requests(engine: Engine, test: Dataset) -> dict[str, Any]:
     """Sample requests with the answers a server has to give: test rows as JSON, spread over the test rows."""
     step = max(1, len(test) // GOLDEN_ROWS)
     rows = test.contract.rows(test.rows.iloc[::step].head(GOLDEN_ROWS))
-    contract: Contract = test.contract
-    return {"rows": rows, "predictions": Engine(model, contract).predict(contract.parse(rows))}
+    return {"rows": rows, "predictions": engine.predict(test.contract.parse(rows))}

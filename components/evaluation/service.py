@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ciclo.components.core.engine import Engine
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.sections import Deployment, Infrastructure
 from ciclo.components.core.verdict import Check, at_least, at_most
 from ciclo.components.tables.datasets import Dataset

@@ -29,7 +29,7 @@ from typing import Any
 
 import structlog
 
-from ciclo.components.core.engine import Answer
+from ciclo.components.answering.engine import Answer
 from ciclo.components.core.errors import ReusedIdError, StorageError
 from ciclo.components.storage.database import write_ahead
 from ciclo.components.storage.predictions import Answered, PredictionStore

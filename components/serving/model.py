@@ -16,8 +16,9 @@ from typing import Any
 import pandas as pd
 import structlog
 
+from ciclo.components.answering.compiled import CompiledModel, Parity
+from ciclo.components.answering.engine import Answer, Engine, first_difference, spoken
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Answer, Engine, first_difference, spoken
 from ciclo.components.core.errors import (
     CicloError,
     IntegrityError,
@@ -33,6 +34,7 @@ from ciclo.components.serving.answered import LOOK_SECONDS, AnsweredRequests, Re
 from ciclo.components.serving.messages import Request, plain, read_feedback, read_passthrough, read_request
 from ciclo.components.serving.meter import Meter
 from ciclo.components.serving.recorder import Recorder
+from ciclo.components.storage.bundle import Bundle
 from ciclo.components.storage.predictions import PredictionRow, PredictionStore
 
 INTERNAL = "MICROSERVICE_INTERNAL_ERROR"
@@ -136,18 +138,7 @@ def serve(settings: Settings) -> Served:
         raise SettingsError("there is no version to serve", hint="Set CICLO_PROJECT and CICLO_VERSION.")
     with tempfile.TemporaryDirectory() as folder:
         bundle = open_registry(settings.project, settings).fetch(settings.version, Path(folder))
-        engine = Engine(bundle.model(), bundle.contract)
-        golden = bundle.golden
-    rows = golden.get("rows")
-    if not rows:
-        raise IntegrityError("the bundle has no golden requests")
-    difference = first_difference(golden["predictions"], engine.predict(engine.contract.parse(rows)))
-    if difference:
-        raise IntegrityError(
-            "the model does not answer here as it did when it was published",
-            seen=difference,
-            hint="Train it again with the libraries of the serving environment.",
-        )
+        engine = _engine(bundle)
     meter = Meter(settings.version)
     spool = settings.home / "spool" / settings.project
     return Served(
@@ -162,6 +153,34 @@ def serve(settings: Settings) -> Served:
             PredictionStore(settings.predictions_uri, wait=LOOK_SECONDS),
         ),
     )
+
+
+def _engine(bundle: Bundle) -> Engine:
+    """What answers: the compiled form where the version was found to have one and it holds here, else the model."""
+    model, contract, golden = bundle.model(), bundle.contract, bundle.golden
+    rows, expected = golden.get("rows"), golden.get("predictions", ())
+    if not rows:
+        raise IntegrityError("the bundle has no golden requests")
+    asked, problem = contract.parse(rows), ""
+    if Parity.model_validate(golden.get("parity", {})).engine == "compiled":
+        try:
+            compiled = Engine(CompiledModel(model), contract)
+            problem = first_difference(expected, compiled.predict(asked)) or ""
+        except Exception as error:  # whatever goes wrong in there, the fitted pipeline may still be right
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            if not problem:
+                return compiled
+    engine = Engine(model, contract)
+    if difference := first_difference(expected, engine.predict(asked)):
+        raise IntegrityError(
+            "the model does not answer here as it did when it was published",
+            seen=difference,
+            hint="Train it again with the libraries of the serving environment.",
+        )
+    if problem:
+        structlog.get_logger().warning("the fitted pipeline answers instead of its compiled form", reason=problem)
+    return engine
 
 
 def answer(served: Served, request: Request) -> Reply:

@@ -15,9 +15,10 @@ import pytest
 from pydantic import SecretStr
 from threadpoolctl import threadpool_limits
 
+from ciclo.components.answering.compiled import parity
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project_file import project_to_yaml
 from ciclo.components.core.settings import Settings
@@ -66,7 +67,9 @@ def publish(home: Path, task: str = "binary", estimator: str = "gradient_boostin
     dump_model(model, home / "model.skops")
     engine = Engine(model, contract)
     rows = contract.rows(table(20, seed=3))
-    golden = {"rows": rows, "predictions": engine.predict(contract.parse(rows))}
+    found = parity(model, contract, contract.frame(data), 0)
+    assert found.engine == "compiled", found.why
+    golden = {"rows": rows, "predictions": engine.predict(contract.parse(rows)), "parity": found.model_dump()}
     if spoil == "golden":
         golden["predictions"][0]["probability"] += 1e-3
     digest = file_digest(home / "model.skops")

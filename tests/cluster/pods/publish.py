@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project_file import project_to_yaml
 from ciclo.components.core.settings import settings

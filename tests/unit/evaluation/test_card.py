@@ -2,8 +2,8 @@
 
 from sklearn.linear_model import LogisticRegression
 
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.report import Document
 from ciclo.components.evaluation.card import model_card

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
 from ciclo.components.core.errors import DataError, TrainingError
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ciclo.components.core.engine import Engine
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.report import Document
@@ -75,7 +75,9 @@ def test_golden_requests_are_test_rows_spread_over_all_of_them(case: Case) -> No
     golden, test = case.read("golden.json"), Dataset.open(case.data, "test")
     assert len(golden["rows"]) == len(golden["predictions"]) == GOLDEN_ROWS == 100
     assert golden["rows"] == test.contract.rows(test.rows.iloc[::2].head(100))
-    few = golden_requests(case.comparison.winner.model, Dataset(test.contract, test.rows.head(30)))
+    assert golden["parity"]["engine"] == "compiled", golden["parity"]
+    engine = Engine(case.comparison.winner.model, test.contract)
+    few = golden_requests(engine, Dataset(test.contract, test.rows.head(30)))
     assert few["rows"] == test.contract.rows(test.rows.head(30))
 
 

@@ -6,8 +6,8 @@ import pytest
 from kubernetes.utils.quantity import parse_quantity
 from sklearn.linear_model import LogisticRegression
 
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
 from ciclo.components.core.sections import Deployment, Infrastructure, Resources
 from ciclo.components.evaluation.service import ROWS, latencies, service_checks
 from ciclo.components.tables.datasets import Dataset

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
 from ciclo.components.core.estimation import Estimation
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.profile import Profile

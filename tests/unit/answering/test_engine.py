@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from ciclo.components.answering.engine import Engine, first_difference
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine, first_difference
 from ciclo.components.training.candidates import build
 from tests.tables import project, table
 

@@ -1,0 +1,123 @@
+"""A fitted pipeline in the form that answers fastest: its preprocessing as tables, its estimator as trees or a product.
+
+It is compiled anew wherever it answers, from the verified model file: so there is nothing more to store, to sign or to
+trust. Whether it may answer at all is found once, by ``parity``, and is part of the version.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from ciclo.components.answering.engine import Engine
+from ciclo.components.answering.estimators import compiled_estimator
+from ciclo.components.answering.generated import generated_rows
+from ciclo.components.answering.preparing import prepared
+from ciclo.components.answering.refusal import NotCompiledError
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.metrics import Array, predictions
+
+ROWS = 20_000
+EXACT = 1e-9
+
+
+class CompiledModel:
+    """A compiled pipeline; it answers as the fitted one does.
+
+    Args:
+        model: A pipeline of ``preprocess`` and ``model``, as training fits it.
+
+    Raises:
+        NotCompiledError: If a part of it has no compiled form.
+    """
+
+    def __init__(self, model: Any) -> None:
+        steps = dict(getattr(model, "steps", ()))
+        if set(steps) != {"preprocess", "model"}:
+            raise NotCompiledError(f"a {type(model).__name__} of other steps than training's has no compiled form")
+        self._prepare = prepared(steps["preprocess"])
+        self._answer = compiled_estimator(steps["model"])
+        if hasattr(model, "classes_"):
+            self.classes_ = np.asarray(model.classes_)
+
+    def predict(self, X: pd.DataFrame) -> Array:  # noqa: N803
+        """Values, or the most likely classes; shape ``(rows,)``."""
+        answers = self._answer(self._prepare(X))
+        return np.asarray(self.classes_[answers.argmax(axis=1)]) if hasattr(self, "classes_") else answers
+
+    def predict_proba(self, X: pd.DataFrame) -> Array:  # noqa: N803
+        """Probabilities of ``classes_``; shape ``(rows, classes)``."""
+        return self._answer(self._prepare(X))
+
+
+class Parity(BaseModel):
+    """Whether a version is answered by its compiled form.
+
+    Attributes:
+        engine: What answers.
+        why: Why the fitted pipeline answers itself; empty if the compiled one does.
+        rows: Rows on which both were compared.
+        largest_difference: Of any probability, or of any value relative to its size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Literal["compiled", "fitted"] = "fitted"
+    why: str = "it was published before there was a compiled form"
+    rows: int = 0
+    largest_difference: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """The finding, for a person."""
+        if self.engine == "fitted":
+            return f"the fitted pipeline answers itself: {self.why}"
+        return (
+            f"its compiled form answers: on {self.rows:,} rows, with missing, unseen and extreme values among them, "
+            f"every label is the same and the largest difference is {self.largest_difference:.1g}"
+        )
+
+
+def parity(model: Any, contract: Contract, rows: pd.DataFrame, seed: int) -> Parity:
+    """Compare a pipeline with its compiled form, and never fail.
+
+    Args:
+        model: The fitted pipeline.
+        contract: Its data contract.
+        rows: Features as ``contract.frame`` gives them; more are generated from them.
+        seed: Of what is generated.
+
+    Returns:
+        ``compiled`` only if every label is the same, and every probability or value within 1e-9.
+    """
+    try:
+        compiled, asked = CompiledModel(model), generated_rows(contract, rows, ROWS, seed)
+        if contract.task == "regression":
+            theirs, ours = (predictions("value", m, asked, []) for m in (model, compiled))
+            differences = np.abs(theirs - ours) / np.maximum(1.0, np.abs(theirs))
+            flipped = 0
+        else:
+            theirs, ours = (predictions("probability", m, asked, contract.codes) for m in (model, compiled))
+            differences = np.abs(theirs - ours)
+            flipped = int((theirs.argmax(axis=1) != ours.argmax(axis=1)).sum())
+    except NotCompiledError as error:
+        return Parity(why=str(error))
+    except Exception as error:  # whatever goes wrong in there, the fitted pipeline is still right
+        return Parity(why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+    largest = float(differences.max()) if np.isfinite(differences).all() else float("inf")
+    facts: Mapping[str, Any] = {"rows": len(asked), "largest_difference": largest}
+    if flipped or not largest <= EXACT:
+        seen = f"{flipped:,} other labels, largest difference {largest:.1g}"
+        return Parity(why=f"its compiled form answers otherwise on {len(asked):,} rows: {seen}", **facts)
+    return Parity(engine="compiled", why="", **facts)
+
+
+def engine_of(model: Any, contract: Contract, found: Parity) -> Engine:
+    """What answers for a version.
+
+    Raises:
+        NotCompiledError: If it is to be the compiled form, and there is none here.
+    """
+    return Engine(CompiledModel(model) if found.engine == "compiled" else model, contract)

@@ -1,0 +1,129 @@
+"""Every built-in candidate compiles and answers as it did; what does not answer exactly alike is not used."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
+
+from ciclo.components.answering import compiled as compiling
+from ciclo.components.answering.compiled import CompiledModel, Parity, engine_of, parity
+from ciclo.components.answering.engine import Engine, first_difference
+from ciclo.components.answering.estimators import compiled_estimator
+from ciclo.components.answering.generated import UNSEEN, generated_rows
+from ciclo.components.answering.refusal import NotCompiledError
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.sections import Candidate
+from ciclo.components.training.candidates import RECIPES, build
+from tests.tables import project, table
+
+CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
+BUILT_IN = [
+    (task, name)
+    for task in CLASSES
+    for name, recipe in RECIPES.items()
+    if (recipe.regressor if task == "regression" else recipe.classifier) is not None
+]
+
+
+def fitted(task, estimator, parameters=None, data=None):
+    charter, data = project(task), table(500, task=task) if data is None else data
+    contract = Contract.of(charter, CLASSES[task])
+    model = build(Candidate(estimator=estimator), charter, contract, len(data), parameters or {})
+    return model.fit(contract.frame(data), contract.encode(data["y"])), contract, contract.frame(data)
+
+
+@pytest.mark.parametrize(("task", "estimator"), BUILT_IN)
+def test_every_built_in_candidate_compiles_exactly(task, estimator):
+    model, contract, X = fitted(task, estimator)
+    found = parity(model, contract, X, seed=1)
+    assert (found.engine, found.why, found.rows) == ("compiled", "", 20_000)
+    asked = generated_rows(contract, X, 500, seed=2)
+    ours, theirs = engine_of(model, contract, found).predict(asked), Engine(model, contract).predict(asked)
+    assert first_difference(theirs, ours) is None
+
+
+VARIANTS = [
+    ("binary", "logistic_regression", {"solver": "liblinear"}),
+    ("regression", "gradient_boosting", {"loss": "poisson"}),
+    ("regression", "gradient_boosting", {"loss": "quantile", "quantile": 0.9}),
+    ("multiclass", "gradient_boosting", {"max_iter": 3}),
+    ("binary", "random_forest", {"n_estimators": 1, "max_depth": 1}),
+]
+
+
+@pytest.mark.parametrize(("task", "estimator", "parameters"), VARIANTS)
+def test_parameters_that_change_how_answers_are_made(task, estimator, parameters):
+    data = table(500, task=task)
+    if parameters.get("loss") == "poisson":
+        data["y"] = np.exp(data["y"] / 3)
+    model, contract, X = fitted(task, estimator, parameters, data)
+    assert parity(model, contract, X, seed=1).why == ""
+
+
+def odd_tables():
+    """Tables whose columns are empty, constant, without a missing value, or all of rare levels."""
+    plain = table(500)
+    yield "nothing missing", plain.dropna()
+    yield "one level", plain.assign(colour="red")
+    yield "more levels than are kept", plain.assign(colour=[f"level {n % 300}" for n in range(500)])
+    yield "two rows' worth of values", plain.assign(size=1.5, count=3)
+
+
+@pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in odd_tables()])
+@pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "random_forest"])
+def test_odd_tables(data, estimator):
+    model, contract, X = fitted("binary", estimator, data=data)
+    assert parity(model, contract, X, seed=1).why == ""
+
+
+def test_what_has_no_compiled_form_answers_itself_and_says_why():
+    model, contract, X = fitted("binary", "logistic_regression")
+    number = model.named_steps["preprocess"].named_transformers_["numbers"]
+    number.steps[1] = ("scale", MinMaxScaler().fit(np.nan_to_num(X[["size", "count", "open", "noise"]])))
+    assert parity(model, contract, X, seed=1) == Parity(why="what MinMaxScaler does to numbers has no compiled form")
+    with pytest.raises(NotCompiledError, match="Pipeline of other steps"):
+        CompiledModel(Pipeline([("model", FunctionTransformer())]))
+
+
+@pytest.mark.parametrize("harm", ["label", "value", "crash"])
+def test_a_compiled_form_that_answers_otherwise_is_not_used(monkeypatch, harm):
+    model, contract, X = fitted("binary", "logistic_regression")
+
+    class Harmed(CompiledModel):
+        def predict_proba(self, X):
+            found = super().predict_proba(X)
+            if harm == "crash":
+                raise MemoryError("no room")
+            if harm == "value":
+                found[7] += (2e-9, -2e-9)
+            else:
+                found[7] = found[7, ::-1]
+            return found
+
+    monkeypatch.setattr(compiling, "CompiledModel", Harmed)
+    found = parity(model, contract, X, seed=1)
+    assert found.engine == "fitted"
+    assert {"label": "1 other labels", "value": "2e-09", "crash": "MemoryError"}[harm] in found.why
+    assert isinstance(engine_of(model, contract, found)._model, Pipeline)
+
+
+def test_what_is_generated_holds_what_models_are_rarely_asked():
+    _, contract, X = fitted("binary", "logistic_regression")
+    rows = generated_rows(contract, X, 2_000, seed=3)
+    assert list(rows) == contract.names
+    assert set(UNSEEN) < set(rows["colour"].dropna())
+    for name in contract.names:
+        assert 0.1 < rows[name].isna().mean() < 0.35
+    assert rows["size"].abs().max() == 1e30
+    known = np.unique(X["size"].dropna())
+    assert np.isin(rows["size"], known[1:] / 2 + known[:-1] / 2).mean() > 0.05
+
+
+def test_trees_are_asked_in_the_precision_they_split_in():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    model = HistGradientBoostingRegressor(max_iter=5).fit(X, X[:, 0])
+    split = model._predictors[0][0].nodes[0]["num_threshold"]
+    asked = np.array([[np.nextafter(split, s), np.nextafter(split, s)] for s in (-np.inf, np.inf)] + [[split, split]])
+    np.testing.assert_allclose(compiled_estimator(model)(asked), model.predict(asked), rtol=0, atol=1e-15)
