@@ -5,27 +5,20 @@ and a description for those who do not see it, and all text that comes from outs
 """
 
 import html
-import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ciclo.components.core.svg import WIDTH, Svg, hint, nice, px, svg, text
 from ciclo.components.core.wording import clean, number
 
-WIDTH = 600
 LEFT, RIGHT = 58, 10
 POINTS = 180
 LABEL = 20
 HUGE = 1e100  # not finite, for a drawing
 HOURS = (1, 2, 3, 6, 12, 24, 48, 96, 168, 336)  # between dates of the axis of time
 MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
-
-
-class Svg(str):
-    """Markup that this module made, the only one a report takes as it is."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -116,11 +109,11 @@ def line_chart(title: str, lines: Sequence[Line], marks: Sequence[Mark] = (), he
     values = [v for line in drawn for p in line.points for v in (p.value, p.low, p.high) if v is not None]
     if not values:
         return Svg("")
-    clock, ticks = _Clock(min(times), max(times)), _nice(min(values), max(values))
+    clock, ticks = _Clock(min(times), max(times)), nice(min(values), max(values))
     bottom, top = height - 26, 24
 
     def y(value: float) -> str:
-        return _px(bottom - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - top))
+        return px(bottom - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - top))
 
     parts = [
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(t)}" y2="{y(t)}"/>'
@@ -145,15 +138,15 @@ def line_chart(title: str, lines: Sequence[Line], marks: Sequence[Mark] = (), he
         if len(line.points) <= POINTS / 4 and not line.dashed:
             parts += [
                 f'<circle class="dot {line.tone}" cx="{clock.x(p.time)}" cy="{y(p.value)}" r="2.5">'
-                f"{_hint(f'{p.time:%Y-%m-%d %H:%M}: {number(p.value)}{_ends(p)}')}</circle>"
+                f"{hint(f'{p.time:%Y-%m-%d %H:%M}: {number(p.value)}{_ends(p)}')}</circle>"
                 for p in line.points
             ]
     parts += [
-        f'<circle class="dot {m.tone}" cx="{clock.x(m.time)}" cy="{bottom}" r="4">{_hint(m.text)}</circle>'
+        f'<circle class="dot {m.tone}" cx="{clock.x(m.time)}" cy="{bottom}" r="4">{hint(m.text)}</circle>'
         for m in _apart([m for m in marks if not m.across], clock)
     ]
     ends = [f"{line.name}: last {number(line.points[-1].value)}{_ends(line.points[-1])}" for line in drawn]
-    return _svg(title, "; ".join(ends), height, parts)
+    return svg(title, "; ".join(ends), height, parts)
 
 
 def bars(title: str, rows: Sequence[Bar]) -> Svg:
@@ -173,17 +166,17 @@ def bars(title: str, rows: Sequence[Bar]) -> Svg:
         if row.low is not None and row.high is not None:
             wide = max((row.high - row.low) * scale, 2)
             parts.append(
-                f'<rect class="usual" x="{_px(left + row.low * scale)}" y="{y}" width="{_px(wide)}" height="18"/>'
+                f'<rect class="usual" x="{px(left + row.low * scale)}" y="{y}" width="{px(wide)}" height="18"/>'
             )
         parts.append(
-            f'<rect class="fill past" x="{left}" y="{y + 2}" width="{_px(row.past * scale)}" height="6"/>'
-            f'<rect class="fill accent" x="{left}" y="{y + 9}" width="{_px(row.now * scale)}" height="7"/>'
-            f'<text class="end" x="{left - 6}" y="{y + 13}">{_text(row.label, LABEL)}</text>'
+            f'<rect class="fill past" x="{left}" y="{y + 2}" width="{px(row.past * scale)}" height="6"/>'
+            f'<rect class="fill accent" x="{left}" y="{y + 9}" width="{px(row.now * scale)}" height="7"/>'
+            f'<text class="end" x="{left - 6}" y="{y + 13}">{text(row.label, LABEL)}</text>'
             f'<text class="{"strong" if outside else "note"}" x="{width - right + 4}" y="{y + 13}">'
             f"{html.escape(percent(row.now))}</text>"
         )
     known = [f"{row.label} {percent(row.now)}, in training {percent(row.past)}" for row in rows]
-    return _svg(title, "; ".join(clean(k, 80) for k in known), 8 + len(rows) * pitch, parts, width, "chart")
+    return svg(title, "; ".join(clean(k, 80) for k in known), 8 + len(rows) * pitch, parts, width, "chart")
 
 
 def strip(title: str, value: float, usual: Sequence[float], most: float) -> Svg:
@@ -200,11 +193,11 @@ def strip(title: str, value: float, usual: Sequence[float], most: float) -> Svg:
     known = sorted(v for v in usual if math.isfinite(v))
     if known:
         low, wide = 4 + known[0] * scale, max((known[-1] - known[0]) * scale, 2)
-        parts.append(f'<rect class="usual" x="{_px(low)}" y="3" width="{_px(min(wide, 152))}" height="12"/>')
+        parts.append(f'<rect class="usual" x="{px(low)}" y="3" width="{px(min(wide, 152))}" height="12"/>')
     tone = "bad" if known and value > known[-1] else "accent"
-    parts.append(f'<circle class="dot {tone}" cx="{_px(4 + min(max(value, 0) * scale, 150))}" cy="9" r="4"/>')
+    parts.append(f'<circle class="dot {tone}" cx="{px(4 + min(max(value, 0) * scale, 150))}" cy="9" r="4"/>')
     usually = f"usually {number(known[0])} to {number(known[-1])}" if known else "what is usual is not known"
-    return _svg(title, f"{number(value)}, {usually}", 18, parts, 160, "strip")
+    return svg(title, f"{number(value)}, {usually}", 18, parts, 160, "strip")
 
 
 def timeline(title: str, lanes: Sequence[Lane]) -> Svg:
@@ -224,20 +217,20 @@ def timeline(title: str, lanes: Sequence[Lane]) -> Svg:
     parts = clock.axis(bottom, top)
     for index, lane in enumerate(shown):
         y = top + index * pitch
-        parts.append(f'<text class="end" x="86" y="{y + 18}">{_text(lane.name, 14)}</text>')
+        parts.append(f'<text class="end" x="86" y="{y + 18}">{text(lane.name, 14)}</text>')
         for span in _wide(lane.spans, clock):
             start, end = float(clock.x(span.start)), float(clock.x(span.end))
             wide = max(end - start, 2)
             parts.append(
-                f'<rect class="fill {span.tone}" x="{_px(start)}" y="{y + 6}" width="{_px(wide)}" height="16" rx="2">'
-                f"{_hint(span.text)}</rect>"
+                f'<rect class="fill {span.tone}" x="{px(start)}" y="{y + 6}" width="{px(wide)}" height="16" rx="2">'
+                f"{hint(span.text)}</rect>"
             )
         parts += [
-            f'<circle class="dot {m.tone}" cx="{clock.x(m.time)}" cy="{y + 14}" r="5">{_hint(m.text)}</circle>'
+            f'<circle class="dot {m.tone}" cx="{clock.x(m.time)}" cy="{y + 14}" r="5">{hint(m.text)}</circle>'
             for m in _apart(lane.marks, clock)
         ]
     about = "; ".join(f"{lane.name}: {len(lane.spans) + len(lane.marks)}" for lane in shown)
-    return _svg(title, about, bottom + 26, parts)
+    return svg(title, about, bottom + 26, parts)
 
 
 def key(entries: Iterable[tuple[str, str]]) -> Svg:
@@ -267,7 +260,7 @@ class _Clock:
         self._scale = (WIDTH - RIGHT - 6 - left) / (last - first).total_seconds()
 
     def x(self, time: datetime) -> str:
-        return _px(self.left + max((time - self.first).total_seconds(), 0) * self._scale)
+        return px(self.left + max((time - self.first).total_seconds(), 0) * self._scale)
 
     def axis(self, bottom: int, top: int = 0) -> list[str]:
         parts = [f'<line class="axis" x1="{self.left}" x2="{WIDTH - RIGHT}" y1="{bottom}" y2="{bottom}"/>']
@@ -347,8 +340,8 @@ def _across(mark: Mark, clock: _Clock, top: int, bottom: int) -> str:
     x = float(clock.x(mark.time))
     side = ' class="note end"' if x > WIDTH - 90 else ' class="note"'
     return (
-        f'<line class="across {mark.tone}" x1="{_px(x)}" x2="{_px(x)}" y1="{top - 8}" y2="{bottom}"/>'
-        f'<text{side} x="{_px(x + (-4 if x > WIDTH - 90 else 4))}" y="{top - 8}">{_text(mark.text, 18)}</text>'
+        f'<line class="across {mark.tone}" x1="{px(x)}" x2="{px(x)}" y1="{top - 8}" y2="{bottom}"/>'
+        f'<text{side} x="{px(x + (-4 if x > WIDTH - 90 else 4))}" y="{top - 8}">{text(mark.text, 18)}</text>'
     )
 
 
@@ -356,40 +349,3 @@ def _ends(point: Point) -> str:
     if point.low is None or point.high is None:
         return ""
     return f" ({number(point.low)} to {number(point.high)})"
-
-
-def _nice(low: float, high: float) -> list[float]:
-    """Four to seven round numbers that hold a range."""
-    if high - low < 1e-9 * max(abs(low), abs(high), 1e-300):
-        pad = abs(low) * 0.05 or 1.0
-        low, high = low - pad, high + pad
-    rough = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * f for f in (1, 2, 2.5, 5, 10) if power * f >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = [round(i * step, 12 - math.floor(math.log10(step))) for i in range(first, last + 1)]
-    return ticks if len(set(ticks)) > 1 and all(b > a for a, b in itertools.pairwise(ticks)) else [low, high]
-
-
-def _px(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def _text(text: str, most: int) -> str:
-    short = clean(text, most)
-    full = _hint(text) if short != text else ""
-    return html.escape(short) + full
-
-
-def _hint(text: str) -> str:
-    return f"<title>{html.escape(clean(text, 200))}</title>"
-
-
-def _svg(
-    title: str, about: str, height: int, parts: Iterable[str], width: int = WIDTH, kind: str = "chart wide"
-) -> Svg:
-    name = html.escape(clean(title, 200))
-    return Svg(
-        f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{name}"><title>{name}</title>'
-        f"<desc>{html.escape(clean(about, 1_000))}</desc>{''.join(parts)}</svg>"
-    )

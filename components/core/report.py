@@ -9,13 +9,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from ciclo.components.core.charts import Svg
+from ciclo.components.core.charts import key
+from ciclo.components.core.plots import Plot
 from ciclo.components.core.report_style import STYLE
+from ciclo.components.core.svg import Svg
 from ciclo.components.core.wording import number
 
 SHORT, LONG = 24, 60  # characters of a cell that is not broken, and of one that needs room
@@ -64,7 +67,7 @@ class Section(_Data):
     """A heading and what is below it."""
 
     title: str
-    parts: tuple[Text | Table, ...]
+    parts: tuple[Text | Table | Plot, ...]
 
 
 class Document(_Data):
@@ -93,11 +96,15 @@ class Document(_Data):
         report = Report(self.title, self.lead)
         for section in self.sections:
             report.section(section.title)
-            for part in section.parts:
-                if isinstance(part, Table):
-                    report.table(part.header, part.rows)
-                else:
-                    report.text(part.text, part.tone)
+            for kind, parts in groupby(section.parts, type):
+                if kind is Plot:
+                    report.plots(part for part in parts if isinstance(part, Plot))
+                    continue
+                for part in parts:
+                    if isinstance(part, Table):
+                        report.table(part.header, part.rows)
+                    elif isinstance(part, Text):
+                        report.text(part.text, part.tone)
         return report
 
 
@@ -147,6 +154,17 @@ class Report:
         """Add charts with their captions, side by side as far as there is room."""
         figures = [
             f"<figure><figcaption>{_escaped(caption)}</figcaption>{svg}</figure>" for caption, svg in charts if svg
+        ]
+        self._parts.append(f'<div class="charts">{"".join(figures)}</div>' if figures else "")
+        return self
+
+    def plots(self, plots: Iterable[Plot]) -> Self:
+        """Add plots side by side, each with its key."""
+        figures = [
+            f"<figure><figcaption>{_escaped(plot.title)}</figcaption>{drawn}"
+            f"{key((c.tone, c.name) for c in plot.curves) if len(plot.curves) > 1 else ''}</figure>"
+            for plot in plots
+            if (drawn := plot.svg())
         ]
         self._parts.append(f'<div class="charts">{"".join(figures)}</div>' if figures else "")
         return self

@@ -5,8 +5,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from ciclo.components.core.charts import Line, Mark, Point, Span, Svg, line_chart
+from ciclo.components.core.charts import Line, Mark, Point, Span, line_chart
 from ciclo.components.core.column_profile import ColumnProfile
+from ciclo.components.core.svg import Svg
 from ciclo.components.core.wording import number
 from ciclo.components.monitoring.records import Action, Decision
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from ciclo.components.core.charts import Bar, Svg, bars, key, percent, strip
+from ciclo.components.core.charts import Bar, bars, key, percent, strip
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
+from ciclo.components.core.svg import Svg
 from ciclo.components.core.wording import clean, number
 from ciclo.components.monitoring.observing.drift import PREDICTION, ColumnDrift
 from ciclo.components.monitoring.records import Decision, History
