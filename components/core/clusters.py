@@ -8,15 +8,17 @@ there are days, less one (Cameron, Gelbach and Miller, Bootstrap-Based Improveme
 """
 
 import math
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from ciclo.components.core.intervals import Interval, Rows
-from ciclo.components.core.metrics import Array
+from ciclo.components.core.intervals import Interval, Rows, Scorer, scorer
+from ciclo.components.core.metrics import Array, Metric
+from ciclo.components.core.project import Project
 
 LEAST_GROUPS = 10
 INDEPENDENT_GROUPS = 50
@@ -77,6 +79,100 @@ class Clustered(BaseModel):
         return Interval(difference - width, difference, difference + width)
 
 
+@dataclass(frozen=True)
+class Groups:
+    """Which of some rows are one piece of evidence.
+
+    Attributes:
+        unit: What a group is: ``day``, or ``row``.
+        of_rows: The group of each row, integers, shape ``(rows,)``.
+    """
+
+    unit: str
+    of_rows: Array
+
+    @classmethod
+    def of(cls, project: Project, rows: pd.DataFrame) -> Self:
+        """The groups that the split makes: what it keeps on one side belongs together.
+
+        Args:
+            project: Gives the split, and the seed with which independent rows are dealt.
+            rows: Cleaned rows.
+        """
+        unit, column = {"time": ("day", project.data.time_column)}.get(project.split_method, ("row", None))
+        values = None if column is None else rows[column].reset_index(drop=True)
+        return cls(unit, groups_of(values, len(rows), project.training.seed))
+
+    @property
+    def count(self) -> int:
+        """How many there are; rows are counted one by one."""
+        return self.of_rows.size if self.unit == "row" else np.unique(self.of_rows).size
+
+    def __getitem__(self, rows: Array) -> "Groups":
+        """The groups of some of the rows."""
+        return Groups(self.unit, self.of_rows[rows])
+
+
+def gain_interval(
+    metric: Metric,
+    y: Array,
+    challenger: Array,
+    champion: Array,
+    classes: Sequence[Any],
+    *,
+    groups: Array,
+    confidence: float,
+    relative: bool = False,
+) -> Interval:
+    """How much better the challenger is on the same rows.
+
+    Both models are scored without each of the same groups, so that what makes a day hard for both is no evidence.
+
+    Where errors have heavy tails the bounds hold for models that are equal: of RMSE under lognormal errors (sigma 1 and
+    1.5; 300 and 2,000 rows, and 14 and 28 days of 100) each of the two bounds of 95 % was wrong in 4 to 6 % of 1,000
+    simulations. They do not for a gain in proportion to the errors, since few rows seldom hold the largest: with all
+    errors a tenth smaller the lower bound was wrong in at most 1 %, the upper in 15 to 46 %. Such a gain is told as a
+    share of the champion's own score, ``relative``, in which the size of the errors cancels.
+
+    Args:
+        metric: The metric; its direction is taken care of.
+        y: True labels or values, shape ``(rows,)``.
+        challenger: Its predictions, as the metric needs them.
+        champion: The predictions it is compared with, same shape.
+        classes: Class labels in the order of the probability columns.
+        groups: The group of each row, integers, shape ``(rows,)``.
+        confidence: Of each one-sided bound.
+        relative: Give it as a share of the champion's score.
+
+    Returns:
+        The gain in units of the metric, or as a share; positive where the challenger is better. Without bounds where
+        there are fewer than ten groups, or where a score is not defined without one of them.
+    """
+    ours, theirs = (scorer(metric, y, p, list(classes)) for p in (challenger, champion))
+
+    def gain(a: float, b: float) -> float:
+        share = abs(b) if relative else 1.0
+        return metric.gain(a, b) / share if share else math.nan
+
+    found, other = jackknife(ours, groups), jackknife(theirs, groups)
+    if found is None or other is None:
+        whole = np.arange(len(y))
+        return Interval(math.nan, gain(ours(whole), theirs(whole)), math.nan)
+    gains = np.array([gain(float(a), float(b)) for a, b in zip(found[1], other[1], strict=True)])
+    if not np.isfinite(gains).all():
+        return Interval(math.nan, gain(found[0], other[0]), math.nan)
+    return Clustered.from_jackknife(gain(found[0], other[0]), gains).interval(confidence)
+
+
+def score_interval(
+    metric: Metric, y: Array, prediction: Array, classes: Sequence[Any], *, groups: Array, confidence: float
+) -> Interval:
+    """A score with its interval; arguments as in ``gain_interval``."""
+    ours = scorer(metric, y, prediction, list(classes))
+    found = Clustered.of(ours, groups)
+    return Interval(math.nan, ours(np.arange(len(y))), math.nan) if found is None else found.interval(confidence)
+
+
 def jackknife(statistic: Callable[[Rows], float], groups: Array) -> tuple[float, Array] | None:
     """A statistic on all rows, and without each of their groups; arguments as in ``Clustered.of``."""
     names, position = np.unique(groups, return_inverse=True)
@@ -84,7 +180,10 @@ def jackknife(statistic: Callable[[Rows], float], groups: Array) -> tuple[float,
         return None
     rows = np.arange(groups.size)
     point = statistic(rows)
-    without = np.array([statistic(rows[position != group]) for group in range(names.size)])
+    if isinstance(statistic, Scorer):
+        without = statistic.without_each(position, names.size)
+    else:
+        without = np.array([statistic(rows[position != group]) for group in range(names.size)])
     return (float(point), without) if math.isfinite(point) and np.isfinite(without).all() else None
 
 
@@ -93,20 +192,22 @@ def covariance(ours: Array, theirs: Array) -> float:
     return float((ours.size - 1) / ours.size * ((ours - ours.mean()) * (theirs - theirs.mean())).sum())
 
 
-def groups_of(times: pd.Series | None, rows: int, seed: int = 0) -> Array:
-    """The groups of some rows: calendar days.
+def groups_of(values: pd.Series | None, rows: int, seed: int = 0) -> Array:
+    """The groups of some rows: calendar days of their times, or equal values.
 
-    Rows without times are taken as independent and dealt into fifty groups, which gives the same error as leaving out
+    Rows without either are taken as independent and dealt into fifty groups, which gives the same error as leaving out
     one row after the other.
 
     Args:
-        times: When each row happened, with a zone.
+        values: When each row happened, with a zone; or what it is about.
         rows: How many there are.
         seed: Of the dealing.
 
     Returns:
         Integers, shape ``(rows,)``.
     """
-    if times is None or not rows:
+    if values is None or not rows:
         return np.random.default_rng(seed).permutation(rows) % INDEPENDENT_GROUPS
-    return np.asarray((times - times.min().floor("D")).dt.days)
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return np.asarray((values - values.min().floor("D")).dt.days)
+    return np.asarray(pd.factorize(values, use_na_sentinel=False)[0])

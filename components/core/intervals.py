@@ -1,9 +1,12 @@
-"""Intervals for scores and for differences between scores, by the bootstrap.
+"""Intervals, and scores of which groups of rows may be left out.
 
-A bare comparison promotes an equal model half of the time; every decision here is made on the end of an interval.
+A bare comparison promotes an equal model half of the time; every decision here is made on the end of an interval. What
+an interval needs is the score without each group of rows, which costs as much as a few scores: a mean, and whatever is
+made of means, is had from sums by group, and the area under the curve from counts of pairs.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,7 @@ import numpy as np
 from ciclo.components.core.metrics import Array, Metric
 
 Rows = Array | slice
+OUT_OF_REACH = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,76 +35,201 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.point:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
+    @property
+    def told(self) -> bool:
+        """Whether it has bounds."""
+        return math.isfinite(self.low) and math.isfinite(self.point) and math.isfinite(self.high)
 
-def gain_interval(
-    metric: Metric,
-    y: Array,
-    challenger: Array,
-    champion: Array,
-    classes: Sequence[Any],
-    *,
-    confidence: float,
-    resamples: int,
-    seed: int,
-) -> Interval:
-    """How much better the challenger is on the same rows, by the paired percentile bootstrap.
+    def needed(self, limit: float, pieces: int) -> int | None:
+        """How many more pieces of evidence would bring the lower bound above a limit if the point stayed.
 
-    Rows are drawn with replacement and both models are scored on the same draw (Efron and Tibshirani, An Introduction
-    to the Bootstrap, 1993, chapter 13). Rows are taken as independent.
+        The width falls with the root of what it rests on.
+
+        Args:
+            limit: The limit.
+            pieces: What it rests on now.
+
+        Returns:
+            None where no number would do, or only one out of all reach.
+        """
+        if not self.told or not pieces or not self.point > limit:
+            return None
+        share = ((self.point - self.low) / (self.point - limit)) ** 2
+        return max(math.ceil(pieces * share) - pieces, 1) if share < OUT_OF_REACH else None
+
+
+class Scorer:
+    """A metric on any choice of some rows.
 
     Args:
-        metric: The metric; its direction is taken care of.
+        metric: The metric.
         y: True labels or values, shape ``(rows,)``.
-        challenger: Its predictions, as the metric needs them.
-        champion: The predictions it is compared with, same shape.
+        prediction: As the metric needs them.
         classes: Class labels in the order of the probability columns.
-        confidence: Of each one-sided bound.
-        resamples: Number of draws.
-        seed: Of the draws.
-
-    Returns:
-        The gain in units of the metric; positive where the challenger is better.
     """
-    ours, theirs = (scorer(metric, y, p, list(classes)) for p in (challenger, champion))
-    return _percentiles(lambda rows: metric.gain(ours(rows), theirs(rows)), len(y), confidence, resamples, seed)
+
+    def __init__(self, metric: Metric, y: Array, prediction: Array, classes: list[Any]) -> None:
+        self.metric, self.y, self.prediction, self.classes = metric, y, prediction, classes
+
+    def __call__(self, rows: Rows) -> float:
+        """The score of some rows, by position; one that is named twice counts twice."""
+        return self.metric.score(self.y[rows], self.prediction[rows], self.classes)
+
+    def without_each(self, group: Array, groups: int) -> Array:
+        """The score without each group.
+
+        Args:
+            group: The group of each row, from 0 on, shape ``(rows,)``.
+            groups: How many there are.
+
+        Returns:
+            Shape ``(groups,)``; NaN where the score is not defined without a group.
+        """
+        return np.array([self(np.flatnonzero(group != one)) for one in range(groups)])
 
 
-def score_interval(
-    metric: Metric, y: Array, prediction: Array, classes: Sequence[Any], *, confidence: float, resamples: int, seed: int
-) -> Interval:
-    """A score with its interval, by the percentile bootstrap; arguments as in ``gain_interval``."""
-    return _percentiles(scorer(metric, y, prediction, list(classes)), len(y), confidence, resamples, seed)
+class _OfSums(Scorer):
+    """A score that is made of sums over rows: of ``terms``, shape ``(rows, parts)``, by ``made`` of ``(n, parts)``."""
+
+    def __init__(self, scorer: Scorer, terms: Array, made: Callable[[Array], Array]) -> None:
+        super().__init__(scorer.metric, scorer.y, scorer.prediction, scorer.classes)
+        self._terms, self._made = terms.astype("float64"), made
+
+    def without_each(self, group: Array, groups: int) -> Array:
+        sums = np.stack([np.bincount(group, weights=part, minlength=groups) for part in self._terms.T], axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self._made(self._terms.sum(axis=0) - sums))
 
 
-def scorer(metric: Metric, y: Array, prediction: Array, classes: list[Any]) -> Callable[[Rows], float]:
-    """A function that scores any draw of the rows; what all draws share is done once."""
-    if metric.name == "roc_auc_score" and len(classes) == 2:
-        return _auc_of_draws(y == classes[1], prediction[:, 1])
-    return lambda rows: metric.score(y[rows], prediction[rows], classes)
+class _Auc(Scorer):
+    """AUC as the Mann-Whitney statistic, with the scores ranked once; of many classes the mean of each against all."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        super().__init__(scorer.metric, scorer.y, scorer.prediction, scorer.classes)
+        chosen = list(enumerate(self.classes))[1 if len(self.classes) == 2 else 0 :]
+        self._parts = [(self.y == name, *_ranked(self.prediction[:, column])) for column, name in chosen]
+
+    def __call__(self, rows: Rows) -> float:
+        return float(np.mean([_auc(hit[rows], rank[rows], ranks) for hit, rank, ranks in self._parts]))
+
+    def without_each(self, group: Array, groups: int) -> Array:
+        found = [_auc_without(hit, rank, ranks, group, groups) for hit, rank, ranks in self._parts]
+        return np.asarray(np.mean(found, axis=0))
 
 
-def _auc_of_draws(positive: Array, score: Array) -> Callable[[Rows], float]:
-    """AUC as the Mann-Whitney statistic, with the scores ranked once: a draw costs two counts instead of a sort."""
-    values, rank = np.unique(score, return_inverse=True)
+class _Precision(Scorer):
+    """Average precision of two classes, with the scores sorted once."""
 
-    def auc(rows: Rows) -> float:
-        drawn, hit = rank[rows], positive[rows]
-        above = np.bincount(drawn[hit], minlength=values.size)
-        below = np.bincount(drawn[~hit], minlength=values.size)
-        pairs = int(above.sum()) * int(below.sum())
-        return float((above * (np.cumsum(below) - below / 2)).sum() / pairs) if pairs else float("nan")
-
-    return auc
+    def without_each(self, group: Array, groups: int) -> Array:
+        rank, _ = _ranked(self.prediction[:, 1])
+        order = np.argsort(-rank, kind="stable")
+        hit, rank, group = (self.y == self.classes[1])[order], rank[order], group[order]
+        return np.array([_average_precision(hit[kept], rank[kept]) for kept in (group != g for g in range(groups))])
 
 
-def _percentiles(
-    statistic: Callable[[Rows], float], rows: int, confidence: float, resamples: int, seed: int
-) -> Interval:
-    point = statistic(slice(None))
-    draws = np.random.default_rng(seed)
-    values = np.array([statistic(draws.integers(0, rows, rows)) for _ in range(resamples)])
-    values = values[np.isfinite(values)]
-    if not np.isfinite(point) or values.size < resamples / 2:
-        return Interval(float("nan"), point, float("nan"))
-    low, high = np.quantile(values, [1 - confidence, confidence])
-    return Interval(float(low), float(point), float(high))
+def scorer(metric: Metric, y: Array, prediction: Array, classes: list[Any]) -> Scorer:
+    """A metric on any choice of some rows; what all choices share is done once.
+
+    Args:
+        metric: The metric.
+        y: True labels or values, shape ``(rows,)``.
+        prediction: As the metric needs them.
+        classes: Class labels in the order of the probability columns.
+    """
+    plain = Scorer(metric, y, prediction, list(classes))
+    if metric.name == "roc_auc_score":
+        return _Auc(plain)
+    if metric.name == "average_precision_score":
+        return _Precision(metric, y, prediction, list(classes))
+    terms = _SUMS.get(metric.name)
+    return _OfSums(plain, *terms(y, prediction, list(classes))) if terms else plain
+
+
+def _ranked(values: Array) -> tuple[Array, int]:
+    """The rank of each value, equal ones alike, and how many ranks there are."""
+    found, rank = np.unique(values, return_inverse=True)
+    return rank, found.size
+
+
+def _auc(hit: Array, rank: Array, ranks: int) -> float:
+    above, below = np.bincount(rank[hit], minlength=ranks), np.bincount(rank[~hit], minlength=ranks)
+    pairs = int(above.sum()) * int(below.sum())
+    return float((above * (np.cumsum(below) - below / 2)).sum() / pairs) if pairs else float("nan")
+
+
+def _auc_without(hit: Array, rank: Array, ranks: int, group: Array, groups: int) -> Array:
+    """All pairs won, less those of a group's positives and of its negatives, plus those that were taken off twice."""
+    above, below = np.bincount(rank[hit], minlength=ranks), np.bincount(rank[~hit], minlength=ranks)
+    won = (np.cumsum(below) - below / 2)[rank] * hit + (above.sum() - np.cumsum(above) + above / 2)[rank] * ~hit
+    lost = np.bincount(group, weights=won, minlength=groups)
+    cell, place = np.unique(group.astype("int64") * ranks + rank, return_inverse=True)
+    ups, downs = np.bincount(place[hit], minlength=cell.size), np.bincount(place[~hit], minlength=cell.size)
+    before = np.bincount(group, weights=~hit, minlength=groups).cumsum()
+    start = np.concatenate([[0.0], before])[cell // ranks]
+    inside = np.bincount(cell // ranks, weights=ups * (downs.cumsum() - downs / 2 - start), minlength=groups)
+    total = (above * (np.cumsum(below) - below / 2)).sum()
+    positives = np.bincount(group, weights=hit, minlength=groups)
+    negatives = np.bincount(group, minlength=groups) - positives
+    pairs = (above.sum() - positives) * (below.sum() - negatives)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(pairs > 0, (total - lost + inside) / pairs, np.nan)
+
+
+def _average_precision(hit: Array, rank: Array) -> float:
+    """Of rows in falling order of their score."""
+    if not hit.size:
+        return float("nan")
+    last = np.flatnonzero(np.diff(rank, append=-1))
+    found = hit.cumsum()[last]
+    return float((np.diff(found, prepend=0) * found / (last + 1)).sum() / found[-1]) if found[-1] else 0.0
+
+
+def _mean(values: Array) -> tuple[Array, Callable[[Array], Array]]:
+    return np.column_stack([values, np.ones(len(values))]), lambda s: s[:, 0] / s[:, 1]
+
+
+def _log_losses(y: Array, p: Array, classes: list[Any]) -> tuple[Array, Callable[[Array], Array]]:
+    right = p[np.arange(len(y)), np.searchsorted(np.array(classes), y)]
+    edge = np.finfo(p.dtype).eps
+    return _mean(-np.log(np.clip(right, edge, 1 - edge)))
+
+
+def _squares(y: Array, p: Array, _: list[Any]) -> tuple[Array, Callable[[Array], Array]]:
+    terms, mean = _mean((y - p) ** 2)
+    return terms, lambda s: np.sqrt(mean(s))
+
+
+def _r2(y: Array, p: Array, _: list[Any]) -> tuple[Array, Callable[[Array], Array]]:
+    centred = y - y.mean()
+    terms = np.column_stack([(y - p) ** 2, centred, centred**2, np.ones(len(y))])
+    return terms, lambda s: 1 - s[:, 0] / (s[:, 2] - s[:, 1] ** 2 / s[:, 3])
+
+
+def _recalls(y: Array, p: Array, classes: list[Any]) -> tuple[Array, Callable[[Array], Array]]:
+    is_one, right = y[:, None] == np.array(classes), (y == p)[:, None]
+    count = len(classes)
+    return np.hstack([is_one & right, is_one]), lambda s: np.nanmean(s[:, :count] / s[:, count:], axis=1)
+
+
+def _f1(y: Array, p: Array, classes: list[Any]) -> tuple[Array, Callable[[Array], Array]]:
+    names = np.array(classes[1:] if len(classes) == 2 else classes)
+    is_one, called = y[:, None] == names, p[:, None] == names
+    count = len(names)
+
+    def made(sums: Array) -> Array:
+        both, named = sums[:, :count], sums[:, count:]
+        scores = 2 * both / named
+        return np.nan_to_num(scores[:, 0]) if count == 1 else np.nanmean(scores, axis=1)
+
+    return np.hstack([is_one & called, is_one.astype(int) + called]), made
+
+
+_SUMS: dict[str, Callable[[Array, Array, list[Any]], tuple[Array, Callable[[Array], Array]]]] = {
+    "log_loss": _log_losses,
+    "accuracy_score": lambda y, p, _: _mean(y == p),
+    "balanced_accuracy_score": _recalls,
+    "f1_score": _f1,
+    "r2_score": _r2,
+    "mean_absolute_error": lambda y, p, _: _mean(np.abs(y - p)),
+    "root_mean_squared_error": _squares,
+}

@@ -42,6 +42,11 @@ class Metric:
         """Whether a greater score is the better one, read off the name."""
         return self.name.endswith("_score")
 
+    @property
+    def has_scale(self) -> bool:
+        """Whether a difference means the same everywhere: scores end at 1, losses and errors have any unit."""
+        return self.greater_is_better
+
     def gain(self, challenger: float, champion: float) -> float:
         """How much better the challenger is: positive when it is better, whatever the direction of the metric."""
         return challenger - champion if self.greater_is_better else champion - challenger

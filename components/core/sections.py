@@ -291,18 +291,24 @@ class Evaluation(Section):
     """What the best candidate has to show before it may be published.
 
     Attributes:
-        minimum_gain: Least gain over the champion, in units of the metric; the interval has to lie above it.
-        minimum_gain_over_baseline: The same for the baselines.
+        minimum_gain: Least gain over the champion, in units of the metric, of a model of another recipe; the interval
+            has to lie above it.
+        refresh_margin: How much worse than the champion a model of the same recipe on newer rows might be, at most; the
+            interval has to lie above that. In units of the metric for scores, which end at 1; for losses and errors,
+            which have no natural scale, a share of the champion's own.
+        minimum_gain_over_baseline: Least gain over the baselines, in units of the metric.
+        least_useful_gain: Machine learning is refused where its gain over a baseline is surely smaller; in the units of
+            ``refresh_margin``. With 0 nothing is refused for that.
         confidence: Of the one-sided interval.
-        resamples: Bootstrap resamples.
         slices: Category columns by which the metric is shown.
         size_mb: Largest model file.
     """
 
     minimum_gain: float = Field(0.0, ge=0)
+    refresh_margin: float = Field(0.01, ge=0)
     minimum_gain_over_baseline: float = Field(0.0, ge=0)
+    least_useful_gain: float = Field(0.01, ge=0)
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    resamples: int = Field(500, ge=100)
     minimum_rows: int = Field(20, ge=5)
     slices: tuple[str, ...] = ()
     size_mb: float = Field(200, gt=0)

@@ -22,6 +22,7 @@ def model_card(
         engine: In which form the model answers, and why.
     """
     decided = Text(text=f"{verdict.decision}: {verdict.reason}", tone="good" if verdict.passed else "bad")
+    gate = Text(text=f"Gate of a {comparison.gate.name} version: {comparison.gate.why}.")
     uses = {
         "owners": ", ".join(project.design.owners),
         "users": project.design.users,
@@ -30,7 +31,7 @@ def model_card(
         "target": f"{project.data.target} ({project.task})",
         "source": project.data.source,
     }
-    gains = {f"the {name} answer": gain for name, gain in comparison.baselines.items()}
+    gains = {_answer(name, comparison): gain for name, gain in comparison.baselines.items()}
     if comparison.champion is not None:
         gains[f"the champion, version {comparison.champion_version}"] = comparison.champion
     metric, chosen = project.metric.name, comparison.winner.name
@@ -41,7 +42,7 @@ def model_card(
     unused = [[name, c.why or "nobody wrote why"] for name, c in project.data.columns.items() if c.role == "ignored"]
     importance = sorted(comparison.importance.items(), key=lambda item: -item[1])
     sections = {
-        "Decision": (decided, _checks(verdict.checks)),
+        "Decision": (decided, gate, _checks(verdict.checks)),
         "Intended use": (_table(["", ""], uses.items()),),
         "Test scores": (_table(["metric", chosen], comparison.scores.items()),),
         f"Gain in {metric} on the same {comparison.rows:,} rows": (
@@ -58,6 +59,11 @@ def model_card(
         lead=project.design.objective,
         sections=tuple(Section(title=title, parts=parts) for title, parts in sections.items() if parts),
     )
+
+
+def _answer(name: str, comparison: Comparison) -> str:
+    alone = name == "single_feature" and comparison.single_feature
+    return f"the {name} answer" + (f", '{comparison.single_feature}' alone" if alone else "")
 
 
 def _checks(checks: Sequence[Check]) -> Table:

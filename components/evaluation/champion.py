@@ -7,7 +7,7 @@ person to decide on.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import CicloError
 from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
+from ciclo.components.core.recipe import changed, recipe
 from ciclo.components.core.splits import end_of_training, fingerprint, same_split
 from ciclo.components.core.wording import listed
 from ciclo.components.releases.names import CHAMPION
@@ -52,6 +53,71 @@ class Answers:
     predicted: Array | None
     unseen: Array
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a candidate has to show.
+
+    Attributes:
+        name: ``first``: there is no champion yet. ``change``: it is of another recipe than the champion, and has to be
+            better. ``refresh``: it is of the same recipe on newer rows, and must not be worse by a margin.
+        why: Why it is that one, as a clause.
+    """
+
+    name: Literal["first", "change", "refresh"]
+    why: str
+
+
+FIRST = Gate("first", "there is no champion yet")
+
+
+def gate_of(champion: Champion | None, project: Project, train_end: str | None, dataset: str) -> Gate:
+    """Which gate a candidate of today goes through, told from the lineage of the champion.
+
+    Args:
+        champion: The champion, or None if there is none yet.
+        project: The project of today.
+        train_end: Time of the newest training row of today, ISO; None where rows have no times.
+        dataset: sha256 of the cleaned rows of today.
+    """
+    if champion is None:
+        return FIRST
+    who = f"version {champion.version}"
+    if champion.bundle is None:
+        return Gate("change", f"the recipe of {who} cannot be read")
+    lineage = champion.bundle.lineage
+    parts = changed(recipe(project), lineage.get("recipe"))
+    if parts is None:
+        return Gate("change", f"the lineage of {who} does not hold its recipe")
+    if parts:
+        return Gate("change", f"the recipe is another than that of {who}: {listed(parts)}")
+    then = str(lineage.get("train_end") or "")
+    if train_end and then:
+        newer = pd.Timestamp(train_end) > pd.Timestamp(then)
+    else:
+        data = lineage.get("data")
+        newer = isinstance(data, Mapping) and data.get("dataset_digest") not in (None, dataset)
+    if not newer:
+        return Gate("change", f"the recipe is that of {who}, and no row is newer")
+    return Gate("refresh", f"the recipe is that of {who}, and the rows are newer")
+
+
+def read_origin(registry: Registry, champion: Champion, folder: Path) -> Champion | None:
+    """The version whose refreshes led to the champion, or None if the champion is itself one that had to be better.
+
+    Each refresh may be a little worse. So that many of them do not add up, a refresh is also compared with the last
+    version that was no refresh.
+    """
+    origin = champion.bundle.lineage.get("refreshed_from") if champion.bundle else None
+    if not isinstance(origin, int) or origin == champion.version:
+        return None
+    try:
+        bundle = registry.fetch(origin, folder)
+        _ = bundle.contract, bundle.lineage
+        return Champion(origin, bundle)
+    except CicloError as error:
+        return Champion(origin, None, f"it cannot be read: {_clause(error)}")
 
 
 def read_champion(registry: Registry, folder: Path) -> Champion | None:

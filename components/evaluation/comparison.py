@@ -1,7 +1,7 @@
 """All models on the same test rows: the candidates, the champion, the simple answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,15 @@ import numpy as np
 import pyarrow.parquet as pq
 from sklearn.inspection import permutation_importance
 
+from ciclo.components.core.clusters import Groups, gain_interval, score_interval
 from ciclo.components.core.errors import DataError, TrainingError
-from ciclo.components.core.intervals import Interval, gain_interval, score_interval
+from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import METRICS, Array, predictions
 from ciclo.components.core.project import Project
-from ciclo.components.evaluation.champion import Champion, ask
+from ciclo.components.evaluation.champion import FIRST, Champion, Gate, ask
 from ciclo.components.storage.rehearsal import load_models
 from ciclo.components.tables.datasets import Dataset, file_digest
+from ciclo.components.tables.relations import SINGLE_FEATURE
 
 IMPORTANCE_ROWS = 2_000
 
@@ -54,6 +56,8 @@ class Comparison:
         failed: Why the others were not, by name.
         baselines: Gain over each simple answer.
         champion: Gain over the champion on the same rows, or None.
+        champion_share: The same in the units of ``evaluation.refresh_margin``.
+        champion_baselines: Gain of the champion over each simple answer, on the rows it has not seen.
         champion_version: The champion that was, or was to be, compared with; None if there is none.
         champion_problem: Why the champion cannot be compared with; empty if it can, or there is none.
         champion_rows: Test rows that it has not seen, on which both were scored.
@@ -62,6 +66,14 @@ class Comparison:
         size_mb: Size of the winner's file.
         digest: sha256 of the winner's file.
         importance: Permutation importance of each feature, not negative.
+        gate: What the winner has to show.
+        origin: Gain over the version whose refreshes led to the champion, in the units of ``refresh_margin``, or None.
+        origin_version: That version; None where the champion is itself one that had to be better.
+        origin_problem: Why it cannot be compared with; empty if it can, or there is none.
+        unit: What is one piece of evidence: ``day`` or ``row``.
+        pieces: How many of them the test rows are.
+        champion_pieces: How many the rows are that the champion has not seen.
+        single_feature: The one feature of the simple answer; empty if there is none.
     """
 
     winner: Contender
@@ -79,6 +91,16 @@ class Comparison:
     size_mb: float
     digest: str
     importance: dict[str, float]
+    gate: Gate = FIRST
+    champion_share: Interval | None = None
+    champion_baselines: Mapping[str, Interval] = field(default_factory=dict)
+    origin: Interval | None = None
+    origin_version: int | None = None
+    origin_problem: str = ""
+    unit: str = "row"
+    pieces: int = 0
+    champion_pieces: int = 0
+    single_feature: str = ""
 
 
 def contenders(models: Mapping[str, tuple[Path, Mapping[str, Any]]]) -> list[Contender]:
@@ -99,16 +121,31 @@ def contenders(models: Mapping[str, tuple[Path, Mapping[str, Any]]]) -> list[Con
     ]
 
 
-def read_answers(path: str | Path, test: Dataset) -> dict[str, Array]:
+@dataclass(frozen=True)
+class SimpleAnswers:
+    """What the simple answers say of the test rows.
+
+    Attributes:
+        answers: By name, as the metric needs them.
+        single_feature: The one feature that one of them looks at; empty if that is not known.
+    """
+
+    answers: dict[str, Array]
+    single_feature: str = ""
+
+
+def read_answers(path: str | Path, test: Dataset) -> SimpleAnswers:
     """Read what the simple answers say of the test rows.
 
     Raises:
         DataError: If they are about other rows.
     """
-    frame = pq.read_table(path).to_pandas()
+    table = pq.read_table(path)
+    frame = table.to_pandas()
     if frame["row_id"].tolist() != test.rows["row_id"].tolist():
         raise DataError("the simple answers are about other rows than the test", hint="Run the pipeline again.")
-    return {name: np.array(frame[name].tolist()) for name in frame.columns if name != "row_id"}
+    answers = {name: np.array(frame[name].tolist()) for name in frame.columns if name != "row_id"}
+    return SimpleAnswers(answers, (table.schema.metadata or {}).get(SINGLE_FEATURE, b"").decode())
 
 
 def compare(
@@ -116,8 +153,10 @@ def compare(
     test: Dataset,
     models: list[Contender],
     failed: dict[str, str],
-    answers: dict[str, Array],
+    simple: SimpleAnswers,
     champion: Champion | None,
+    gate: Gate = FIRST,
+    origin: Champion | None = None,
 ) -> Comparison:
     """Measure everything the decision needs.
 
@@ -126,34 +165,62 @@ def compare(
         test: The test rows.
         models: Candidates that were fitted.
         failed: Why the others were not.
-        answers: What the simple answers say of the test rows.
+        simple: What the simple answers say of the test rows.
         champion: The champion of today, or None if there is none yet.
+        gate: What the winner has to show.
+        origin: The version whose refreshes led to the champion, if there is one.
     """
     metric, codes = project.metric, test.contract.codes
     winner = best_of(project, models)
     predicted = predictions(metric.needs, winner.model, test.X, codes)
-    options: dict[str, Any] = {
-        "confidence": project.evaluation.confidence,
-        "resamples": project.evaluation.resamples,
-        "seed": project.training.seed,
-    }
+    groups = Groups.of(project, test.rows)
+
+    def gained(ours: Array, theirs: Array, rows: Array, *, relative: bool = False) -> Interval:
+        return gain_interval(
+            metric,
+            test.y[rows],
+            ours[rows],
+            theirs[rows],
+            codes,
+            groups=groups.of_rows[rows],
+            confidence=project.evaluation.confidence,
+            relative=relative,
+        )
+
+    everything = np.ones(len(test), dtype=bool)
+    relative = not metric.has_scale
     theirs = ask(champion, project, test) if champion else None
-    gain, rows = None, 0
+    first = ask(origin, project, test) if origin else None
+    rival: dict[str, Any] = {}
     if theirs is not None and theirs.predicted is not None:
-        unseen, rows = theirs.unseen, int(theirs.unseen.sum())
-        gain = gain_interval(metric, test.y[unseen], predicted[unseen], theirs.predicted[unseen], codes, **options)
+        rival = {
+            "champion": gained(predicted, theirs.predicted, theirs.unseen),
+            "champion_share": gained(predicted, theirs.predicted, theirs.unseen, relative=relative),
+            "champion_baselines": {n: gained(theirs.predicted, a, theirs.unseen) for n, a in simple.answers.items()},
+            "champion_rows": int(theirs.unseen.sum()),
+            "champion_pieces": groups[theirs.unseen].count,
+        }
+    if first is not None and first.predicted is not None:
+        rival["origin"] = gained(predicted, first.predicted, first.unseen, relative=relative)
     return Comparison(
         winner=winner,
-        score=score_interval(metric, test.y, predicted, codes, **options),
+        score=score_interval(
+            metric, test.y, predicted, codes, groups=groups.of_rows, confidence=project.evaluation.confidence
+        ),
         scores=every_metric(project, winner.model, test),
         validation={m.name: m.score for m in models},
         failed=failed,
-        baselines={n: gain_interval(metric, test.y, predicted, a, codes, **options) for n, a in answers.items()},
-        champion=gain,
+        baselines={n: gained(predicted, a, everything) for n, a in simple.answers.items()},
+        **{"champion": None, "champion_rows": 0, **rival},
         champion_version=champion.version if champion else None,
         champion_problem=theirs.problem if theirs else "",
-        champion_rows=rows,
+        origin_version=origin.version if origin else None,
+        origin_problem=first.problem if first else "",
+        gate=gate,
         rows=len(test),
+        unit=groups.unit,
+        pieces=groups.count,
+        single_feature=simple.single_feature,
         slices=tuple(by_slice(project, test, predicted)),
         size_mb=winner.path.stat().st_size / 1e6,
         digest=file_digest(winner.path),

@@ -15,13 +15,15 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.card import model_card
-from ciclo.components.evaluation.champion import read_champion
+from ciclo.components.evaluation.champion import gate_of, read_champion, read_origin
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
 from ciclo.components.evaluation.decision import decide
+from ciclo.components.evaluation.memory import Unbeaten
 from ciclo.components.evaluation.reference import reference_of
 from ciclo.components.evaluation.service import latencies, service_checks
 from ciclo.components.releases.registry import open_registry
-from ciclo.components.tables.datasets import Dataset
+from ciclo.components.storage.store import open_store
+from ciclo.components.tables.datasets import Dataset, file_digest
 
 GOLDEN_ROWS = 100
 
@@ -65,21 +67,29 @@ def evaluate(
     test = Dataset.open(dataset, "test")
     failed = {name: str(facts.get("failure", "")) for name, (_, facts) in models.items() if facts.get("failed")}
     fitted = contenders({n: (Path(path), facts) for n, (path, facts) in models.items() if n not in failed})
+    reference = Profile.model_validate_json(Path(profile).read_text())
+    registry = open_registry(project.name, settings)
     with tempfile.TemporaryDirectory() as folder:
-        comparison = compare(
-            project,
-            test,
-            fitted,
-            failed,
-            read_answers(baselines, test),
-            read_champion(open_registry(project.name, settings), Path(folder)),
-        )
-    verdict = decide(comparison, project.evaluation, project.metric)
+        champion = read_champion(registry, Path(folder) / "champion")
+        gate = gate_of(champion, project, reference.end, file_digest(dataset))
+        refreshed = champion is not None and gate.name == "refresh"
+        origin = read_origin(registry, champion, Path(folder) / "origin") if champion and refreshed else None
+        comparison = compare(project, test, fitted, failed, read_answers(baselines, test), champion, gate, origin)
+    memory = Unbeaten(open_store(settings.store_uri, settings), project.name)
+    verdict = decide(comparison, project.evaluation, project.metric, memory.before(settings.run))
+    memory.remember(settings.run, bool(verdict.facts.get("unbeaten")))
     shutil.copyfile(comparison.winner.path, outputs.best)
     verdict.write(outputs.verdict)
-    reference = Profile.model_validate_json(Path(profile).read_text())
     fitted_on = Dataset.open(dataset, "train", "validation")
-    reference = reference_of(project, reference, comparison.importance, comparison.winner.model, fitted_on, test)
+    reference = reference_of(
+        project,
+        reference,
+        comparison.importance,
+        comparison.winner.model,
+        fitted_on,
+        test,
+        comparison.single_feature,
+    )
     Path(outputs.reference).write_text(reference.model_dump_json())
     found = parity(comparison.winner.model, test.contract, fitted_on.X, project.training.seed)
     engine = engine_of(comparison.winner.model, test.contract, found)

@@ -19,7 +19,13 @@ SAMPLE = 40_000
 
 
 def reference_of(
-    project: Project, profile: Profile, importance: dict[str, float], model: Any, fitted_on: Dataset, test: Dataset
+    project: Project,
+    profile: Profile,
+    importance: dict[str, float],
+    model: Any,
+    fitted_on: Dataset,
+    test: Dataset,
+    single_feature: str = "",
 ) -> Profile:
     """The profile of validation, with what only a fitted model can add.
 
@@ -30,10 +36,12 @@ def reference_of(
         model: The winner.
         fitted_on: The training and validation rows.
         test: The test rows, which judge.
+        single_feature: The one feature of the project's simple answer, for the anchor where there is no rule; empty for
+            the most important one.
     """
     known = fitted_on.sample(SAMPLE, project.training.seed)
     answers = _answers(model, test)
-    anchor = _anchor(project, profile, importance, known)
+    anchor = _anchor(project, profile, importance, known, single_feature)
     groups = groups_of(_times(test), len(test), project.training.seed)
     metric, codes = project.metric, test.contract.codes
     predicted = predictions("label", model, test.X, codes) if metric.needs == "label" else answers
@@ -80,10 +88,12 @@ def _answers(model: Any, rows: Dataset) -> Array:
     return predictions(needs, model, rows.X, rows.contract.codes)
 
 
-def _anchor(project: Project, profile: Profile, importance: dict[str, float], known: Dataset) -> Anchor:
-    """Today's rule where the project names one, else the most important feature alone."""
+def _anchor(
+    project: Project, profile: Profile, importance: dict[str, float], known: Dataset, single_feature: str
+) -> Anchor:
+    """Today's rule where the project names one, else the feature of the gate's simple answer alone."""
     rule, X = project.design.simple_rule, known.X  # noqa: N806
-    column = max(importance, key=lambda name: importance[name])
+    column = single_feature if single_feature in importance else max(importance, key=lambda name: importance[name])
     text, bins = f"'{column}' alone", profile.columns[column].model_copy(update={"by_slice": ()})
     if rule is not None and rule.column in X.columns:
         column, text = rule.column, f"'{rule.column}' at least {rule.at_least:g}"

@@ -1,31 +1,26 @@
-"""Is machine learning appropriate at all?
+"""Three answers a model has to beat: the trivial one (always the same), one feature alone, and the rule of today.
 
-Three answers a model has to beat: the trivial one (always the same), the best single feature, and the rule people use
-today. If a plain first model cannot beat them on rows it has not seen, the honest advice is not to use ML.
+The one feature is chosen for the first version and then fixed, so that the yardstick of a project does not change from
+run to run.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from ciclo.components.core.intervals import Interval, gain_interval
+from ciclo.components.core.errors import CicloError
 from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
-from ciclo.components.core.verdict import Check, Verdict, more_than
-from ciclo.components.tables.datasets import Dataset, write_table
-from ciclo.components.tables.relations import category_names, ordinal, relations, single_feature_tree
+from ciclo.components.core.settings import Settings
+from ciclo.components.releases.names import CHAMPION
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.relations import relations, single_feature_tree
 
-SAMPLE = 10_000
 CHOOSING = 0.25
 
 
@@ -50,21 +45,67 @@ class Baseline:
         return predictions(needs, self.model, X[self.columns], codes)
 
 
-def baselines(project: Project, rows: Dataset) -> list[Baseline]:
-    """Fit the simple answers; the best single feature is chosen on a quarter of the rows, by what the others taught.
+@dataclass(frozen=True)
+class Fixed:
+    """The feature that the project's single-feature answer looks at.
+
+    Attributes:
+        feature: Its name; empty where it has to be chosen.
+        why: What there is to say of that, as a sentence; empty for the usual.
+    """
+
+    feature: str = ""
+    why: str = ""
+
+
+def fixed_feature(project: Project, settings: Settings) -> Fixed:
+    """The feature that the champion was tested against.
+
+    Args:
+        project: The project.
+        settings: Where the registry is.
+    """
+    registry = open_registry(project.name, settings)
+    champion = registry.alias(CHAMPION)
+    if champion is None:
+        return Fixed()
+    try:
+        lineage: Mapping[str, Any] = registry.record(champion.version).lineage
+    except CicloError as error:
+        return Fixed("", f"The feature of the simple answer is chosen anew: version {champion.version}: {error}")
+    feature = str(lineage.get("single_feature") or "")
+    if feature and feature not in project.features:
+        who = f"that of version {champion.version}, '{feature}', is no feature any more"
+        return Fixed("", f"The feature of the simple answer is chosen anew, since {who}.")
+    return Fixed(feature)
+
+
+def best_feature(project: Project, rows: Dataset) -> str:
+    """The feature that tells most alone: chosen on a quarter of the rows, by what the others taught.
+
+    Args:
+        project: Gives the seed.
+        rows: Rows to choose on; none of those that will judge.
+    """
+    choosing = rows.rows.sample(frac=CHOOSING, random_state=project.training.seed)
+    taught = Dataset(rows.contract, rows.rows.drop(choosing.index))
+    return next(iter(relations(taught, Dataset(rows.contract, choosing))))
+
+
+def baselines(project: Project, rows: Dataset, feature: str) -> list[Baseline]:
+    """Fit the simple answers.
 
     Args:
         project: May name the rule people use today.
         rows: Rows to fit on; none of those that will judge.
+        feature: The one feature.
     """
     task, X, y = project.task, rows.X, rows.y  # noqa: N806
     dummy = DummyRegressor() if task == "regression" else DummyClassifier(strategy="prior")
-    choosing = rows.rows.sample(frac=CHOOSING, random_state=project.training.seed)
-    taught = Dataset(rows.contract, rows.rows.drop(choosing.index))
-    best = next(iter(relations(taught, Dataset(rows.contract, choosing))))
+    alone = X[[feature]]
     found = [
         Baseline("trivial", "always the same answer", list(X.columns), dummy.fit(X, y)),
-        Baseline("single_feature", f"'{best}' alone", [best], single_feature_tree(task, X[[best]]).fit(X[[best]], y)),
+        Baseline("single_feature", f"'{feature}' alone", [feature], single_feature_tree(task, alone).fit(alone, y)),
     ]
     rule = project.design.simple_rule
     if rule is not None and rule.column in X.columns:
@@ -89,96 +130,3 @@ class _Reached:
 
     def fit_transform(self, X: pd.DataFrame, y: object = None) -> pd.DataFrame:  # noqa: N803
         return self.transform(X)
-
-
-def first_models(task: str, dataset: Dataset) -> dict[str, Any]:
-    """Two plain models without any search: one linear, one of trees."""
-    coded = ordinal(category_names(dataset.X))
-    linear = LogisticRegression(max_iter=300) if task != "regression" else RidgeCV()
-    trees = HistGradientBoostingClassifier if task != "regression" else HistGradientBoostingRegressor
-    pipelines = {
-        "linear": make_pipeline(coded, SimpleImputer(keep_empty_features=True), StandardScaler(), linear),
-        "trees": make_pipeline(coded, trees(max_iter=60, random_state=0)),
-    }
-    return {name: model.fit(dataset.X, dataset.y) for name, model in pipelines.items()}
-
-
-def decide(gains: dict[str, Interval], minimum: float, subject: str, facts: dict[str, str | float | int]) -> Verdict:
-    """Decide whether ML is appropriate: the first model has to beat every simple answer.
-
-    Args:
-        gains: Gain of the first model over each simple answer, by name.
-        minimum: Least gain, in units of the metric.
-        subject: sha256 of the dataset.
-        facts: Scores worth keeping.
-
-    Returns:
-        A verdict whose decision is ``ml`` or ``no_ml``.
-    """
-    checks: list[Check] = [
-        more_than(f"beats_{name}", gain.low, minimum, f"gain over the {name} answer is {gain}")
-        for name, gain in gains.items()
-    ]
-    beaten_by = [c for c in checks if not c.passed]
-    reason = (
-        "a first model is not clearly better than a simple answer: " + "; ".join(c.message for c in beaten_by)
-        if beaten_by
-        else "a first model beats every simple answer: " + "; ".join(c.message for c in checks)
-    )
-    decision = "no_ml" if beaten_by or not checks else "ml"
-    return Verdict(
-        gate="feasibility", decision=decision, reason=reason, subject=subject, checks=tuple(checks), facts=facts
-    )
-
-
-def assess(project: Project, dataset: Dataset, digest: str, baselines_path: str | Path) -> Verdict:
-    """Ask whether ML is appropriate, on validation rows, and keep what the simple answers say of the test rows.
-
-    Args:
-        project: The project.
-        dataset: All cleaned rows.
-        digest: sha256 of the dataset.
-        baselines_path: Where the simple answers on the test rows are written as Parquet: ``row_id`` and one list
-            column for each, fitted on the training and validation rows.
-    """
-    metric, codes, seed = project.metric, dataset.contract.codes, project.training.seed
-    sample = dataset.split("train").sample(SAMPLE, seed)
-    held_out = dataset.split("validation").sample(SAMPLE, seed)
-    simple = {b.name: b.predict(metric.needs, held_out.X, codes) for b in baselines(project, sample)}
-    predicted = {
-        n: predictions(metric.needs, m, held_out.X, codes) for n, m in first_models(project.task, sample).items()
-    }
-    scores = {n: metric.score(held_out.y, p, codes) for n, p in predicted.items()}
-    best = max(scores, key=lambda n: np.nan_to_num(metric.gain(scores[n], 0.0), nan=-np.inf))
-    gains = {
-        name: gain_interval(
-            metric,
-            held_out.y,
-            predicted[best],
-            answer,
-            codes,
-            confidence=project.evaluation.confidence,
-            resamples=project.evaluation.resamples,
-            seed=seed,
-        )
-        for name, answer in simple.items()
-    }
-    facts: dict[str, str | float | int] = {f"score_{n}": metric.score(held_out.y, a, codes) for n, a in simple.items()}
-    facts |= {"first_model": best, "score_first_model": scores[best]}
-    _write_answers(project, dataset, baselines_path)
-    return decide(gains, project.evaluation.minimum_gain_over_baseline, digest, _finite(facts))
-
-
-def _write_answers(project: Project, dataset: Dataset, path: str | Path) -> None:
-    seed, test = project.training.seed, dataset.split("test")
-    needs, codes = project.metric.needs, dataset.contract.codes
-    columns: dict[str, Any] = {"row_id": test.rows["row_id"].to_numpy()}
-    fitted_on = dataset.split("train", "validation").sample(SAMPLE, seed)
-    for baseline in baselines(project, fitted_on):
-        answer = baseline.predict(needs, test.X, codes)
-        columns[baseline.name] = list(answer) if answer.ndim == 2 else answer
-    write_table(pa.table(columns), path)
-
-
-def _finite(facts: dict[str, str | float | int]) -> dict[str, str | float | int]:
-    return {k: v for k, v in facts.items() if isinstance(v, str) or np.isfinite(v)}

@@ -21,17 +21,20 @@ def feasibility(
     Returns:
         verdict: Whether a first model beats the simple answers, and by how much.
         baselines: What the simple answers say of the test rows.
-        Output: ml or no_ml.
+        Output: ml, no_ml or cannot_tell; only no_ml ends the run.
     """
     from ciclo.components.runs.stage import stage
 
     with stage("feasibility", project) as log:
         from ciclo.components.core.project_file import project_from_json
-        from ciclo.components.feasibility.baselines import assess
+        from ciclo.components.core.settings import settings
+        from ciclo.components.feasibility.assessment import assess
+        from ciclo.components.feasibility.baselines import fixed_feature
         from ciclo.components.tables.datasets import Dataset, file_digest
 
-        rows = Dataset.open(dataset.path)
-        result = assess(project_from_json(project), rows, file_digest(dataset.path), baselines.path)
+        rows, parsed = Dataset.open(dataset.path), project_from_json(project)
+        fixed = fixed_feature(parsed, settings())
+        result = assess(parsed, rows, file_digest(dataset.path), baselines.path, fixed)
         result.write(verdict.path)
-        log.done(f"{result.decision}: {result.reason}")
+        log.done(f"{result.decision}: {result.reason}", *(check.message for check in result.warnings))
     return result.decision

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 Action = Literal["ok", "watch", "alert", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"]
 LATE_LABELS = "labels are late"
 Kind = Literal["data", "serving", "realised", "estimated", "drift", "refresh"]
-Result = Literal["promoted", "waiting", "refused", "failed", "stopped"]
+Result = Literal["promoted", "waiting", "refused", "unbeaten", "failed", "stopped"]
 
 
 class Record(BaseModel):
@@ -129,7 +129,8 @@ class Outcome(Record):
         claim: Key of the claim.
         run_id: The run; empty if none was ever submitted.
         result: ``promoted``; ``waiting`` (published for a person to decide on); ``refused`` (no better than the
-            champion, or stopped by a gate); ``failed``; ``stopped`` by a person, which tells nothing about the model.
+            champion, or stopped by a gate); ``unbeaten`` (the same, and in two runs in a row neither it nor the
+            champion beat the simple answers); ``failed``; ``stopped`` by a person, which tells nothing about the model.
         version: The version that was promoted or waits.
         time: When.
     """

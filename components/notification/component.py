@@ -50,8 +50,9 @@ def stop(project: str, reason: str, verdict: dsl.Input[dsl.Artifact]) -> str:
 
     with stage("stop", project, reason) as log:
         from ciclo.components.core.verdict import Verdict
-        from ciclo.components.notification.message import end_of_branch
+        from ciclo.components.notification.message import end_of_branch, ending_of
 
+        given = Verdict.read(verdict.path)
         log.done(end_of_branch(reason))
-        log.ends("kept" if reason == "keep" else "stopped", f"{log.summary}: {Verdict.read(verdict.path).reason}")
+        log.ends(ending_of(reason, given), f"{log.summary}: {given.reason}")
     return reason

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ciclo.components.runs.notes import Note
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.runs.notes import Ending, Note
 
 GOOD = frozenset({"COMPLETE", "SUCCEEDED"})
 
@@ -17,6 +18,7 @@ _OUTCOMES = {
     "promoted": "the training run made a new champion",
     "waiting": "a new version waits for a person",
     "kept": "the training run kept the champion",
+    "escalated": "the training run kept the champion, and the design is in question",
     "stopped": "the training run stopped before training was worth it",
 }
 
@@ -69,7 +71,20 @@ def end_of_run(project: str, state: str, trigger: str, run: str, notes: Sequence
     if outcome is None:
         facts.insert(len(reasons), "What came of it was not written down: look at the run.")
         return Message(f"{project}: the training run is complete", "\n".join(facts), "warning")
-    return Message(f"{project}: {_OUTCOMES[outcome]}", "\n".join(facts), "info")
+    severity: Literal["info", "warning"] = "warning" if outcome == "escalated" else "info"
+    return Message(f"{project}: {_OUTCOMES[outcome]}", "\n".join(facts), severity)
+
+
+def ending_of(reason: str, verdict: Verdict) -> Ending:
+    """How a run ends that a gate has ended.
+
+    Args:
+        reason: The decision word of the gate.
+        verdict: What the gate has to say for it.
+    """
+    if reason != "keep":
+        return "stopped"
+    return "escalated" if verdict.facts.get("escalate") == "design" else "kept"
 
 
 def end_of_branch(reason: str) -> str:

@@ -15,6 +15,7 @@ from ciclo.components.core.images import PIPELINE_IMAGE, PLACEHOLDER
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_yaml
+from ciclo.components.core.recipe import recipe
 from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
@@ -158,7 +159,8 @@ def published_by(registry: Registry, run: Run, digest: str) -> Record | None:
 
 
 def lineage(project: Project, settings: Settings, parts: Parts, run: Run, parent: int | None) -> dict[str, Any]:
-    """What made this version: data, code, images, libraries, parameters, run, parent."""
+    """What made this version: data, code, images, libraries, parameters, run, parent, and what its gate asked for."""
+    facts = Verdict.read(parts.verdict).facts
     return {
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": run.id,
@@ -167,6 +169,10 @@ def lineage(project: Project, settings: Settings, parts: Parts, run: Run, parent
         "data": {"source": project.data.source, "dataset_digest": file_digest(parts.dataset), **_facts(run.data)},
         "model": _facts(run.model),
         "split": fingerprint(project),
+        "recipe": recipe(project),
+        "gate": facts.get("gate", ""),
+        "refreshed_from": facts.get("refreshed_from"),
+        "single_feature": facts.get("single_feature", ""),
         "approval": project.deployment.approval,
         "train_end": Profile.model_validate_json(Path(parts.profile).read_text()).end,
         "seed": project.training.seed,

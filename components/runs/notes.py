@@ -11,9 +11,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ciclo.components.core.errors import CicloError, StorageError
 from ciclo.components.core.settings import Settings
+from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.store import open_store
 
-Ending = Literal["promoted", "waiting", "kept", "stopped", "served", "failed", "cancelled"]
+Ending = Literal["promoted", "waiting", "kept", "escalated", "stopped", "served", "failed", "cancelled"]
 
 
 class Note(BaseModel):
@@ -21,8 +22,8 @@ class Note(BaseModel):
 
     Attributes:
         stage: The stage, with its label.
-        ending: ``promoted``, ``waiting`` for a person, ``kept`` the champion, ``stopped`` by a gate, ``served``,
-            ``failed`` or ``cancelled``.
+        ending: ``promoted``, ``waiting`` for a person, ``kept`` the champion, ``escalated`` to design (kept, and the
+            design is in question), ``stopped`` by a gate, ``served``, ``failed`` or ``cancelled``.
         reason: Why, as a sentence.
         time: When.
     """
@@ -62,7 +63,15 @@ def notes_of(run: str, project: str, settings: Settings) -> list[Note]:
     Raises:
         StorageError: If the store cannot be read.
     """
-    store = open_store(settings.store_uri, settings)
+    return notes_in(open_store(settings.store_uri, settings), run, project)
+
+
+def notes_in(store: ObjectStore, run: str, project: str) -> list[Note]:
+    """The same from a store.
+
+    Raises:
+        StorageError: If the store cannot be read.
+    """
     try:
         found = [Note.model_validate_json(store.get(key).data) for key in store.list(_folder(project, run))]
     except ValueError as error:

@@ -12,6 +12,9 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ciclo.components.core.metrics import Task, metric_named, predictions
 from ciclo.components.tables.datasets import Dataset
 
+# Under which a table of simple answers says in its metadata which one feature one of them looks at.
+SINGLE_FEATURE = b"ciclo.single_feature"
+
 
 def ordinal(categories: list[str]) -> Any:
     """An encoder of categories as codes for trees; a missing or unseen value becomes -1."""

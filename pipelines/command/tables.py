@@ -41,7 +41,7 @@ def show_list(project: str, store: str, versions: Sequence[Mapping[str, Any]], t
     if not versions:
         typer.echo(f"{project}: no such version in {store}")
         return
-    table = _table("version", "names", "published", "candidate", "score", "rows", "parent", "trigger", "run")
+    table = _table("version", "names", "published", "candidate", "score", "gate", "rows", "parent", "trigger", "run")
     for version in versions:
         names = ", ".join(version["names"])
         if problem := version.get("problem"):
@@ -54,6 +54,7 @@ def show_list(project: str, store: str, versions: Sequence[Mapping[str, Any]], t
             escape(str(lineage.get("published_at", ""))[:16].replace("T", " ")),
             escape(str(facts.get("candidate", ""))),
             escape(_score(facts)),
+            escape(str(facts.get("gate", ""))),
             escape(_text(_part(lineage, "data").get("rows"))),
             str(version["parent"] or ""),
             escape(str(lineage.get("trigger", ""))),

@@ -70,7 +70,9 @@ def training_pipeline(
         with dsl.If(validated.outputs["Output"] == "pass", "usable"):
             feasible = configure(feasibility(project=project, dataset=data), "Feasibility", memory="4Gi")
 
-            with dsl.If(feasible.outputs["Output"] == "ml", "worthwhile"):
+            with dsl.If(feasible.outputs["Output"] == "no_ml", "not-worthwhile"):
+                _stop(project, feasible, "no ML needed")
+            with dsl.Else("worthwhile"):
                 with dsl.ParallelFor(candidates, name="candidates", parallelism=2) as candidate:
                     trained = training(project=project, candidate=candidate, dataset=data)
                     configure(trained, "Training", cpu="2", memory="4Gi", minutes=120)
@@ -100,7 +102,5 @@ def training_pipeline(
                     configure(published, "Publishing", minutes=15)
                     mount_signing_key(published)
                     _serve(project, "Deployment").after(published)
-            with dsl.Else("not-worthwhile"):
-                _stop(project, feasible, "no ML needed")
         with dsl.Else("unusable"):
             _stop(project, validated, "unusable data")

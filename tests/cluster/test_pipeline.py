@@ -102,7 +102,6 @@ def test_a_whole_run_ends_in_a_model_that_answers(world: World, operator: Operat
     small = {"resources": {"cpu": "100m", "memory": "512Mi"}}
     parsed = project(
         training={"trials": 1, "candidates": {"linear": {"estimator": "logistic_regression"}}},
-        evaluation={"resamples": 100},
         deployment=small,
     )
     data = parsed.data.model_copy(update={"source": "s3://models/data/table.csv"})

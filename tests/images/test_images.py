@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(home: Path) -> Project:
-    sections = {"training": {"trials": 1}, "evaluation": {"resamples": 100}}
+    sections = {"training": {"trials": 1}}
     plain = unit_project(**sections)
     return plain.model_copy(update={"data": plain.data.model_copy(update={"source": str(home / "table.csv")})})
 

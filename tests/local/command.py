@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-QUICK = {"training": {"trials": 1}, "evaluation": {"resamples": 100}}
+QUICK = {"training": {"trials": 1}}
 ONE = {"training": {"trials": 1, "candidates": {"linear": {"estimator": "logistic_regression"}}}}
 """In place of the training of `QUICK`, where it does not matter how many candidates there are."""
 

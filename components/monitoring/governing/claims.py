@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ciclo.components.core.errors import IntegrityError, NotFoundError, SubmissionError
+from ciclo.components.core.errors import IntegrityError, NotFoundError, StorageError, SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.schedule import quiet_until
 from ciclo.components.core.sections import Monitoring
@@ -22,6 +22,7 @@ from ciclo.components.monitoring.records import Claim, Decision, History, Outcom
 from ciclo.components.monitoring.submitting.submission import State, Submitter
 from ciclo.components.releases.names import CHAMPION, Alias
 from ciclo.components.releases.registry import Registry
+from ciclo.components.runs.notes import notes_in
 
 RUN_LIMIT = timedelta(days=2)
 NAMED = 5
@@ -112,9 +113,19 @@ def close_claims(
         state = submit.state(run_id) if run_id else "unknown"
         outcome = ended(claim, run_id, state, made_by(run_id, registry), registry.alias(CHAMPION), now)
         if outcome is not None:
-            log.settle(outcome)
+            log.settle(_escalated(outcome, log, registry.project))
         elif quiet_until(policy.quiet_hours, now) is None and (held := log.take_over(claim, now)):
             start_run(log, held, submit, now)
+
+
+def _escalated(outcome: Outcome, log: DecisionLog, project: str) -> Outcome:
+    """The outcome, with what the run itself wrote down of the simple answers."""
+    if outcome.result != "refused":
+        return outcome
+    with suppress(StorageError):
+        if any(note.ending == "escalated" for note in notes_in(log.store, outcome.run_id, project)):
+            return outcome.model_copy(update={"result": "unbeaten"})
+    return outcome
 
 
 def unfiled(history: History, now: datetime) -> list[Decision]:

@@ -14,7 +14,15 @@ from typing import Any
 
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.wording import listed
-from ciclo.components.monitoring.governing.governor import REFRESH, Situation, alarms, disjoint, first_window, govern
+from ciclo.components.monitoring.governing.governor import (
+    REFRESH,
+    Situation,
+    alarms,
+    beaten_by_simple_answers,
+    disjoint,
+    first_window,
+    govern,
+)
 from ciclo.components.monitoring.observing.evidence import SHOWN, Evidence, as_sentence, findings, flat
 from ciclo.components.monitoring.observing.health import ROWS, ROWS_WINDOWS, volume
 from ciclo.components.monitoring.records import LATE_LABELS, Action, Claim, Decision, History, Kind, Outcome
@@ -39,6 +47,8 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
     broken = _broken(evidence, history, now, policy)
     if broken is not None:
         return broken
+    if text := beaten_by_simple_answers(history):
+        return _decision(evidence, now, "escalate_design", text, cause="simple answers", kinds=("realised",))
     if evidence.rows < policy.minimum_rows and not evidence.kinds:
         reason = f"Too little data: {evidence.rows} rows, {policy.minimum_rows} are needed to judge."
         return _refresh(evidence, history, now, policy, reason) or _decision(evidence, now, "ok", reason)

@@ -17,7 +17,12 @@ from ciclo.components.monitoring.records import Action, Claim, Decision, History
 OVERLAP = 0.1
 SHOWN = 5
 REFRESH: tuple[Kind, ...] = ("refresh",)
-_UNHELPFUL = {"refused": "gave no better model", "failed": "failed", "waiting": "made a version nobody let serve"}
+_UNHELPFUL = {
+    "refused": "gave no better model",
+    "unbeaten": "found nothing better than the simple answers",
+    "failed": "failed",
+    "waiting": "made a version nobody let serve",
+}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -139,6 +144,23 @@ def open_breaker(history: History) -> str:
         f"retraining stopped on {escalation.time:%Y-%m-%d} and was handed to "
         f"{escalation.action.removeprefix('escalate_')}; it goes on after "
         "`ciclo acknowledge PROJECT --by WHO --note TEXT`"
+    )
+
+
+def beaten_by_simple_answers(history: History) -> str:
+    """Why the design is in question though nothing has alarmed, as a sentence; empty if it is not.
+
+    A run has found, for the second time in a row, that neither its model nor the champion beats the simple answers. It
+    is said once: whoever acknowledges it has heard it.
+    """
+    last = next((o for o in reversed(history.outcomes) if o.result != "stopped"), None)
+    if last is None or last.result != "unbeaten" or history.acknowledged_since(last.time):
+        return ""
+    if any(d.escalates and d.time >= last.time for d in history.decisions):
+        return ""
+    return (
+        f"The run '{last.run_id}' ended on {last.time:%Y-%m-%d}: in two runs in a row neither the new model nor the "
+        "champion beat the simple answers, so the design is in question"
     )
 
 

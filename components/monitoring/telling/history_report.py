@@ -19,7 +19,14 @@ from ciclo.components.monitoring.telling.curves import (
 
 MOST = 200
 REASON = 400
-RESULTS = {"promoted": "good", "waiting": "warn", "refused": "second", "failed": "bad", "stopped": "past"}
+RESULTS = {
+    "promoted": "good",
+    "waiting": "warn",
+    "refused": "second",
+    "unbeaten": "bad",
+    "failed": "bad",
+    "stopped": "past",
+}
 SEVERITIES = {"info": "accent", "warning": "warn", "critical": "bad"}
 
 

@@ -22,7 +22,7 @@ def test_the_card_tells_the_decision_the_use_the_needs_and_what_is_left_out(tmp_
     }
     design = {"objective": "Tell early.", "users": "the desk", "infrastructure": {"latency_ms": 0.001}}
     raw = {"name": "unit", "data": {"source": "t.csv", "target": "y", "columns": columns}, "design": design}
-    asked, frame = project_from_mapping({**raw, "evaluation": {"resamples": 100}}, origin="test"), rows()
+    asked, frame = project_from_mapping({**raw}, origin="test"), rows()
     model = fitted(asked, LogisticRegression(), frame)
     comparison = compared(asked, frame, tmp_path, {"logistic": (0.75, model)})
     test = Dataset(Contract.of(asked, ("false", "true")), frame)

@@ -19,8 +19,15 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
-from ciclo.components.evaluation.champion import Champion
-from ciclo.components.evaluation.comparison import Comparison, Contender, compare, contenders, read_answers
+from ciclo.components.evaluation.champion import Champion, Gate
+from ciclo.components.evaluation.comparison import (
+    Comparison,
+    Contender,
+    SimpleAnswers,
+    compare,
+    contenders,
+    read_answers,
+)
 from ciclo.components.evaluation.reference import prediction_profile
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.models import dump_model
@@ -39,7 +46,7 @@ EXACTLY = int(table()["colour"].astype(str).value_counts().iloc[1])  # rows of t
 def project(task: str = "binary", *, timed: bool = False, **sections: dict) -> Project:
     columns = {"y": TARGETS[task], **COLUMNS, **({"t": {"type": "timestamp"}} if timed else {})}
     data = {"source": "t.csv", "target": "y", "columns": columns, **({"time_column": "t"} if timed else {})}
-    sections = {"evaluation": {"resamples": 100}, **sections}
+    sections = {**sections}
     return project_from_mapping({"name": "unit", "data": data, **sections}, origin="test")
 
 
@@ -62,7 +69,7 @@ def compared(
         (folder / name).write_bytes(name.encode())
         contenders.append(Contender(name, folder / name, {"score": score}, model))
     test = Dataset(Contract.of(asked, CLASSES[asked.task]), frame)
-    return compare(asked, test, contenders, {}, {}, champion)
+    return compare(asked, test, contenders, {}, SimpleAnswers({}), champion, Gate("change", "unit"))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +154,7 @@ def test_the_prediction_profile_is_of_what_a_server_answers(tmp_path, task):
 
 
 def test_importance_is_of_the_columns_that_matter_and_slices_are_of_their_own_rows(tmp_path):
-    asked, frame = project(evaluation={"resamples": 100, "slices": ["colour"], "minimum_rows": EXACTLY}), rows()
+    asked, frame = project(evaluation={"slices": ["colour"], "minimum_rows": EXACTLY}), rows()
     model = fitted(asked, LogisticRegression(), frame)
     found = compared(asked, frame, tmp_path, {"one": (0.5, model)})
     assert found.importance["size"] > 0.05 > found.importance["noise"] >= 0
@@ -173,7 +180,7 @@ def test_answers_are_read_only_if_they_are_about_the_test_rows(tmp_path):
     test = Dataset(Contract.of(asked, CLASSES["binary"]), frame)
     answers = frame[["row_id"]].assign(trivial=[[0.5, 0.5]] * 40, rule=[[0.1, 0.9]] * 40)
     answers.to_parquet(tmp_path / "answers")
-    found = read_answers(tmp_path / "answers", test)
+    found = read_answers(tmp_path / "answers", test).answers
     assert {name: said.shape for name, said in found.items()} == {"trivial": (40, 2), "rule": (40, 2)}
     answers.iloc[::-1].to_parquet(tmp_path / "answers")
     with pytest.raises(DataError, match="other rows"):

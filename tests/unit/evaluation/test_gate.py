@@ -15,7 +15,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.comparison import Comparison
 from ciclo.components.evaluation.gate import GOLDEN_ROWS, Outputs, evaluate, golden_requests
-from ciclo.components.feasibility.baselines import assess
+from ciclo.components.feasibility.assessment import assess
 from ciclo.components.tables.datasets import Dataset, file_digest
 from ciclo.components.training.search import fit
 from ciclo.components.validation.checks import reference_profile

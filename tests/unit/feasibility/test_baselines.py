@@ -1,58 +1,66 @@
-import math
+"""The simple answers: what they may see, and that the one feature stays the one of the first version."""
+
+import json
 
 import pyarrow.parquet as pq
 import pytest
 
-from ciclo.components.core.intervals import Interval
-from ciclo.components.feasibility.baselines import assess, decide
+from ciclo.components.core.settings import Settings
+from ciclo.components.feasibility.assessment import assess
+from ciclo.components.feasibility.baselines import Fixed, best_feature, fixed_feature
+from ciclo.components.releases.names import Move
+from ciclo.components.releases.registry import open_registry
+from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.relations import SINGLE_FEATURE
 from tests.tables import dataset, project
-
-GOOD, UNCLEAR = Interval(0.1, 0.2, 0.3), Interval(-0.1, 0.2, 0.3)
-
-
-@pytest.mark.parametrize(
-    ("gains", "decision"),
-    [
-        ({"trivial": GOOD, "rule": GOOD}, "ml"),
-        ({"trivial": GOOD, "rule": UNCLEAR}, "no_ml"),
-        ({"trivial": Interval(math.nan, math.nan, math.nan)}, "no_ml"),
-        ({}, "no_ml"),
-    ],
-    ids=["beats all", "not the rule", "undefined", "nothing to beat"],
-)
-def test_ml_has_to_beat_every_simple_answer(gains, decision):
-    assert decide(gains, 0.0, "d", {}).decision == decision
+from tests.versions import files
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_ml_is_appropriate_where_several_columns_tell(tmp_path, task):
-    path = dataset(tmp_path / "d.parquet", task, rows=2000)
-    verdict = assess(project(task), Dataset.open(path), "d", tmp_path / "b.parquet")
-    assert verdict.decision == "ml", verdict.reason
-    answers = pq.read_table(tmp_path / "b.parquet").to_pandas()
-    assert answers["row_id"].tolist() == Dataset.open(path, "test").rows["row_id"].tolist()
+def published(tmp_path, **lineage):
+    """Settings of a store whose champion has that lineage."""
+    current = Settings(home=tmp_path, _env_file=None)
+    registry, signer = open_registry("unit", current), signer_from(current)
+    contents = {**files(), "lineage.json": json.dumps({"run": "r", **lineage}).encode()}
+    registry.publish(contents, signer=signer, parent=None)
+    registry.move("champion", 1, Move("test", ""), expected=None, signer=signer)
+    return current
 
 
-def test_ml_is_not_appropriate_for_noise(tmp_path):
-    path = dataset(tmp_path / "d.parquet", signal=0.0)
-    assert assess(project(), Dataset.open(path), "d", tmp_path / "b.parquet").decision == "no_ml"
+def test_the_feature_of_the_champion_stays_though_another_tells_more(tmp_path):
+    current = published(tmp_path, single_feature="noise")
+    fixed, path = fixed_feature(project(), current), dataset(tmp_path / "d.parquet", rows=800)
+    assert fixed == Fixed("noise")
+    whole = Dataset.open(path)
+    assert best_feature(project(), whole) == "size"
+    verdict = assess(project(), whole, "d", tmp_path / "b.parquet", fixed)
+    assert verdict.facts["single_feature"] == "noise"
+    assert pq.read_schema(tmp_path / "b.parquet").metadata[SINGLE_FEATURE] == b"noise"
 
 
-def test_ml_is_not_appropriate_where_a_rule_is_enough(tmp_path):
-    path = dataset(tmp_path / "d.parquet", rows=2000)
-    frame = Dataset.open(path)
-    rows = frame.rows.assign(y=frame.rows["size"] >= 0.25)
-    parsed = project(design={"simple_rule": {"column": "size", "at_least": 0.25}})
-    verdict = assess(parsed, Dataset(frame.contract, rows), "d", tmp_path / "b.parquet")
-    assert verdict.decision == "no_ml"
-    assert "rule" in verdict.reason
+def test_the_feature_is_chosen_where_there_is_none_and_anew_only_where_it_is_gone(tmp_path):
+    empty = Settings(home=tmp_path / "empty", _env_file=None)
+    assert fixed_feature(project(), empty) == Fixed()
+    assert fixed_feature(project(), published(tmp_path / "old")) == Fixed()
+    gone = fixed_feature(project(), published(tmp_path / "gone", single_feature="old"))
+    assert (gone.feature, "'old', is no feature any more" in gone.why) == ("", True)
+    path = dataset(tmp_path / "d.parquet", rows=600)
+    verdict = assess(project(), Dataset.open(path), "d", tmp_path / "b.parquet", gone)
+    assert (verdict.facts["single_feature"], gone.why in verdict.reason) == ("size", True)
+
+
+def test_a_champion_that_was_altered_does_not_choose(tmp_path):
+    current = published(tmp_path, single_feature="noise")
+    path = tmp_path / "store/projects/unit/versions/1/lineage.json"
+    path.write_bytes(path.read_bytes() + b" ")
+    fixed = fixed_feature(project(), current)
+    assert (fixed.feature, fixed.why.startswith("The feature of the simple answer is chosen anew: ")) == ("", True)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_no_simple_answer_has_seen_a_test_label(tmp_path, task):
     path = dataset(tmp_path / "d.parquet", task, rows=800)
-    whole, asked = Dataset.open(path), project(task, evaluation={"resamples": 100})
+    whole, asked = Dataset.open(path), project(task)
 
     def answers(lie: str) -> dict[str, list]:
         """What they say of the test rows where the labels of one split are turned around."""

@@ -12,7 +12,7 @@ from ciclo.components.core.profile import Profile
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.gate import Outputs, evaluate
-from ciclo.components.feasibility.baselines import assess
+from ciclo.components.feasibility.assessment import assess
 from ciclo.components.publishing import publish as publishing
 from ciclo.components.publishing.publish import Parts, Published, Run, lineage, publish
 from ciclo.components.releases.history import life_of, waiting
@@ -55,7 +55,7 @@ def _read(folder: Path) -> tuple[Verdict, Parts]:
 
 def _evaluate(folder: Path, settings: Settings, task: str, training: dict | None) -> None:
     folder.mkdir()
-    parsed = project(task, training={"trials": 1, **(training or {})}, evaluation={"resamples": 100})
+    parsed = project(task, training={"trials": 1, **(training or {})})
     data = dataset(folder / "data.parquet", task, rows=1500)
     name = next(iter(parsed.candidates))
     fitted = fit(parsed, name, data, folder / "fitted.skops")

@@ -1,0 +1,60 @@
+"""The recipe of a model: everything a project says that makes another model of the same rows.
+
+A newer model of the same recipe is the better bet where the world moves, and one of another recipe has to show that it
+is better; so the gate asks which of the two it has before it. What is left out does not change what is being fitted:
+how long the search may take, the seed, and the split, whose own fingerprint decides who may be compared.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Column
+from ciclo.components.core.values import EDITION
+
+# Raised where a release fits other models of the same project: other defaults of the search, or other preprocessing.
+RECIPES = 1
+PARTS = ("features", "target", "candidates", "cleaning", "metric", "release")
+
+
+def recipe(project: Project) -> dict[str, str]:
+    """The recipe of a project, part by part, as digests.
+
+    Returns:
+        ``features`` with how they are read and what is refused; the ``target``; the ``candidates`` with their search
+        spaces; the ``cleaning`` of values; the ``metric``; the ``release``, whose rules read values and whose defaults
+        are searched.
+    """
+    target = project.data.columns[project.data.target]
+    cleaning = project.cleaning
+    parts: dict[str, Any] = {
+        "features": {name: _column(column) for name, column in project.features.items()},
+        "target": [project.data.target, project.task, project.training.positive, _column(target)],
+        "candidates": {name: candidate.model_dump(mode="json") for name, candidate in project.candidates.items()},
+        "cleaning": [cleaning.missing.model_dump(mode="json"), cleaning.duplicates],
+        "metric": project.metric.name,
+        "release": [EDITION, RECIPES],
+    }
+    return {name: hashlib.sha256(json.dumps(parts[name], sort_keys=True).encode()).hexdigest() for name in PARTS}
+
+
+def changed(ours: Mapping[str, str], theirs: object) -> list[str] | None:
+    """The parts in which two recipes differ.
+
+    Args:
+        ours: The recipe of today.
+        theirs: What the lineage of the other model holds.
+
+    Returns:
+        None where the other recipe is not known.
+    """
+    if not isinstance(theirs, Mapping) or not theirs:
+        return None
+    return [part for part in PARTS if ours[part] != theirs.get(part)]
+
+
+def _column(column: Column) -> dict[str, object]:
+    limits = {"minimum": column.minimum, "maximum": column.maximum, "nullable": column.nullable}
+    return {**column.reading(), **limits}

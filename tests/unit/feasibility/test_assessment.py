@@ -1,0 +1,117 @@
+"""Is ML appropriate? Three answers, and only what is sure ends a run."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.intervals import Interval
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.sections import Evaluation
+from ciclo.components.feasibility.assessment import Gained, assess, decide
+from ciclo.components.tables.datasets import Dataset
+from tests.tables import dataset, project
+
+GOOD, UNCLEAR, USELESS = Interval(0.1, 0.2, 0.3), Interval(-0.1, 0.2, 0.3), Interval(-0.02, -0.001, 0.009)
+AT_THE_LIMIT, NAN = Interval(-0.02, 0.0, 0.01), Interval(math.nan, math.nan, math.nan)
+
+
+@pytest.mark.parametrize(
+    ("gains", "policy", "luck", "decision", "says"),
+    [
+        ({"trivial": GOOD, "rule": GOOD}, {}, 0.01, "ml", "beats every simple answer"),
+        ({"trivial": GOOD, "rule": UNCLEAR}, {}, 0.01, "cannot_tell", "about 125 rows more would tell"),
+        ({"trivial": GOOD, "rule": USELESS}, {}, 0.01, "no_ml", "evaluation.least_useful_gain lower.*now 0.01"),
+        ({"trivial": UNCLEAR, "rule": USELESS}, {}, 0.01, "no_ml", "rule answer is .*surely below 0.01"),
+        ({"trivial": AT_THE_LIMIT}, {}, 0.01, "cannot_tell", "trivial"),
+        ({"trivial": USELESS}, {"least_useful_gain": 0}, 0.01, "cannot_tell", "training goes on"),
+        ({"trivial": GOOD}, {}, 0.05, "ml", "shuffled answers score as well in 5%"),
+        ({"trivial": GOOD}, {}, 0.06, "cannot_tell", "shuffled answers score as well in 6%"),
+        ({"trivial": GOOD}, {"minimum_gain_over_baseline": 0.1}, 0.01, "cannot_tell", "trivial"),
+        ({"trivial": NAN}, {}, 0.01, "cannot_tell", "without bounds"),
+        ({}, {}, 0.01, "cannot_tell", "goes on"),
+    ],
+)
+def test_truth_table(gains, policy, luck, decision, says):
+    found = {name: Gained(gain, 0.01) for name, gain in gains.items()}
+    verdict = decide(found, luck, Evaluation(**policy), "d", {}, pieces=100)
+    assert verdict.decision == decision
+    assert pytest.importorskip("re").search(says, verdict.reason), verdict.reason
+    assert bool(verdict.failures) is (decision == "no_ml")
+    assert bool(verdict.warnings) is (
+        (decision != "ml" and bool(gains) and "rule" not in gains)
+        or (decision == "cannot_tell" and bool(gains))
+        or any(g is UNCLEAR for g in gains.values())
+    )
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_ml_is_appropriate_where_several_columns_tell(tmp_path, task):
+    path = dataset(tmp_path / "d.parquet", task, rows=2000)
+    verdict = assess(project(task), Dataset.open(path), "d", tmp_path / "b.parquet")
+    assert verdict.decision == "ml", verdict.reason
+    assert "validation rows" in verdict.facts["method"]
+    assert verdict.facts["learning_curve"].count("rows: ") == 3
+
+
+def weak(rows, strength, seed, days=0):
+    """Five features of one strength, and what a project says of them; rows of so many days if there are any."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(rows, 5))
+    frame = pd.DataFrame(values, columns=list("abcde"))
+    frame["y"] = rng.random(rows) < 1 / (1 + np.exp(-strength * values.sum(axis=1)))
+    columns = {"y": {"type": "boolean"}, **{name: {"type": "number"} for name in "abcde"}}
+    data = {"source": "t.csv", "target": "y", "columns": columns}
+    if days:
+        frame["t"] = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(np.arange(rows) * days // rows, unit="D")
+        columns["t"] = {"type": "timestamp"}
+        data["time_column"] = "t"
+    part = np.arange(rows) / rows
+    frame["split"] = np.where(part < 0.7, "train", np.where(part < 0.85, "validation", "test"))
+    frame["row_id"] = [f"{n:032x}" for n in range(rows)]
+    asked = project_from_mapping({"name": "unit", "data": data}, origin="test")
+    return asked, Dataset(Contract.of(asked, ("false", "true")), frame)
+
+
+def test_a_small_table_that_tells_is_not_refused_for_its_size(tmp_path):
+    asked, rows = weak(890, 0.45, 1)
+    verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
+    assert verdict.decision == "ml", verdict.reason
+    assert "cross-validation, 5 times, on 756 training and validation rows" in verdict.facts["method"]
+    assert verdict.facts["permutation_p"] == 0.01
+
+
+def test_weak_features_and_noise_of_a_few_rows_are_not_refused_for_good(tmp_path):
+    for seed in range(2):
+        asked, rows = weak(300, 0.245, seed)
+        assert assess(asked, rows, "d", tmp_path / "b.parquet").decision in ("ml", "cannot_tell")
+    noise = [assess(*weak(300, 0.0, seed), "d", tmp_path / "b.parquet").decision for seed in range(2)]
+    assert "ml" not in noise
+
+
+def test_days_stay_whole_where_the_split_is_by_time_and_few_of_them_tell_nothing(tmp_path):
+    asked, rows = weak(800, 1.0, 0, days=24)
+    verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
+    assert (verdict.decision, "days" in verdict.reason) == ("ml", False)
+    asked, rows = weak(800, 1.0, 0, days=6)
+    verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
+    assert (verdict.decision, "without bounds" in verdict.reason) == ("cannot_tell", True)
+
+
+def test_ml_is_not_appropriate_for_noise_of_many_rows(tmp_path):
+    asked, rows = weak(60_000, 0.0, 0)
+    verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
+    assert verdict.decision in ("no_ml", "cannot_tell")
+    assert verdict.decision == "no_ml", verdict.reason
+
+
+def test_ml_is_not_appropriate_where_a_rule_is_enough(tmp_path):
+    path = dataset(tmp_path / "d.parquet", rows=2000)
+    frame = Dataset.open(path)
+    rows = frame.rows.assign(y=frame.rows["size"] >= 0.25)
+    parsed = project(design={"simple_rule": {"column": "size", "at_least": 0.25}})
+    verdict = assess(parsed, Dataset(frame.contract, rows), "d", tmp_path / "b.parquet")
+    assert verdict.decision == "no_ml"
+    assert "rule" in verdict.reason
