@@ -1,14 +1,14 @@
 """The engine: how a model answers. Evaluation writes golden answers with it, serving gives them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.metrics import Array, labels_of, predictions
 from ciclo.components.core.wording import listed
 
 TOLERANCE = 1e-6
@@ -29,9 +29,9 @@ class Engine:
     def __init__(self, model: Any, contract: Contract) -> None:
         self.contract = contract
         self._model = model
-        for step in (step for _, step in getattr(model, "steps", [("", model)])):
-            if hasattr(step, "n_jobs"):
-                step.n_jobs = 1
+        for part in _parts(model):
+            if hasattr(part, "n_jobs"):
+                part.n_jobs = 1
 
     def predict(self, frame: pd.DataFrame) -> list[Answer]:
         """Answer rows.
@@ -51,7 +51,7 @@ class Engine:
             values = _finite(predictions("value", self._model, frame, []))
             return [{"prediction": value, "probability": None} for value in values.tolist()]
         probability = _finite(predictions("probability", self._model, frame, self.contract.codes))
-        codes = probability.argmax(axis=1)
+        codes = labels_of(self._model, probability)
         shown = probability[:, 1] if self.contract.task == "binary" else probability[np.arange(len(codes)), codes]
         labels = [spoken(label, self.contract) for label in self.contract.classes]
         answers: list[Answer] = [
@@ -62,6 +62,16 @@ class Engine:
             for answer, of_each in zip(answers, probability.tolist(), strict=True):
                 answer["probabilities"] = dict(zip(self.contract.classes, of_each, strict=True))
         return answers
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """A fitted model and the fitted estimators in it: of a threshold, of a calibration, the steps of a pipeline."""
+    yield model
+    inside = [step for _, step in getattr(model, "steps", [])]
+    inside += [calibrated.estimator for calibrated in getattr(model, "calibrated_classifiers_", [])]
+    inside += [model.estimator_] if hasattr(model, "estimator_") else []
+    for part in inside:
+        yield from _parts(part)
 
 
 def first_difference(expected: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]) -> str | None:

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ciclo.components.core.metrics import Task
+from ciclo.components.core.sections import Range
 from ciclo.components.core.wording import did_you_mean, listed
 
 Value = bool | float | int | str | None
+Values = tuple[Value, ...] | Range
 Kinds = Mapping[str, str]
 
 
@@ -61,6 +63,17 @@ _BOOSTING: Kinds = {
     "tol": "number",
 }
 _LINEAR: Kinds = {"fit_intercept": "boolean", "tol": "number"}
+_NEIGHBOURS: Kinds = {"n_neighbors": "integer none", "weights": "uniform distance none", "p": "number none"}
+_VECTORS: Kinds = {
+    "C": "number",
+    "kernel": "linear poly rbf sigmoid",
+    "degree": "integer",
+    "gamma": "auto number scale",
+    "coef0": "number",
+    "shrinking": "boolean",
+    "tol": "number",
+    "max_iter": "integer",
+}
 
 ESTIMATORS: Mapping[str, Estimator] = {
     "logistic_regression": Estimator(
@@ -105,10 +118,12 @@ ESTIMATORS: Mapping[str, Estimator] = {
         {**_BOOSTING, "loss": "log_loss", "class_weight": "balanced none"},
         {**_BOOSTING, "loss": "squared_error absolute_error gamma poisson quantile", "quantile": "number none"},
     ),
+    "nearest_neighbours": Estimator(_NEIGHBOURS, _NEIGHBOURS),
+    "support_vectors": Estimator({**_VECTORS, "class_weight": "balanced none"}, {**_VECTORS, "epsilon": "number"}),
 }
 
 
-def problem_of(estimator: str, search: Mapping[str, tuple[Value, ...]], task: Task) -> str:
+def problem_of(estimator: str, search: Mapping[str, Values], task: Task) -> str:
     """What is wrong with a candidate, as a clause that begins with the field; empty if nothing is.
 
     Args:
@@ -125,13 +140,23 @@ def problem_of(estimator: str, search: Mapping[str, tuple[Value, ...]], task: Ta
     return next(filter(None, problems), "")
 
 
-def _problem(estimator: str, name: str, values: tuple[Value, ...], parameters: Kinds) -> str:
+def is_whole(values: Range, kinds: str) -> bool:
+    """Whether a range is of whole numbers: both ends are, and the parameter may be one."""
+    return "integer" in kinds.split() and isinstance(values.low, int) and isinstance(values.high, int)
+
+
+def _problem(estimator: str, name: str, values: Values, parameters: Kinds) -> str:
     if name not in parameters:
         meant = did_you_mean(name, parameters)
         return f"search: {estimator} has no parameter '{name}' to search{meant}; there are {listed(parameters, 20)}"
+    kinds = parameters[name].split()
+    if isinstance(values, Range):
+        if "number" in kinds or is_whole(values, parameters[name]):
+            return ""
+        wanted = "a range of whole numbers" if "integer" in kinds else f"a list of {listed(kinds)}"
+        return f"search.{name}: {estimator} takes {wanted}, not a range from {values.low!r} to {values.high!r}"
     if not values:
         return f"search.{name}: give at least one value to try"
-    kinds = parameters[name].split()
     wrong = [value for value in values if not _is_one(value, kinds)]
     return f"search.{name}: {estimator} takes {listed(kinds)}, not {wrong[0]!r}" if wrong else ""
 

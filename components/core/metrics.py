@@ -141,13 +141,38 @@ def predictions(needs: str, model: Any, X: "pd.DataFrame", codes: list[int]) -> 
         needs: ``probability``, ``label`` or ``value``.
         model: A fitted estimator whose classes are positions in ``codes``.
         X: Features, shape ``(rows, features)``.
-        codes: All class codes; a class the model never saw gets probability 0.
+        codes: All class codes; a class the model never saw gets probability 0. Empty for regression.
 
     Returns:
         Shape ``(rows, classes)`` for probabilities, else ``(rows,)``.
     """
-    if needs != "probability":
+    if needs == "value" or not codes:
         return np.asarray(model.predict(X))
     probability = np.zeros((len(X), len(codes)))
     probability[:, [codes.index(int(c)) for c in model.classes_]] = model.predict_proba(X)
-    return probability
+    return probability if needs == "probability" else labels_of(model, probability)
+
+
+def threshold_of(model: Any) -> float | None:
+    """The threshold that a model carries, or None: its label is the most probable class then.
+
+    It is that of scikit-learn's ``FixedThresholdClassifier``, so that the label of the model itself is the same one.
+    """
+    threshold = getattr(model, "threshold", None)
+    return float(threshold) if isinstance(threshold, int | float) else None
+
+
+def labels_of(model: Any, probability: Array) -> Array:
+    """Labels from probabilities. Metrics, golden requests and the server come here for them, and so cannot differ.
+
+    Args:
+        model: What gave the probabilities.
+        probability: Shape ``(rows, classes)``.
+
+    Returns:
+        Positions of classes, shape ``(rows,)``.
+    """
+    threshold = threshold_of(model)
+    if threshold is None or probability.shape[1] != 2:
+        return np.asarray(probability.argmax(axis=1))
+    return np.asarray(probability[:, 1] >= threshold, dtype="int64")

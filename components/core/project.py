@@ -36,8 +36,22 @@ SECRET = re.compile(
 )
 
 DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
-    True: ("logistic_regression", "random_forest", "gradient_boosting"),
-    False: ("ridge", "random_forest", "gradient_boosting"),
+    True: (
+        "logistic_regression",
+        "random_forest",
+        "extra_trees",
+        "gradient_boosting",
+        "nearest_neighbours",
+        "support_vectors",
+    ),
+    False: (
+        "elastic_net",
+        "random_forest",
+        "extra_trees",
+        "gradient_boosting",
+        "nearest_neighbours",
+        "support_vectors",
+    ),
 }
 
 
@@ -129,6 +143,19 @@ class Project(Section):
         for name, candidate in self.training.candidates.items():
             if problem := problem_of(candidate.estimator, candidate.search, self.task):
                 raise ValueError(f"training.candidates.{name}.{problem}")
+            if candidate.calibration != "auto" and self.task == "regression":
+                raise ValueError(
+                    f"training.candidates.{name}.calibration: a regression task has no probabilities; remove it"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _errors_have_a_cost_each_way(self) -> Self:
+        if self.evaluation.costs is not None and self.task != "binary":
+            raise ValueError(
+                f"evaluation.costs: they decide the label's threshold of a binary task, and this one is {self.task}; "
+                "remove them"
+            )
         return self
 
     @model_validator(mode="before")

@@ -262,29 +262,81 @@ class Validation(Section):
     nulls: float = Field(0.95, gt=0, le=1)
 
 
+class Range(Section):
+    """Values to try between two ends: whole numbers where both ends are, and the parameter may be one.
+
+    Attributes:
+        low: Least value.
+        high: Greatest value.
+        log: Whether small values are tried as closely as great ones, as is due to what spans powers of ten.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(
+                f"low {self.low:g} has to be below high {self.high:g}; to try one value, give it in a list"
+            )
+        if self.log and self.low <= 0:
+            raise ValueError(f"low has to be above 0 where log is true, not {self.low:g}")
+        return self
+
+
 class Candidate(Section):
     """One model to try.
 
     Attributes:
         estimator: Name from ``components/core/estimators.py``.
-        search: Values to try by parameter; empty means the defaults of that estimator.
+        search: Values to try by parameter, as a list or a range; a parameter that is not named keeps the values of its
+            estimator. To search none of those, name every one.
+        calibration: Whether probabilities are calibrated on out-of-fold predictions: ``auto`` where that is clearly
+            better for a binary task, ``none``, or by ``sigmoid`` or ``isotonic`` in any case.
     """
 
     estimator: str
-    search: dict[str, tuple[bool | float | int | str | None, ...]] = {}
+    search: dict[str, tuple[bool | float | int | str | None, ...] | Range] = {}
+    calibration: Literal["auto", "none", "sigmoid", "isotonic"] = "auto"
 
 
 class Training(Section):
-    """What is fitted, and how hard the search tries."""
+    """What is fitted, and how hard the search tries.
+
+    Attributes:
+        task: What is predicted; by default what the type of the target makes of it.
+        positive: The class of a binary task that counts as positive.
+        metric: What is made as good as can be.
+        candidates: Models to try, by name; by default those for the task.
+        trials: Sets of parameters that are tried for each candidate.
+        search_rows: Most rows a trial is fitted on, and is scored on.
+        search_seconds: How long a candidate may take, from its first trial to the fit of the model. The half of it is
+            for the search.
+        seed: Of everything random; together with the data it decides the result.
+    """
 
     task: Task | None = None
     positive: str | None = None
     metric: str | None = None
     candidates: dict[str, Candidate] = {}
-    trials: int = Field(8, ge=1)
+    trials: int = Field(20, ge=1)
     search_rows: int = Field(20_000, ge=10)
     search_seconds: float = Field(300, gt=0)
     seed: int = Field(0, ge=0, lt=2**32)
+
+
+class Costs(Section):
+    """What the two errors of a binary task cost, in one unit of your choice; their ratio is what counts.
+
+    Attributes:
+        false_positive: The positive class is predicted, and it is the other.
+        false_negative: The positive class is missed.
+    """
+
+    false_positive: float = Field(gt=0)
+    false_negative: float = Field(gt=0)
 
 
 class Evaluation(Section):
@@ -300,6 +352,7 @@ class Evaluation(Section):
         least_useful_gain: Machine learning is refused where its gain over a baseline is surely smaller; in the units of
             ``refresh_margin``. With 0 nothing is refused for that.
         confidence: Of the one-sided interval.
+        costs: What an error costs each way: the label's threshold is where they cost least.
         slices: Category columns by which the metric is shown.
         size_mb: Largest model file.
     """
@@ -310,6 +363,7 @@ class Evaluation(Section):
     least_useful_gain: float = Field(0.01, ge=0)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     minimum_rows: int = Field(20, ge=5)
+    costs: Costs | None = None
     slices: tuple[str, ...] = ()
     size_mb: float = Field(200, gt=0)
 

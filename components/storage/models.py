@@ -20,6 +20,8 @@ TRUSTED = (
     "functools.partial",  # of check_array, inside histogram gradient boosting with categories
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )

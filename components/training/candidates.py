@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -16,17 +18,21 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import ProjectError
+from ciclo.components.core.estimators import Values
 from ciclo.components.core.project import Project
-from ciclo.components.core.sections import Candidate
+from ciclo.components.core.sections import Candidate, Range
 from ciclo.components.training.preprocessing import Style, categories, numbers, preprocessor
 
-Values = tuple[Any, ...]
 ROWS_PER_TREE = 20_000
+THREADED_ROWS = 5_000  # below that, starting threads takes longer than fitting the trees
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Recipe:
         regressor: Class for regression, or None.
         search: Values to try by parameter.
         fixed: ``(contract, rows, seed) -> parameters`` that are not searched.
+        most_rows: Rows above which it is not fitted, None for no limit: its time or its size grows too fast.
+        wrap: Makes of the estimator what is fitted, where it does not answer as a model has to by itself.
     """
 
     style: Style
@@ -46,6 +54,8 @@ class Recipe:
     regressor: type | None
     search: Mapping[str, Values]
     fixed: Callable[[Contract, int, int], dict[str, Any]]
+    most_rows: int | None = None
+    wrap: Callable[[Any], Any] = lambda estimator: estimator
 
 
 def _forest(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
@@ -53,7 +63,7 @@ def _forest(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
         "n_estimators": 60,
         "bootstrap": True,
         "max_samples": min(1.0, ROWS_PER_TREE / rows),
-        "n_jobs": -1,
+        "n_jobs": -1 if rows >= THREADED_ROWS else 1,
         "random_state": seed,
     }
 
@@ -67,36 +77,65 @@ def _seeded(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
     return {"random_state": seed}
 
 
-_FOREST: dict[str, Values] = {"min_samples_leaf": (5, 20, 50), "max_features": ("sqrt", 0.5)}
+def _vectors(estimator: Any) -> Any:
+    """Platt's sigmoid gives a classifier probabilities; a regressor works on a target of unit size."""
+    if isinstance(estimator, SVC):
+        return CalibratedClassifierCV(estimator, method="sigmoid", cv=3, ensemble=False)
+    return TransformedTargetRegressor(estimator, transformer=StandardScaler())
+
+
+_FOREST: dict[str, Values] = {
+    "min_samples_leaf": Range(low=1, high=100, log=True),
+    "max_features": ("sqrt", 0.3, 0.6, 1.0),
+}
+_TREE: dict[str, Values] = {
+    "max_leaf_nodes": Range(low=4, high=256, log=True),
+    "min_samples_leaf": Range(low=1, high=100, log=True),
+}
+_BOOSTING: dict[str, Values] = {
+    "learning_rate": Range(low=0.02, high=0.3, log=True),
+    "max_iter": Range(low=50, high=300, log=True),
+    "max_leaf_nodes": Range(low=4, high=64, log=True),
+    "min_samples_leaf": Range(low=5, high=200, log=True),
+    "l2_regularization": (0.0, 0.1, 1.0, 10.0),
+}
+_NEIGHBOURS: dict[str, Values] = {
+    "n_neighbors": Range(low=1, high=50, log=True),
+    "weights": ("uniform", "distance"),
+}
+_VECTORS: dict[str, Values] = {
+    "C": Range(low=0.01, high=100.0, log=True),
+    "gamma": ("scale", 0.003, 0.01, 0.03, 0.1, 0.3),
+}
 
 RECIPES: dict[str, Recipe] = {
     "logistic_regression": Recipe(
-        "linear", LogisticRegression, None, {"C": (0.01, 0.1, 1.0, 10.0)}, lambda *_: {"max_iter": 500}
+        "linear", LogisticRegression, None, {"C": Range(low=1e-4, high=100.0, log=True)}, lambda *_: {"max_iter": 500}
     ),
-    "ridge": Recipe("linear", None, Ridge, {"alpha": (0.01, 0.1, 1.0, 10.0, 100.0)}, _seeded),
+    "ridge": Recipe("linear", None, Ridge, {"alpha": Range(low=1e-3, high=1e4, log=True)}, _seeded),
     "elastic_net": Recipe(
-        "linear", None, ElasticNet, {"alpha": (0.001, 0.01, 0.1, 1.0), "l1_ratio": (0.2, 0.5, 0.8)}, _seeded
-    ),
-    "decision_tree": Recipe(
-        "trees",
-        DecisionTreeClassifier,
-        DecisionTreeRegressor,
-        {"max_leaf_nodes": (8, 32, 128), "min_samples_leaf": (5, 20, 50)},
+        "linear",
+        None,
+        ElasticNet,
+        {"alpha": Range(low=1e-4, high=10.0, log=True), "l1_ratio": Range(low=0.02, high=1.0)},
         _seeded,
     ),
+    "decision_tree": Recipe("trees", DecisionTreeClassifier, DecisionTreeRegressor, _TREE, _seeded),
     "random_forest": Recipe("trees", RandomForestClassifier, RandomForestRegressor, _FOREST, _forest),
     "extra_trees": Recipe("trees", ExtraTreesClassifier, ExtraTreesRegressor, _FOREST, _forest),
     "gradient_boosting": Recipe(
-        "trees",
-        HistGradientBoostingClassifier,
-        HistGradientBoostingRegressor,
-        {
-            "learning_rate": (0.03, 0.06, 0.1, 0.2),
-            "max_leaf_nodes": (7, 15, 31),
-            "min_samples_leaf": (10, 20, 100),
-            "l2_regularization": (0.0, 1.0),
-        },
-        _boosting,
+        "trees", HistGradientBoostingClassifier, HistGradientBoostingRegressor, _BOOSTING, _boosting
+    ),
+    "nearest_neighbours": Recipe(
+        "linear",
+        KNeighborsClassifier,
+        KNeighborsRegressor,
+        _NEIGHBOURS,
+        lambda *_: {"algorithm": "brute"},
+        most_rows=20_000,
+    ),
+    "support_vectors": Recipe(
+        "linear", SVC, SVR, _VECTORS, lambda *_: {"cache_size": 500}, most_rows=10_000, wrap=_vectors
     ),
 }
 
@@ -114,6 +153,29 @@ def recipe_for(candidate: Candidate, project: Project) -> tuple[Recipe, type]:
     return recipe, kind
 
 
+def too_large(candidate: Candidate, project: Project, rows: int) -> str:
+    """Why a candidate is not for a table of that many rows, as a sentence; empty if it is."""
+    most = recipe_for(candidate, project)[0].most_rows
+    if most is None or rows <= most:
+        return ""
+    return (
+        f"{candidate.estimator} is for at most {most:,} rows to train on, and there are {rows:,}: its time or its size "
+        "grows too fast with them"
+    )
+
+
+def space_of(candidate: Candidate, project: Project) -> dict[str, Values]:
+    """What is searched: the values of the estimator, and those that the project gives instead or besides."""
+    return {**recipe_for(candidate, project)[0].search, **candidate.search}
+
+
+def defaults_of(candidate: Candidate, project: Project) -> dict[str, Any]:
+    """The parameters of the estimator as it comes, as far as they are searched."""
+    _, kind = recipe_for(candidate, project)
+    plain = kind().get_params()
+    return {name: plain[name] for name in space_of(candidate, project)}
+
+
 def build(
     candidate: Candidate, project: Project, contract: Contract, rows: int, parameters: dict[str, Any]
 ) -> Pipeline:
@@ -127,6 +189,6 @@ def build(
         parameters: Searched parameters of the estimator.
     """
     recipe, kind = recipe_for(candidate, project)
-    estimator = kind(**{**recipe.fixed(contract, rows, project.training.seed), **parameters})
+    estimator = recipe.wrap(kind(**{**recipe.fixed(contract, rows, project.training.seed), **parameters}))
     steps = preprocessor(contract, recipe.style, project.cleaning.missing.numbers)
     return Pipeline([("preprocess", steps), ("model", estimator)])

@@ -21,8 +21,9 @@ def training(
         dataset: Cleaned rows; the test rows are not read.
 
     Returns:
-        model: The fitted pipeline as a skops file, empty if the candidate failed. Metadata: candidate, failed, score.
-        search: Every trial as JSON.
+        model: The fitted model as a skops file, empty if the candidate failed. Metadata: candidate, estimator, failed,
+            failure, score, rows, parameters, plan, trials, cut, calibration, threshold, threshold_by.
+        search: Every trial, and what was learnt of the labels, as JSON.
     """
     from ciclo.components.runs.stage import stage
 
@@ -32,11 +33,13 @@ def training(
         from pathlib import Path
 
         from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.training.champion import champion_parameters
         from ciclo.components.training.search import fit
 
-        fitted = fit(project_from_json(project), candidate, dataset.path, model.path)
+        parsed = project_from_json(project)
+        start = champion_parameters(parsed, candidate, settings())
+        fitted = fit(parsed, candidate, dataset.path, model.path, start)
         Path(search.path).write_text(json.dumps(dataclasses.asdict(fitted), indent=2))
-        model.metadata.update(candidate=candidate, failed=int(bool(fitted.failure)), failure=fitted.failure)
-        if not fitted.failure:
-            model.metadata.update(score=fitted.score, parameters=json.dumps(fitted.parameters), rows=fitted.rows)
+        model.metadata.update(fitted.metadata())
         log.done(fitted.summary)

@@ -1,0 +1,144 @@
+"""Which rows a trial is fitted on and which it is scored on.
+
+A single validation split is enough where it is large: at 1,000 rows with 100 of the rarest class the standard error of
+an AUC is about 0.025 and falls with the root of the rows (Hanley and McNeil, The Meaning and Use of the Area under a
+ROC Curve, 1982), and the trials of one search share it. Below that, twenty trials on one split choose the luckiest, so
+trials are scored by cross-validation on the training and validation rows together. The limits are a rule of thumb.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+from ciclo.components.core.errors import TrainingError
+from ciclo.components.core.metrics import Array
+from ciclo.components.core.project import Project
+from ciclo.components.tables.datasets import Dataset
+
+FOLDS = 5
+LARGE = 1_000  # validation rows from which one split is enough
+LARGE_CLASS = 100  # of the rarest class among them
+FIRST_RUNG = 4_000  # training rows from which a trial is tried on a quarter of them first
+CELLS = 10_000_000  # most values a trial is fitted on; a table of 2,000 columns is searched on 5,000 rows
+
+Fold = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How trials are scored.
+
+    Attributes:
+        rows: The rows it is about, a sample of the training and validation rows.
+        steps: Positions of the rows to fit on and of those to score on.
+        averaged: Whether the score of a trial is the mean of its steps; otherwise it is that of the last one, and the
+            steps before it tell early which trials are not worth finishing.
+        text: The plan in words.
+        most_rows: Most rows of a trial, and of what is learnt for the labels.
+    """
+
+    rows: Dataset
+    steps: tuple[Fold, ...]
+    averaged: bool
+    text: str
+    most_rows: int
+
+    @property
+    def fitted_on(self) -> int:
+        """Rows of the largest fit."""
+        return max(len(fit) for fit, _ in self.steps)
+
+
+def plan_for(project: Project, dataset: Dataset, seed: int) -> Plan:
+    """Plan the trials: one split where the validation rows are many, else cross-validation.
+
+    Args:
+        project: Gives the split and the most rows.
+        dataset: Training and validation rows.
+        seed: Of sampling and shuffling.
+    """
+    most = max(10, min(project.training.search_rows, CELLS // max(1, len(dataset.contract.columns))))
+    if _is_large(dataset.split("validation")):
+        train, validation = (dataset.split(name).sample(most, seed) for name in ("train", "validation"))
+        return _single(train, validation, most, seed)
+    rows = dataset.sample(most, seed)
+    if project.split_method == "time":
+        steps = tuple(_forward(_blocks(rows, FOLDS + 1)))
+        if not steps:
+            raise TrainingError("all rows are of one time, so that none can be tested on later ones")
+        return Plan(rows, steps, True, f"{len(steps)} parts of the time, each after all it is fitted on", most)
+    kept = " that keep the rows of an id together" if _entities(project, rows) is not None else ""
+    return Plan(rows, tuple(partition(project, rows, seed)), True, f"{FOLDS}-fold cross-validation{kept}", most)
+
+
+def partition(project: Project, rows: Dataset, seed: int) -> list[Fold]:
+    """Folds that leave out every row once: for predictions on the whole of the rows by models that did not see them.
+
+    Rows in time are left out in blocks of whole days, since neighbours know each other's answers; rows of one id are
+    left out together; else rows are shuffled, with the share of each class kept.
+
+    Args:
+        project: The project.
+        rows: The rows.
+        seed: Of the shuffling.
+    """
+    if project.split_method == "time":
+        block = _blocks(rows, FOLDS)
+        return [(np.flatnonzero(block != b), np.flatnonzero(block == b)) for b in np.unique(block)]
+    entities, classes = _entities(project, rows), project.task != "regression"
+    options = {"n_splits": FOLDS, "shuffle": True, "random_state": seed}
+    if entities is None:
+        folds = (StratifiedKFold if classes else KFold)(**options)
+    else:
+        folds = (StratifiedGroupKFold if classes else GroupKFold)(**options)
+    try:
+        return list(folds.split(np.zeros(len(rows)), rows.y, entities))
+    except ValueError as error:
+        raise TrainingError(
+            f"{len(rows)} rows are too few for cross-validation in {FOLDS} parts",
+            seen=str(error),
+            hint="Give more rows.",
+        ) from error
+
+
+def _single(train: Dataset, validation: Dataset, most: int, seed: int) -> Plan:
+    rows = Dataset(train.contract, pd.concat([train.rows, validation.rows]))
+    every, held_out = np.arange(len(train)), np.arange(len(train), len(rows))
+    steps = [(every, held_out)]
+    if len(train) >= FIRST_RUNG:
+        few = np.sort(np.random.default_rng(seed).choice(len(train), len(train) // 4, replace=False))
+        steps.insert(0, (few, held_out))
+    return Plan(rows, tuple(steps), False, f"{len(validation):,} validation rows", most)
+
+
+def _is_large(validation: Dataset) -> bool:
+    if len(validation) < LARGE or validation.contract.task == "regression":
+        return len(validation) >= LARGE
+    return int(np.bincount(validation.y, minlength=len(validation.contract.classes)).min()) >= LARGE_CLASS
+
+
+def _entities(project: Project, rows: Dataset) -> Array | None:
+    """Which rows share an id, as integers; None if none do."""
+    names = list(project.data.id_columns)
+    if not names:
+        return None
+    group = rows.rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
+    return group if len(np.unique(group)) < len(group) else None
+
+
+def _blocks(rows: Dataset, count: int) -> Array:
+    """Consecutive parts of the time, of whole days where there are days enough; integers from 0, shape ``(rows,)``."""
+    times = rows.rows[rows.contract.time_column].reset_index(drop=True)
+    days = times.dt.floor("D")
+    unit = days if days.nunique() >= 2 * count else times
+    before = unit.rank(method="min").to_numpy() - 1  # rows of earlier days
+    block = (before * count // len(rows)).astype("int64")
+    return np.unique(block, return_inverse=True)[1]
+
+
+def _forward(block: Array) -> Iterator[Fold]:
+    for later in range(1, int(block.max()) + 1):
+        yield np.flatnonzero(block < later), np.flatnonzero(block == later)

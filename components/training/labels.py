@@ -1,0 +1,197 @@
+"""What is learnt from out-of-fold predictions: whether probabilities are calibrated, and the label's threshold.
+
+Rows that a model was fitted on flatter it; a model of the same recipe that did not see them does not.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+
+from ciclo.components.core.calibration import Reliability, row_losses
+from ciclo.components.core.clusters import Clustered, groups_of
+from ciclo.components.core.intervals import Rows
+from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Candidate
+from ciclo.components.core.threshold import Rule, choose_threshold
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training.candidates import build
+from ciclo.components.training.folds import Fold, partition
+
+CLEAR = 0.99  # confidence of the lower bound on what calibration gains
+LEAST_GAIN = 0.01  # of the log loss without it
+LEAST_ROWS = 1_000  # below which isotonic regression learns noise (Niculescu-Mizil and Caruana, 2005)
+
+Calibrator = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How the probabilities of a model are turned into what it answers.
+
+    Attributes:
+        calibration: ``none``, ``sigmoid`` or ``isotonic``.
+        why: Why that one, as a sentence.
+        threshold: From which probability on a row is labelled positive; None but for a binary task.
+        rule: What the threshold was chosen by, in words.
+        rows: Out-of-fold predictions it rests on.
+        before: Reliability of the probabilities as they come; None but for a binary task.
+        after: Reliability of those that the model will give.
+    """
+
+    calibration: str = "none"
+    why: str = ""
+    threshold: float | None = None
+    rule: str = ""
+    rows: int = 0
+    before: Reliability | None = None
+    after: Reliability | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        told = {"before": self.before, "after": self.after}
+        return {
+            **vars(self),
+            **{name: found.model_dump(mode="json") if found else None for name, found in told.items()},
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "Labels":
+        """Read what ``facts`` gave."""
+        told = {name: facts.get(name) and Reliability(**facts[name]) for name in ("before", "after")}
+        return cls(**{**facts, **told})
+
+
+def learn_labels(
+    project: Project, candidate: Candidate, rows: Dataset, parameters: dict[str, Any], seed: int
+) -> Labels:
+    """Predict every row by a model that was not fitted on it, and learn from that.
+
+    Calibration by ``sigmoid`` (Platt, 1999) or ``isotonic`` regression (Zadrozny and Elkan, 2002) is taken only where
+    it is clearly better: on the predictions of each fold by a calibrator of the other folds, the 99 % lower bound of
+    what it saves in log loss lies above zero, with days as the evidence where the rows have times, and it saves at
+    least 1 % of it.
+
+    Args:
+        project: The project.
+        candidate: What is fitted.
+        rows: A sample of the training and validation rows.
+        parameters: Those of the final model.
+        seed: Of the folds.
+    """
+    asked = candidate.calibration if candidate.calibration != "auto" else "none"
+    if project.task != "binary":
+        return Labels(calibration=asked, why="the project asks for it" if asked != "none" else "")
+    folds = partition(project, rows, seed)
+    said, score = np.zeros(len(rows)), np.zeros(len(rows))
+    for fit, held_out in folds:
+        model = build(candidate, project, rows.contract, len(fit), parameters).fit(rows.X.iloc[fit], rows.y[fit])
+        X = rows.X.iloc[held_out]
+        said[held_out] = predictions("probability", model, X, rows.contract.codes)[:, 1]
+        score[held_out] = model.decision_function(X) if hasattr(model, "decision_function") else said[held_out]
+    positive = rows.y == 1
+    before = Reliability.of(positive, said)
+    tried = {} if candidate.calibration == "none" else _cross_calibrated(score, positive, folds)
+    if candidate.calibration == "auto":
+        method, why = _clearly_better(project, candidate, rows, positive, said, tried, before)
+    else:
+        method, why = candidate.calibration, "the project asks for it"
+    final = said if method == "none" else tried[method]
+    rule = Rule.of(project.metric, project.evaluation.costs)
+    return Labels(
+        calibration=method,
+        why=why,
+        threshold=choose_threshold(positive, final, rule),
+        rule=rule.text,
+        rows=len(rows),
+        before=before,
+        after=Reliability.of(positive, final),
+    )
+
+
+def fit_model(
+    project: Project, candidate: Candidate, rows: Dataset, parameters: dict[str, Any], labels: Labels, seed: int
+) -> Any:
+    """Fit the final model, its calibration and its threshold in it.
+
+    Returns:
+        The pipeline, inside ``CalibratedClassifierCV`` where it is calibrated, inside ``FixedThresholdClassifier``
+        where it has a threshold.
+    """
+    model = build(candidate, project, rows.contract, len(rows), parameters)
+    if labels.calibration != "none":
+        folds = partition(project, rows, seed)
+        model = CalibratedClassifierCV(model, method=labels.calibration, cv=folds, ensemble=False)
+    if labels.threshold is not None:
+        model = FixedThresholdClassifier(
+            model, threshold=labels.threshold, pos_label=1, response_method="predict_proba"
+        )
+    model.fit(rows.X, rows.y)
+    if labels.calibration != "none":  # the folds name every row, and are of no use any more
+        for part in (model,) if labels.threshold is None else (model.estimator, model.estimator_):
+            part.set_params(cv=None)
+    return model
+
+
+def _cross_calibrated(score: Array, positive: Array, folds: list[Fold]) -> dict[str, Array]:
+    """Probabilities of each fold by calibrators that were fitted on the other folds."""
+    tried = {}
+    for method, fit in _METHODS.items():
+        tried[method] = np.zeros(len(score))
+        for others, held_out in folds:
+            tried[method][held_out] = fit(score[others], positive[others])(score[held_out])
+    return tried
+
+
+def _sigmoid(score: Array, positive: Array) -> Calibrator:
+    model = LogisticRegression(C=np.inf).fit(score.reshape(-1, 1), positive)
+    return lambda new: np.asarray(model.predict_proba(new.reshape(-1, 1))[:, 1])
+
+
+def _isotonic(score: Array, positive: Array) -> Calibrator:
+    model = IsotonicRegression(out_of_bounds="clip").fit(score, positive.astype("float64"))
+    return lambda new: np.asarray(model.predict(new))
+
+
+_METHODS: dict[str, Callable[[Array, Array], Calibrator]] = {"sigmoid": _sigmoid, "isotonic": _isotonic}
+
+
+def _clearly_better(
+    project: Project,
+    candidate: Candidate,
+    rows: Dataset,
+    positive: Array,
+    said: Array,
+    tried: dict[str, Array],
+    before: Reliability,
+) -> tuple[str, str]:
+    """The method that saves most log loss, if it clearly saves any, and why."""
+    if isinstance(build(candidate, project, rows.contract, len(rows), {})["model"], CalibratedClassifierCV):
+        return "none", "the candidate is calibrated by itself"
+    time = rows.contract.time_column
+    groups = groups_of(rows.rows[time].reset_index(drop=True) if time else None, len(rows), project.training.seed)
+    plain = row_losses(positive, said)
+    best, saved = "none", 0.0
+    for method, probability in tried.items():
+        if method == "isotonic" and len(rows) < LEAST_ROWS:
+            continue
+        gain = plain - row_losses(positive, probability)
+        found = Clustered.of(partial(_mean, gain), groups)
+        if found is None or found.interval(CLEAR).low <= 0 or found.point < LEAST_GAIN * before.log_loss:
+            continue
+        if found.point > saved:
+            best, saved = method, found.point
+    if best == "none":
+        return best, f"neither is clearly better than the log loss of {before.log_loss:.4g} without"
+    return best, f"it saves {saved:.3g} of the log loss of {before.log_loss:.4g} without, out of fold"
+
+
+def _mean(values: Array, rows: Rows) -> float:
+    return float(values[rows].mean())

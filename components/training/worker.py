@@ -1,0 +1,120 @@
+"""What fits a candidate: a child process of its own, which can be ended whatever it is busy with.
+
+It tells what it does in lines of JSON, so that nothing that has ended is lost when it is.
+"""
+
+import dataclasses
+import json
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
+
+from ciclo.components.core.errors import TrainingError
+from ciclo.components.core.project_file import project_from_json
+from ciclo.components.storage.models import dump_model
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training.candidates import too_large
+from ciclo.components.training.folds import plan_for
+from ciclo.components.training.labels import Labels, fit_model, learn_labels
+from ciclo.components.training.trials import UNFIT, Trial, best_of, run_trials
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done, as JSON values.
+
+    Attributes:
+        project: The project as JSON.
+        candidate: Which candidate.
+        dataset: Cleaned dataset.
+        model: Where the fitted model is written.
+        seed: Of search, samples and folds.
+        start: Parameters of the champion, empty if there are none to begin with.
+        seconds: After which no further trial is begun.
+        parameters: Those to fit, None to search them first.
+        labels: What was learnt of the labels, None to learn it first.
+        most_rows: Rows of the final fit at most, None for all.
+    """
+
+    project: str
+    candidate: str
+    dataset: str
+    model: str
+    seed: int
+    start: dict[str, Any]
+    seconds: float
+    parameters: dict[str, Any] | None = None
+    labels: dict[str, Any] | None = None
+    most_rows: int | None = None
+
+
+def work(connection: Connection, job: str) -> None:
+    """Do a job and tell what comes of it; what the child process runs.
+
+    Args:
+        connection: Takes ``(event, facts)`` as JSON: ``ready``, ``planned``, ``trial``, ``labelling``, ``labels``,
+            and at the end ``done``, ``failed`` or ``crashed``.
+        job: A ``Job`` as JSON.
+    """
+    warnings.simplefilter("ignore", ConvergenceWarning)  # a trial that has not converged is judged by its score
+
+    def tell(event: str, facts: Mapping[str, Any]) -> None:
+        connection.send_bytes(json.dumps([event, facts]).encode())
+
+    tell("ready", {})
+    try:
+        tell("done", fit_candidate(Job(**json.loads(job)), tell))
+    except UNFIT as error:
+        tell("failed", {"reason": " ".join(str(error).split())[:500] or type(error).__name__})
+    except Exception as error:  # a fault of ours; its traceback belongs into the log of the task
+        traceback.print_exc(file=sys.stderr)
+        tell("crashed", {"reason": f"{type(error).__name__}: {error}"})
+
+
+def fit_candidate(job: Job, tell: Tell) -> dict[str, Any]:
+    """Search the parameters of a candidate, learn its labels, fit it, and write it.
+
+    Returns:
+        ``rows`` of the final fit.
+
+    Raises:
+        TrainingError: If the candidate is not for so many rows, or no trial has a score.
+    """
+    project = project_from_json(job.project)
+    candidate = project.candidates[job.candidate]
+    dataset = Dataset.open(job.dataset, "train", "validation")
+    if reason := too_large(candidate, project, len(dataset)):
+        raise TrainingError(reason)
+    plan = plan_for(project, dataset, job.seed)
+    parameters = job.parameters
+    if parameters is None:
+        tell("planned", {"text": plan.text, "rows": plan.fitted_on})
+        trials: list[Trial] = []
+
+        def report(trial: Trial) -> None:
+            trials.append(trial)
+            tell("trial", dataclasses.asdict(trial))
+
+        run_trials(candidate, project, plan, seed=job.seed, start=job.start, seconds=job.seconds, report=report)
+        best = best_of(trials, project.metric)
+        if best is None:
+            raise TrainingError("no trial has a score", seen=trials[0].problem if trials else "no trial ended")
+        parameters = best.parameters
+    labels = Labels.from_facts(job.labels) if job.labels is not None else None
+    if labels is None:
+        tell("labelling", {})
+        sample = dataset.sample(plan.most_rows, job.seed)
+        labels = learn_labels(project, candidate, sample, parameters, job.seed)
+    tell("labels", labels.facts())
+    rows = dataset.sample(job.most_rows or len(dataset), job.seed)
+    dump_model(fit_model(project, candidate, rows, parameters, labels, job.seed), Path(job.model))
+    return {"rows": len(rows)}
