@@ -12,44 +12,55 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.answering.engine import Engine
-from ciclo.components.answering.estimators import compiled_estimator
+from ciclo.components.answering.estimators import Answers, calibrated, compiled_estimator
 from ciclo.components.answering.generated import generated_rows
 from ciclo.components.answering.preparing import prepared
 from ciclo.components.answering.refusal import NotCompiledError
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.metrics import Array, labels_of, predictions, threshold_of
 
 ROWS = 20_000
 EXACT = 1e-9
 
 
 class CompiledModel:
-    """A compiled pipeline; it answers as the fitted one does.
+    """A compiled model; it answers as the fitted one does.
 
     Args:
-        model: A pipeline of ``preprocess`` and ``model``, as training fits it.
+        model: A pipeline of ``preprocess`` and ``model``, as training fits it, its calibration and threshold around it.
 
     Raises:
         NotCompiledError: If a part of it has no compiled form.
     """
 
     def __init__(self, model: Any) -> None:
-        steps = dict(getattr(model, "steps", ()))
-        if set(steps) != {"preprocess", "model"}:
-            raise NotCompiledError(f"a {type(model).__name__} of other steps than training's has no compiled form")
-        self._prepare = prepared(steps["preprocess"])
-        self._answer = compiled_estimator(steps["model"])
+        self.threshold = threshold_of(model)
+        self._predict = _compiled(getattr(model, "estimator_", model) if self.threshold is not None else model).predict
         if hasattr(model, "classes_"):
             self.classes_ = np.asarray(model.classes_)
 
     def predict(self, X: pd.DataFrame) -> Array:  # noqa: N803
-        """Values, or the most likely classes; shape ``(rows,)``."""
-        answers = self._answer(self._prepare(X))
-        return np.asarray(self.classes_[answers.argmax(axis=1)]) if hasattr(self, "classes_") else answers
+        """Values, or classes as ``labels_of`` gives them; shape ``(rows,)``."""
+        answers = self._predict(X)
+        return np.asarray(self.classes_[labels_of(self, answers)]) if hasattr(self, "classes_") else answers
 
     def predict_proba(self, X: pd.DataFrame) -> Array:  # noqa: N803
         """Probabilities of ``classes_``; shape ``(rows, classes)``."""
-        return self._answer(self._prepare(X))
+        return self._predict(X)
+
+
+def _compiled(model: Any) -> Answers:
+    """A pipeline, or a calibration of one; it takes features, shape ``(rows, features)``."""
+    from sklearn.calibration import CalibratedClassifierCV
+
+    if isinstance(model, CalibratedClassifierCV):
+        return calibrated(model, _compiled)
+    steps = dict(getattr(model, "steps", ()))
+    if set(steps) != {"preprocess", "model"}:
+        raise NotCompiledError(f"a {type(model).__name__} of other steps than training's has no compiled form")
+    prepare, answers = prepared(steps["preprocess"]), compiled_estimator(steps["model"])
+    score = answers.score
+    return Answers(lambda rows: answers.predict(prepare(rows)), score and (lambda rows: score(prepare(rows))))
 
 
 class Parity(BaseModel):
@@ -101,7 +112,7 @@ def parity(model: Any, contract: Contract, rows: pd.DataFrame, seed: int) -> Par
         else:
             theirs, ours = (predictions("probability", m, asked, contract.codes) for m in (model, compiled))
             differences = np.abs(theirs - ours)
-            flipped = int((theirs.argmax(axis=1) != ours.argmax(axis=1)).sum())
+            flipped = int((labels_of(model, theirs) != labels_of(compiled, ours)).sum())
     except NotCompiledError as error:
         return Parity(why=str(error))
     except Exception as error:  # whatever goes wrong in there, the fitted pipeline is still right

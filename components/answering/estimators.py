@@ -1,12 +1,14 @@
 """The estimators of a fitted pipeline in the form that answers fastest, on plain arrays.
 
 Trees go to treelite (Cho and Li, Treelite: toolbox for decision tree deployment, SysML 2018), linear models to one dot
-product. Every other estimator answers itself, without the checks that scikit-learn makes of a table.
+product. Every other estimator answers itself, without the checks that scikit-learn makes of a table. What is wrapped
+around an estimator, its calibration, is put around its compiled form.
 """
 
 import warnings
 from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,20 +16,26 @@ import numpy as np
 
 from ciclo.components.core.metrics import Array
 
-Predict = Callable[[Array], Array]
+Predict = Callable[[Any], Array]
 
 
-def compiled_estimator(estimator: Any) -> Predict:
-    """Compile a fitted estimator.
+@dataclass(frozen=True)
+class Answers:
+    """A compiled estimator.
 
-    Args:
-        estimator: A classifier with ``predict_proba``, or a regressor.
-
-    Returns:
-        A function from ``float64`` of shape ``(rows, inputs)`` to probabilities of ``estimator.classes_``, shape
-        ``(rows, classes)``, or to values, shape ``(rows,)``.
+    Attributes:
+        predict: Gives probabilities of its classes, shape ``(rows, classes)``, or values, shape ``(rows,)``.
+        score: Gives what a calibration is learnt from, the decision function where it has one, else its probabilities:
+            shape ``(rows,)`` for two classes, ``(rows, classes)`` for more. None for a regressor.
     """
-    from sklearn import ensemble, linear_model, tree
+
+    predict: Predict
+    score: Predict | None = None
+
+
+def compiled_estimator(estimator: Any) -> Answers:
+    """Compile a fitted estimator: a classifier with ``predict_proba``, or a regressor."""
+    from sklearn import calibration, ensemble, linear_model, tree
 
     boosting = (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor)
     forests = (
@@ -37,11 +45,14 @@ def compiled_estimator(estimator: Any) -> Predict:
         ensemble.ExtraTreesRegressor,
     )
     match estimator:
+        case calibration.CalibratedClassifierCV():
+            return calibrated(estimator, compiled_estimator)
         case linear_model.LogisticRegression():
-            return _logistic(estimator)
+            weights, intercept = estimator.coef_.T, estimator.intercept_
+            return _of_margins(lambda rows: rows @ weights + intercept)
         case linear_model.Ridge() | linear_model.ElasticNet():
-            weights, intercept = np.ravel(estimator.coef_), float(np.ravel(estimator.intercept_)[0])
-            return lambda rows: rows @ weights + intercept
+            weights, constant = np.ravel(estimator.coef_), float(np.ravel(estimator.intercept_)[0])
+            return Answers(lambda rows: rows @ weights + constant)
         case tree.DecisionTreeClassifier() | tree.DecisionTreeRegressor():
             return _forest(_forest_of(estimator))
         case _ if isinstance(estimator, forests):
@@ -51,28 +62,63 @@ def compiled_estimator(estimator: Any) -> Predict:
     return _itself(estimator)
 
 
-def _logistic(estimator: Any) -> Predict:
-    weights, intercept = estimator.coef_.T, estimator.intercept_
-    return lambda rows: _softmax(rows @ weights + intercept)
+def _of_margins(margins: Predict) -> Answers:
+    """A classifier whose probabilities are made of margins, shape ``(rows, 1)`` for two classes."""
+    return Answers(lambda rows: _softmax(margins(rows)), lambda rows: _decided(margins(rows)))
 
 
-def _forest(estimator: Any) -> Predict:
+def _of_probabilities(probabilities: Predict) -> Answers:
+    return Answers(probabilities, lambda rows: _decided(probabilities(rows)))
+
+
+def _decided(scores: Array) -> Array:
+    return scores[:, -1] if scores.shape[1] <= 2 else scores
+
+
+def calibrated(estimator: Any, compiled: Callable[[Any], Answers]) -> Answers:
+    """Put a fitted calibration around the compiled forms of what it calibrates.
+
+    Args:
+        estimator: A ``CalibratedClassifierCV``.
+        compiled: Compiles what it calibrates.
+    """
+    classes = len(estimator.classes_)
+    each = [(compiled(one.estimator).score, one.calibrators) for one in estimator.calibrated_classifiers_]
+
+    def predict(rows: Any) -> Array:
+        found = [_calibrated(score(rows), curves, classes) for score, curves in each if score]
+        return np.asarray(np.mean(found, axis=0))
+
+    return _of_probabilities(predict)
+
+
+def _calibrated(scores: Array, curves: list[Any], classes: int) -> Array:
+    """Each class against the rest, made to add up to one."""
+    if classes == 2:
+        positive = curves[0].predict(scores)
+        return np.column_stack([1 - positive, positive])
+    found = np.column_stack([curve.predict(scores[:, column]) for column, curve in enumerate(curves)])
+    total = found.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(found, total, out=np.full_like(found, 1 / classes), where=total != 0))
+
+
+def _forest(estimator: Any) -> Answers:
     """A forest; scikit-learn compares its values in single precision."""
     trees = _trees(estimator)
-    classes = hasattr(estimator, "classes_")
 
     def predict(rows: Array) -> Array:
-        found = trees(rows.astype("float32").astype("float64"))
-        return found if classes else found[:, 0]
+        return trees(rows.astype("float32").astype("float64"))
 
-    return predict
+    if not hasattr(estimator, "classes_"):
+        return Answers(lambda rows: predict(rows)[:, 0])
+    return _of_probabilities(predict)
 
 
-def _boosting(estimator: Any) -> Predict:
+def _boosting(estimator: Any) -> Answers:
     """Histogram gradient boosting, which codes its categories once more; treelite knows codes from 0 on only."""
     inner = estimator._preprocessor
     if inner is None:
-        return _probable(_trees(estimator), estimator)
+        return _boosted(_trees(estimator), estimator)
     (name, encoder, _), *others = inner.transformers_
     positions = np.flatnonzero(estimator.is_categorical_)
     tables = []
@@ -85,7 +131,7 @@ def _boosting(estimator: Any) -> Predict:
     codes = SimpleNamespace(categories_=[np.arange(len(known)) for known in encoder.categories_])
     plain.transformers_ = [(name, codes, positions), *others]
     recoded._preprocessor = plain
-    trees = _probable(_trees(recoded), estimator)
+    trees = _trees(recoded)
 
     def predict(rows: Array) -> Array:
         rows = rows.copy()
@@ -94,7 +140,7 @@ def _boosting(estimator: Any) -> Predict:
             rows[:, position] = np.where(code < table.size, table[np.minimum(code, table.size - 1)], np.nan)
         return trees(rows)
 
-    return predict
+    return _boosted(predict, estimator)
 
 
 def _trees(estimator: Any) -> Predict:
@@ -110,12 +156,12 @@ def _trees(estimator: Any) -> Predict:
     return predict
 
 
-def _probable(scores: Predict, estimator: Any) -> Predict:
-    """Scores as probabilities, in double precision; for a regressor through the inverse of its link."""
+def _boosted(margins: Predict, estimator: Any) -> Answers:
+    """Sums over trees as probabilities, in double precision; for a regressor through the inverse of its link."""
     if hasattr(estimator, "classes_"):
-        return lambda rows: _softmax(scores(rows))
+        return _of_margins(margins)
     inverse = estimator._loss.link.inverse
-    return lambda rows: np.asarray(inverse(scores(rows)[:, 0]))
+    return Answers(lambda rows: np.asarray(inverse(margins(rows)[:, 0])))
 
 
 def _softmax(scores: Array) -> Array:
@@ -139,12 +185,17 @@ def _forest_of(estimator: Any) -> Any:
     return forest
 
 
-def _itself(estimator: Any) -> Predict:
-    answer = estimator.predict_proba if hasattr(estimator, "classes_") else estimator.predict
+def _itself(estimator: Any) -> Answers:
+    def quiet(answer: Callable[[Array], Any]) -> Predict:
+        def predict(rows: Array) -> Array:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "X does not have valid feature names")
+                return np.asarray(answer(rows))
 
-    def predict(rows: Array) -> Array:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
-            return np.asarray(answer(rows))
+        return predict
 
-    return predict
+    if not hasattr(estimator, "classes_"):
+        return Answers(quiet(estimator.predict))
+    if not hasattr(estimator, "decision_function"):
+        return _of_probabilities(quiet(estimator.predict_proba))
+    return Answers(quiet(getattr(estimator, "predict_proba", estimator.predict)), quiet(estimator.decision_function))

@@ -14,8 +14,10 @@ from ciclo.components.answering.generated import UNSEEN, generated_rows
 from ciclo.components.answering.refusal import NotCompiledError
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.sections import Candidate
+from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.candidates import RECIPES, build
-from tests.tables import project, table
+from ciclo.components.training.labels import Labels, fit_model
+from tests.tables import dataset, project, table
 
 CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
 BUILT_IN = [
@@ -59,6 +61,29 @@ def test_parameters_that_change_how_answers_are_made(task, estimator, parameters
         data["y"] = np.exp(data["y"] / 3)
     model, contract, X = fitted(task, estimator, parameters, data)
     assert parity(model, contract, X, seed=1).why == ""
+
+
+@pytest.mark.parametrize("calibration", ["none", "sigmoid", "isotonic"])
+@pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "random_forest", "support_vectors"])
+def test_a_calibration_and_a_threshold_are_compiled_with_it(tmp_path, estimator, calibration):
+    rows = Dataset.open(dataset(tmp_path / "rows.parquet", rows=400))
+    labels, charter = Labels(calibration=calibration, threshold=0.3), project("binary")
+    model = fit_model(charter, Candidate(estimator=estimator), rows, {}, labels, seed=0)
+    found = parity(model, rows.contract, rows.X, seed=1)
+    assert (found.engine, found.why) == ("compiled", "")
+    compiled = CompiledModel(model)
+    assert (compiled.predict(rows.X) == model.predict(rows.X)).all()
+    assert ((model.predict_proba(rows.X)[:, 1] > 0.3) & (model.predict_proba(rows.X)[:, 1] < 0.5)).sum() > 0
+
+
+@pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "extra_trees"])
+def test_a_calibration_of_many_classes(tmp_path, estimator):
+    rows = Dataset.open(dataset(tmp_path / "rows.parquet", "multiclass", rows=400))
+    model = fit_model(
+        project("multiclass"), Candidate(estimator=estimator), rows, {}, Labels(calibration="sigmoid"), seed=0
+    )
+    found = parity(model, rows.contract, rows.X, seed=1)
+    assert (found.engine, found.why) == ("compiled", "")
 
 
 def odd_tables():
@@ -126,4 +151,4 @@ def test_trees_are_asked_in_the_precision_they_split_in():
     model = HistGradientBoostingRegressor(max_iter=5).fit(X, X[:, 0])
     split = model._predictors[0][0].nodes[0]["num_threshold"]
     asked = np.array([[np.nextafter(split, s), np.nextafter(split, s)] for s in (-np.inf, np.inf)] + [[split, split]])
-    np.testing.assert_allclose(compiled_estimator(model)(asked), model.predict(asked), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(compiled_estimator(model).predict(asked), model.predict(asked), rtol=0, atol=1e-15)
