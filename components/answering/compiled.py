@@ -58,7 +58,8 @@ def _compiled(model: Any) -> Answers:
     steps = dict(getattr(model, "steps", ()))
     if set(steps) != {"preprocess", "model"}:
         raise NotCompiledError(f"a {type(model).__name__} of other steps than training's has no compiled form")
-    prepare, answers = prepared(steps["preprocess"]), compiled_estimator(steps["model"])
+    prepare = prepared(steps["preprocess"])
+    answers = compiled_estimator(steps["model"], sparse=steps["preprocess"].sparse_output_)
     score = answers.score
     return Answers(lambda rows: answers.predict(prepare(rows)), score and (lambda rows: score(prepare(rows))))
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,8 +34,15 @@ class Answers:
     score: Predict | None = None
 
 
-def compiled_estimator(estimator: Any) -> Answers:
-    """Compile a fitted estimator: a classifier with ``predict_proba``, or a regressor."""
+def compiled_estimator(estimator: Any, *, sparse: bool = False) -> Answers:
+    """Compile a fitted estimator.
+
+    Args:
+        estimator: A classifier with ``predict_proba``, or a regressor.
+        sparse: Whether it was fitted on a sparse matrix. What answers itself is given one then: distances of sparse and
+            of dense rows differ in their last digits, and so do ties of neighbours.
+    """
+    from scipy.sparse import csr_matrix
     from sklearn import calibration, ensemble, linear_model, tree
 
     boosting = (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor)
@@ -46,7 +54,7 @@ def compiled_estimator(estimator: Any) -> Answers:
     )
     match estimator:
         case calibration.CalibratedClassifierCV():
-            return calibrated(estimator, compiled_estimator)
+            return calibrated(estimator, partial(compiled_estimator, sparse=sparse))
         case linear_model.LogisticRegression():
             weights, intercept = estimator.coef_.T, estimator.intercept_
             return _of_margins(lambda rows: rows @ weights + intercept)
@@ -59,7 +67,7 @@ def compiled_estimator(estimator: Any) -> Answers:
             return _forest(estimator)
         case _ if isinstance(estimator, boosting):
             return _boosting(estimator)
-    return _itself(estimator)
+    return _itself(estimator, csr_matrix if sparse else np.asarray)
 
 
 def _of_margins(margins: Predict) -> Answers:
@@ -185,12 +193,12 @@ def _forest_of(estimator: Any) -> Any:
     return forest
 
 
-def _itself(estimator: Any) -> Answers:
+def _itself(estimator: Any, form: Callable[[Array], Any]) -> Answers:
     def quiet(answer: Callable[[Array], Any]) -> Predict:
         def predict(rows: Array) -> Array:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "X does not have valid feature names")
-                return np.asarray(answer(rows))
+                return np.asarray(answer(form(rows)))
 
         return predict
 

@@ -45,6 +45,13 @@ def test_every_built_in_candidate_compiles_exactly(task, estimator):
     assert first_difference(theirs, ours) is None
 
 
+def test_neighbours_are_the_same_where_the_features_were_sparse():
+    data = table(3_000).assign(colour=[f"level {n % 40}" for n in range(3_000)])
+    model, contract, X = fitted("binary", "nearest_neighbours", data=data)
+    assert model.named_steps["preprocess"].sparse_output_
+    assert parity(model, contract, X, seed=1).why == ""
+
+
 VARIANTS = [
     ("binary", "logistic_regression", {"solver": "liblinear"}),
     ("regression", "gradient_boosting", {"loss": "poisson"}),
