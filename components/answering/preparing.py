@@ -61,12 +61,17 @@ def _part(name: str, fitted: Any, columns: Sequence[str]) -> Prepare:
 def _numbers(fitted: Any) -> Block:
     """What a transformer of numbers does to an array of shape ``(rows, columns)``."""
     from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import Pipeline
+    from sklearn.pipeline import FeatureUnion, Pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     match fitted:
         case "passthrough" | FunctionTransformer(func=None):
             return lambda values: values
+        case FunctionTransformer(func=function, kw_args=options):
+            return lambda values: np.asarray(function(values, **(options or {})))
+        case FeatureUnion():
+            branches = [_numbers(branch) for _, branch in fitted.transformer_list]
+            return lambda values: np.hstack([branch(values) for branch in branches])
         case Pipeline():
             steps = [_numbers(step) for _, step in fitted.steps]
 

@@ -33,6 +33,7 @@ class ContractColumn(BaseModel):
     maximum: float | None = None
     categories: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    cycle: float | None = None
 
     @property
     def reader(self) -> ValueReader:
@@ -287,6 +288,7 @@ def _contract_column(name: str, column: Column) -> ContractColumn:
         name=name,
         type=column.type,
         nullable=column.nullable,
+        cycle=column.cycle,
         minimum=column.minimum,
         maximum=column.maximum,
         categories=column.categories,

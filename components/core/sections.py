@@ -90,6 +90,8 @@ class Column(Section):
         categories: Allowed values of a category; empty means any.
         missing: Words that stand for a missing value in this column, such as ``NA``; blank text and null always do.
         nullable: Whether a value may be missing.
+        cycle: After how much a number comes round to the same, such as 24 for the hour of the day or 360 for a wind
+            direction in degrees: linear models, neighbours and support vectors are given its sine and cosine as well.
         why: Why the column is ignored or restricted, for the next reader.
     """
 
@@ -100,11 +102,12 @@ class Column(Section):
     categories: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     nullable: bool = True
+    cycle: float | None = Field(None, gt=0)
     why: str = ""
 
     def reading(self) -> dict[str, object]:
         """What decides how a value is read: two columns that agree in this read every value alike."""
-        return self.model_dump(mode="json", exclude={"role", "why", "minimum", "maximum", "nullable"})
+        return self.model_dump(mode="json", exclude={"role", "why", "minimum", "maximum", "nullable", "cycle"})
 
     @field_validator("categories", "missing", mode="before")
     @classmethod
@@ -114,7 +117,7 @@ class Column(Section):
     @model_validator(mode="after")
     def _rules_belong_to_the_type(self) -> Self:
         if self.type not in ("number", "integer"):
-            for field, limit in (("minimum", self.minimum), ("maximum", self.maximum)):
+            for field, limit in (("minimum", self.minimum), ("maximum", self.maximum), ("cycle", self.cycle)):
                 if limit is not None:
                     raise ValueError(f"{field} is for a number or an integer, not for a {self.type}; remove it")
         if self.categories and self.type != "category":
@@ -311,7 +314,7 @@ class Training(Section):
         metric: What is made as good as can be.
         candidates: Models to try, by name; by default those for the task.
         trials: Sets of parameters that are tried for each candidate.
-        search_rows: Most rows a trial is fitted on, and is scored on.
+        search_rows: Most rows a trial is fitted on.
         search_seconds: How long a candidate may take, from its first trial to the fit of the model. The half of it is
             for the search.
         seed: Of everything random; together with the data it decides the result.

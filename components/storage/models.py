@@ -19,6 +19,7 @@ from ciclo.components.storage.archive import check_archive
 TRUSTED = (
     "functools.partial",  # of check_array, inside histogram gradient boosting with categories
     "numpy.dtype",
+    "numpy.interp",  # of the angle of what comes round
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

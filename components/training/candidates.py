@@ -94,8 +94,8 @@ _TREE: dict[str, Values] = {
 }
 _BOOSTING: dict[str, Values] = {
     "learning_rate": Range(low=0.02, high=0.3, log=True),
-    "max_iter": Range(low=50, high=300, log=True),
-    "max_leaf_nodes": Range(low=4, high=64, log=True),
+    "max_iter": Range(low=30, high=200, log=True),
+    "max_leaf_nodes": Range(low=4, high=32, log=True),
     "min_samples_leaf": Range(low=5, high=200, log=True),
     "l2_regularization": (0.0, 0.1, 1.0, 10.0),
 }

@@ -22,6 +22,7 @@ FOLDS = 5
 LARGE = 1_000  # validation rows from which one split is enough
 LARGE_CLASS = 100  # of the rarest class among them
 FIRST_RUNG = 4_000  # training rows from which a trial is tried on a quarter of them first
+SCORED = 20_000  # validation rows that are scored at least, where there are so many: that costs little
 CELLS = 10_000_000  # most values a trial is fitted on; a table of 2,000 columns is searched on 5,000 rows
 
 Fold = tuple[Array, Array]
@@ -62,8 +63,8 @@ def plan_for(project: Project, dataset: Dataset, seed: int) -> Plan:
     """
     most = max(10, min(project.training.search_rows, CELLS // max(1, len(dataset.contract.columns))))
     if _is_large(dataset.split("validation")):
-        train, validation = (dataset.split(name).sample(most, seed) for name in ("train", "validation"))
-        return _single(train, validation, most, seed)
+        held_out = dataset.split("validation").sample(max(SCORED, project.training.search_rows), seed)
+        return _single(dataset.split("train").sample(most, seed), held_out, most, seed)
     rows = dataset.sample(most, seed)
     if project.split_method == "time":
         steps = tuple(_forward(_blocks(rows, FOLDS + 1)))

@@ -6,12 +6,13 @@ training rows alone.
 
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from ciclo.components.core.contract import Contract
+from ciclo.components.core.contract import Contract, ContractColumn
 
 Style = Literal["linear", "trees"]
 
@@ -31,13 +32,15 @@ def preprocessor(contract: Contract, style: Style, impute: str) -> ColumnTransfo
 
     Args:
         contract: The data contract.
-        style: ``linear``: impute with an indicator, scale, one-hot with rare levels merged. ``trees``: numbers pass as
+        style: ``linear``: impute with an indicator, scale, one-hot with rare levels merged; what comes round, such as
+            an hour, as sine and cosine too, so that 23 is next to 0. ``trees``: numbers pass as
             they are, since trees place missing values themselves; categories become codes, -1 where missing or unseen.
         impute: How linear models impute a missing number: ``median``, ``mean`` or ``most_frequent``.
 
     Returns:
-        A transformer whose output holds the numbers first, then the categories.
+        A transformer whose output holds the numbers first, then the categories, then sines and cosines.
     """
+    cycles: list[tuple[str, Any, list[str]]] = []
     number: Any = "passthrough"
     category: Any = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, max_categories=250
@@ -51,7 +54,20 @@ def preprocessor(contract: Contract, style: Style, impute: str) -> ColumnTransfo
             SimpleImputer(strategy="constant", fill_value="(missing)"),
             OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50),
         )
+        cycles = [(f"cycle of {c.name}", _cyclic(c, impute), [c.name]) for c in contract.columns if c.cycle]
     return ColumnTransformer(
-        [("numbers", number, numbers(contract)), ("categories", category, categories(contract))],
+        [("numbers", number, numbers(contract)), ("categories", category, categories(contract)), *cycles],
         verbose_feature_names_out=False,
+    )
+
+
+def _cyclic(column: ContractColumn, impute: str) -> Any:
+    """Sine and cosine of one column; made of NumPy's own functions, which a model file may name."""
+    turns = 1_000.0  # to either side; values further out are held there
+    reach = {"xp": [-turns * float(column.cycle or 1), turns * float(column.cycle or 1)]}
+    angle = FunctionTransformer(np.interp, kw_args={**reach, "fp": [-turns * 2 * np.pi, turns * 2 * np.pi]})
+    return make_pipeline(
+        SimpleImputer(strategy=impute, keep_empty_features=True),
+        angle,
+        make_union(FunctionTransformer(np.sin), FunctionTransformer(np.cos)),
     )

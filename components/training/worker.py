@@ -15,15 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from ciclo.components.core.errors import TrainingError
+from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_json
+from ciclo.components.core.sections import Candidate
 from ciclo.components.storage.models import dump_model
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.candidates import too_large
-from ciclo.components.training.folds import plan_for
+from ciclo.components.training.folds import Plan, plan_for
 from ciclo.components.training.labels import Labels, fit_model, learn_labels
 from ciclo.components.training.trials import UNFIT, Trial, best_of, run_trials
+
+THREADED_CELLS = 1_000_000  # values of a fit above which more than one thread is worth it
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 
@@ -95,6 +100,20 @@ def fit_candidate(job: Job, tell: Tell) -> dict[str, Any]:
     if reason := too_large(candidate, project, len(dataset)):
         raise TrainingError(reason)
     plan = plan_for(project, dataset, job.seed)
+    # Candidates run beside each other, and threads that wait for a processor cost small fits more than they bring.
+    small = plan.fitted_on * len(dataset.contract.columns) < THREADED_CELLS
+    with threadpool_limits(1 if small else None):
+        parameters, labels = _learn(job, tell, project, candidate, dataset, plan)
+    tell("labels", labels.facts())
+    rows = dataset.sample(job.most_rows or len(dataset), job.seed)
+    dump_model(fit_model(project, candidate, rows, parameters, labels, job.seed), Path(job.model))
+    return {"rows": len(rows)}
+
+
+def _learn(
+    job: Job, tell: Tell, project: Project, candidate: Candidate, dataset: Dataset, plan: Plan
+) -> tuple[dict[str, Any], Labels]:
+    """Parameters and labels, as far as the job does not give them."""
     parameters = job.parameters
     if parameters is None:
         tell("planned", {"text": plan.text, "rows": plan.fitted_on})
@@ -109,12 +128,7 @@ def fit_candidate(job: Job, tell: Tell) -> dict[str, Any]:
         if best is None:
             raise TrainingError("no trial has a score", seen=trials[0].problem if trials else "no trial ended")
         parameters = best.parameters
-    labels = Labels.from_facts(job.labels) if job.labels is not None else None
-    if labels is None:
-        tell("labelling", {})
-        sample = dataset.sample(plan.most_rows, job.seed)
-        labels = learn_labels(project, candidate, sample, parameters, job.seed)
-    tell("labels", labels.facts())
-    rows = dataset.sample(job.most_rows or len(dataset), job.seed)
-    dump_model(fit_model(project, candidate, rows, parameters, labels, job.seed), Path(job.model))
-    return {"rows": len(rows)}
+    if job.labels is not None:
+        return parameters, Labels.from_facts(job.labels)
+    tell("labelling", {})
+    return parameters, learn_labels(project, candidate, dataset.sample(plan.most_rows, job.seed), parameters, job.seed)

@@ -35,14 +35,14 @@ def test_multiclass_answers_are_labels_with_their_own_probability():
     np.testing.assert_array_equal([list(a["probabilities"].values()) for a in answers], model.predict_proba(X))
 
 
-@pytest.mark.parametrize(("task", "estimator"), [("binary", "random_forest"), ("regression", "ridge")])
+@pytest.mark.parametrize(("task", "estimator"), [("binary", "random_forest"), ("regression", "elastic_net")])
 def test_only_many_classes_are_answered_with_the_probability_of_each(task, estimator):
     model, contract, X = fitted(task, estimator)
     assert {tuple(a) for a in Engine(model, contract).predict(X)} == {("prediction", "probability")}
 
 
 def test_regression_answers_are_numbers_without_probability():
-    model, contract, X = fitted("regression", "ridge")
+    model, contract, X = fitted("regression", "elastic_net")
     answers = Engine(model, contract).predict(X)
     np.testing.assert_array_equal([a["prediction"] for a in answers], model.predict(X))
     assert {a["probability"] for a in answers} == {None}
@@ -72,7 +72,7 @@ def test_the_model_runs_on_one_thread():
 
 
 def test_an_answer_that_is_no_number_is_a_fault():
-    model, contract, X = fitted("regression", "ridge")
+    model, contract, X = fitted("regression", "elastic_net")
     model["model"].coef_[:] = np.nan
     with pytest.raises(ArithmeticError, match="finite"):
         Engine(model, contract).predict(X)

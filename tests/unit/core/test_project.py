@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from ciclo.components.core.errors import ProjectError
+from ciclo.components.core.project import DEFAULT_CANDIDATES
 from ciclo.components.core.project_file import (
     project_from_json,
     project_from_mapping,
@@ -33,7 +34,7 @@ def with_(path: str, value: object) -> dict:
 def test_only_data_is_required():
     project = project_from_mapping(MINIMAL, origin="p")
     assert (project.task, project.metric.name, list(project.features)) == ("binary", "roc_auc_score", ["a"])
-    assert list(project.candidates) == ["logistic_regression", "random_forest", "gradient_boosting"]
+    assert tuple(project.candidates) == DEFAULT_CANDIDATES[True]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ciclo.components.monitoring.submitting import kfp_api
 from ciclo.components.monitoring.submitting.kfp_api import MOST_DESCRIPTION, KfpApi, shortened
 from ciclo.components.monitoring.submitting.submission import KfpSubmitter
 from tests.kfp_backend import kfp_backend
+from ciclo.components.core.project import DEFAULT_CANDIDATES
 from tests.unit.monitoring.conftest import NOW, project
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
@@ -56,7 +57,7 @@ def test_a_run_is_submitted_with_all_it_needs(backend, submitter):
     assert set(body["pipeline_spec"]) == {"pipeline_spec", "platform_spec"}
     assert json.loads(parameters["project"])["name"] == "loans"
     assert parameters["window_end"] == "2026-06-01T00:00:00+00:00"
-    assert parameters["candidates"] == ["logistic_regression", "random_forest", "gradient_boosting"]
+    assert parameters["candidates"] == list(DEFAULT_CANDIDATES[True])
     assert parameters["trigger"] == "input drift"
 
 

@@ -1,0 +1,97 @@
+"""Which rows a trial is fitted on and scored on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training.folds import FOLDS, Plan, partition, plan_for
+
+
+def made(rows: int, *, time: bool = False, ids: int = 0, validation: float = 0.2, positive: float = 0.3, **training):
+    """A project and its training and validation rows, in no order; ``ids`` rows share each id."""
+    columns = {"at": {"type": "timestamp"}, "who": {"type": "integer"}, "x": {"type": "number"}, "y": {"type": "boolean"}}
+    data = {"source": "t.csv", "target": "y", "columns": columns}
+    data |= {"time_column": "at"} if time else {}
+    data |= {"id_columns": ["who"]} if ids else {}
+    charter = project_from_mapping({"name": "unit", "data": data, "training": training}, origin="test")
+    rng = np.random.default_rng(0)
+    order = rng.permutation(rows)
+    held_out = order >= rows * (1 - validation)
+    frame = pd.DataFrame(
+        {
+            "at": pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(order * 60 * 24 * 60 // rows, unit="min"),
+            "who": order // (ids or 1),
+            "x": rng.normal(size=rows),
+            "y": rng.random(rows) < positive,
+            "split": np.where(held_out, "validation", "train"),
+        }
+    )
+    return charter, Dataset(Contract.of(charter, ("false", "true")), frame)
+
+
+def side(plan: Plan, positions, column: str) -> np.ndarray:
+    return plan.rows.rows[column].to_numpy()[positions]
+
+
+def test_many_validation_rows_are_one_split():
+    charter, dataset = made(10_000)
+    plan = plan_for(charter, dataset, 0)
+    (few, held_out), (every, again) = plan.steps
+    assert (plan.averaged, plan.fitted_on, len(few), len(every)) == (False, 8_000, 2_000, 8_000)
+    assert (len(held_out), held_out.tolist()) == (2_000, again.tolist())
+    assert set(side(plan, every, "split")) == {"train"}
+    assert set(side(plan, held_out, "split")) == {"validation"}
+
+
+@pytest.mark.parametrize(("rows", "positive", "is_split"), [
+    (5_100, 0.3, True), (4_900, 0.3, False), (10_000, 0.06, True), (10_000, 0.04, False),
+])  # fmt: skip
+def test_the_rarest_class_counts_too(rows, positive, is_split):
+    assert plan_for(*made(rows, positive=positive), 0).averaged is not is_split
+
+
+def test_no_more_rows_are_searched_than_asked_for_or_than_a_wide_table_allows():
+    charter, dataset = made(10_000, search_rows=500)
+    assert plan_for(charter, dataset, 0).fitted_on == 500
+    wide = dataset.contract.model_copy(update={"columns": dataset.contract.columns * 10_000})
+    assert plan_for(charter, Dataset(wide, dataset.rows), 0).most_rows == 500
+    charter, dataset = made(10_000)
+    assert plan_for(charter, Dataset(wide, dataset.rows), 0).most_rows == 10_000_000 // len(wide.columns) < 1_000
+
+
+def test_few_rows_are_cross_validated_with_the_share_of_each_class_kept():
+    plan = plan_for(*made(600), 0)
+    assert plan.averaged
+    assert sorted(np.concatenate([out for _, out in plan.steps])) == list(range(600))
+    shares = [plan.rows.y[out].mean() for _, out in plan.steps]
+    assert max(shares) - min(shares) < 0.02
+
+
+def test_rows_of_an_id_stay_together():
+    plan = plan_for(*made(600, ids=4), 0)
+    assert "id together" in plan.text
+    for fit, out in plan.steps:
+        assert not set(side(plan, fit, "who")) & set(side(plan, out, "who"))
+    assert "id together" not in plan_for(*made(600, ids=1), 0).text
+
+
+def test_in_time_a_trial_is_tested_on_later_days_alone():
+    plan = plan_for(*made(600, time=True), 0)
+    assert len(plan.steps) == FOLDS
+    for fit, out in plan.steps:
+        last, first = side(plan, fit, "at").max(), side(plan, out, "at").min()
+        assert pd.Timestamp(last).date() < pd.Timestamp(first).date()
+    assert len(plan.steps[0][0]) == pytest.approx(100, abs=12)
+
+
+def test_in_time_whole_days_are_left_out_once():
+    charter, dataset = made(600, time=True)
+    folds = partition(charter, dataset, 0)
+    days = dataset.rows["at"].dt.date.to_numpy()
+    assert sorted(np.concatenate([out for _, out in folds])) == list(range(600))
+    for fit, out in folds:
+        assert not set(days[fit]) & set(days[out])
+        assert (max(days[out]) - min(days[out])).days < 60 / FOLDS + 1

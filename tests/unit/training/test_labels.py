@@ -1,0 +1,86 @@
+"""Calibration and threshold are learnt from predictions out of fold, and the model carries both."""
+
+import numpy as np
+import pytest
+
+from ciclo.components.core.calibration import Reliability
+from ciclo.components.core.metrics import predictions, threshold_of
+from ciclo.components.storage.models import dump_model, parse_model
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training.labels import Labels, fit_model, learn_labels
+from tests.tables import dataset, project
+
+# Neighbours that are few are sure of themselves: probabilities of 0 and 1 for half of the rows.
+SURE = {"n_neighbors": 3, "weights": "uniform"}
+
+
+def case(tmp_path, rows=1_500, estimator="nearest_neighbours", **changes):
+    candidate = {"estimator": estimator, **changes}
+    charter = project(training={"candidates": {"it": candidate}})
+    data = Dataset.open(dataset(tmp_path / "d.parquet", rows=rows, signal=1.0))
+    return charter, charter.candidates["it"], data.split("train", "validation"), data.split("test")
+
+
+def test_overconfident_neighbours_are_calibrated_and_new_rows_agree(tmp_path):
+    charter, candidate, known, test = case(tmp_path)
+    labels = learn_labels(charter, candidate, known, SURE, 0)
+    assert labels.calibration in ("sigmoid", "isotonic")
+    assert "saves" in labels.why
+    model = fit_model(charter, candidate, known, SURE, labels, 0)
+    plain = fit_model(charter, candidate, known, SURE, Labels(threshold=0.5), 0)
+    ours, theirs = (Reliability.of(test.y, predictions("probability", m, test.X, [0, 1])[:, 1]) for m in (model, plain))
+    assert ours.log_loss < theirs.log_loss
+    assert ours.ece < theirs.ece
+    assert labels.after.log_loss == pytest.approx(ours.log_loss, abs=0.08)
+
+
+def test_a_model_that_can_be_taken_at_its_word_is_left_alone(tmp_path):
+    charter, candidate, known, _ = case(tmp_path, estimator="logistic_regression")
+    labels = learn_labels(charter, candidate, known, {"C": 1.0}, 0)
+    assert (labels.calibration, labels.before) == ("none", labels.after)
+    assert "neither is clearly better" in labels.why
+
+
+@pytest.mark.parametrize("method", ["none", "sigmoid", "isotonic"])
+def test_what_the_project_asks_for_is_done_and_survives_the_file(tmp_path, method):
+    charter, candidate, known, test = case(tmp_path, rows=400, calibration=method)
+    labels = learn_labels(charter, candidate, known, SURE, 0)
+    assert labels.calibration == method
+    model = fit_model(charter, candidate, known, SURE, labels, 0)
+    assert threshold_of(model) == labels.threshold
+    dump_model(model, tmp_path / "m.skops")
+    data = (tmp_path / "m.skops").read_bytes()
+    again = parse_model(data)
+    np.testing.assert_array_equal(again.predict_proba(test.X), model.predict_proba(test.X))
+    np.testing.assert_array_equal(again.predict(test.X), predictions("label", model, test.X, [0, 1]))
+    assert Labels.from_facts(labels.facts()) == labels
+
+
+def test_a_threshold_from_out_of_fold_predictions_is_not_flattered(tmp_path):
+    """One neighbour knows its own rows by heart, so what it says of them tells nothing of new ones."""
+    charter, candidate, known, _ = case(tmp_path, calibration="none")
+    labels = learn_labels(charter, candidate, known, {"n_neighbors": 1, "weights": "uniform"}, 0)
+    assert labels.before.brier > 0.1
+    assert labels.rows == len(known)
+
+
+@pytest.mark.parametrize(("costs", "share"), [((20.0, 1.0), 0.2), ((1.0, 20.0), 0.8)])
+def test_dear_errors_are_avoided(tmp_path, costs, share):
+    _, candidate, known, test = case(tmp_path, estimator="logistic_regression")
+    charter = project(
+        training={"candidates": {"it": {"estimator": "logistic_regression"}}},
+        evaluation={"costs": {"false_positive": costs[0], "false_negative": costs[1]}},
+    )
+    labels = learn_labels(charter, candidate, known, {"C": 1.0}, 0)
+    said = predictions("label", fit_model(charter, candidate, known, {"C": 1.0}, labels, 0), test.X, [0, 1])
+    assert (said.mean() < share) if share < 0.5 else (said.mean() > share)
+    assert "least cost" in labels.rule
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_other_tasks_have_no_threshold(tmp_path, task):
+    charter = project(task)
+    known = Dataset.open(dataset(tmp_path / "d.parquet", task)).split("train", "validation")
+    labels = learn_labels(charter, charter.candidates["extra_trees"], known, {}, 0)
+    assert labels == Labels()
+    assert threshold_of(fit_model(charter, charter.candidates["extra_trees"], known, {}, labels, 0)) is None
