@@ -5,6 +5,7 @@ ML, and the run ends. If it is surely better, training is worth it. Where neithe
 goes on, and the verdict says how many rows would tell. What comes of it still has to pass the gate of evaluation.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,9 @@ def assess(
     sample = known.sample(SAMPLE, project.training.seed)
     feature = fixed.feature or best_feature(project, sample)
     found = tried(project, known, fixed.feature)
-    gains = {name: Gained(gain, _useful(project, found.scores[name])) for name, gain in found.gains.items()}
+    gains = {
+        name: Gained(gain, _useful(project, found.scores.get(name, math.nan))) for name, gain in found.gains.items()
+    }
     _write_answers(project, dataset, sample, feature, baselines_path)
     facts = _facts(found, feature)
     verdict = decide(gains, found.p, project.evaluation, digest, facts, found.pieces, found.unit)

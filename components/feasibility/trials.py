@@ -31,7 +31,7 @@ from ciclo.components.tables.relations import category_names, ordinal
 SAMPLE = 10_000
 SMALL = 1_500
 CROSSED = 3_000
-FOLDS, REPEATS = 5, 5
+FOLDS, REPEATS = 5, 3
 SHUFFLES = 99
 CURVE = (0.25, 0.5, 1.0)
 
@@ -143,7 +143,11 @@ def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
             points = [*_curve(project, kind, train, held_out), (len(train), scores["first_model"][-1])]
             for share, point in zip(CURVE, points, strict=True):
                 curves[share].append(point)
-    kind = max(sorted(set(kinds)), key=kinds.count) if kinds else "linear"
+    method = f"{FOLDS}-fold cross-validation, {REPEATS} times, on {len(known):,} training and validation rows"
+    if not kinds:
+        nothing = dict.fromkeys(("trivial", "single_feature"), Interval(math.nan, math.nan, math.nan))
+        return Trial(nothing, {}, "none", 1.0, {}, method, groups.unit, groups.count)
+    kind = max(sorted(set(kinds)), key=kinds.count)
     ours = np.array(scores.pop("first_model", []))
     gains = {
         name: _corrected(np.array([metric.gain(a, b) for a, b in zip(ours, theirs, strict=True)]), project, groups)
@@ -151,7 +155,6 @@ def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
     }
     means = {name: float(np.mean(found)) for name, found in {**scores, "first_model": list(ours)}.items()}
     curve = {round(np.mean([n for n, _ in p])): float(np.mean([s for _, s in p])) for p in curves.values() if p}
-    method = f"{FOLDS}-fold cross-validation, {REPEATS} times, on {len(known):,} training and validation rows"
     return Trial(gains, means, kind, _luck(project, judged), curve, method, groups.unit, groups.count)
 
 
