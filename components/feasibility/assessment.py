@@ -63,7 +63,9 @@ def decide(
         A verdict whose decision is ``ml``, ``no_ml`` or ``cannot_tell``; only with ``no_ml`` a check of level ``error``
         has failed.
     """
-    refused = {n for n, g in gains.items() if policy.least_useful_gain > 0 and g.gain.told and g.gain.high < g.useful}
+    refused = {
+        n for n, g in gains.items() if policy.least_useful_gain > 0 and g.gain.bounded and g.gain.high < g.useful
+    }
     decision = "no_ml" if refused else "ml"
     checks = [_lucky(luck, policy)]
     for name, found in gains.items():
@@ -81,12 +83,12 @@ def decide(
     failed = [c for c in checks if not c.passed]
     if not refused and (failed or not gains):
         decision = "cannot_tell"
-    told = "; ".join(c.message for c in (failed or checks)) or "there was no simple answer to compare with"
+    findings = "; ".join(c.message for c in (failed or checks)) or "there was no simple answer to compare with"
     reason = {
-        "ml": f"a first model beats every simple answer: {told}",
-        "no_ml": f"a first model is not worth it: {told}; to train all the same, set evaluation.least_useful_gain "
+        "ml": f"a first model beats every simple answer: {findings}",
+        "no_ml": f"a first model is not worth it: {findings}; to train all the same, set evaluation.least_useful_gain "
         f"lower, to 0 to never stop here (now {policy.least_useful_gain:g})",
-        "cannot_tell": f"whether a model is worth it cannot be told yet, so training goes on: {told}",
+        "cannot_tell": f"whether a model is worth it cannot be told yet, so training goes on: {findings}",
     }[decision]
     return Verdict(
         gate="feasibility", decision=decision, reason=reason, subject=subject, checks=tuple(checks), facts=facts
@@ -106,7 +108,7 @@ def _lucky(luck: float, policy: Evaluation) -> Check:
 
 
 def _more(gain: Interval, limit: float, pieces: int, unit: str) -> str:
-    if not gain.told:
+    if not gain.bounded:
         return ", without bounds: there are too few rows, days or rows of a class"
     if gain.low > limit:
         return ""

@@ -32,7 +32,7 @@ def trained(**training: object) -> Project:
     [
         (SAME, []),
         (trained(trials=40, seed=3, search_seconds=5, search_rows=99), []),
-        (SAME.model_copy(update={"name": "other", "evaluation": charter(evaluation={"confidence": 0.9}).evaluation}), []),
+        (charter(evaluation={"confidence": 0.9}, training=SAME.training.model_dump()), []),
         (charter({"id": {"type": "integer", "role": "ignored", "why": "x"}}, training=SAME.training.model_dump()), []),
         (charter({"id": {"type": "integer"}}, training=SAME.training.model_dump()), ["features"]),
         (charter({"a": {"type": "number"}}, training=SAME.training.model_dump()), ["features"]),

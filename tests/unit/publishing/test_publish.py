@@ -245,5 +245,11 @@ def test_the_lineage_says_where_the_fitted_rows_end(tmp_path, settings):
     profile = Profile(rows=9, start="2026-01-01T00:00:00+00:00", end=end, columns={}, target=ColumnProfile.of(NUMBERS))
     (tmp_path / "profile.json").write_text(profile.model_dump_json())
     (tmp_path / "data.parquet").write_bytes(b"rows")
-    parts = Parts("", str(tmp_path / "profile.json"), "", "", "", str(tmp_path / "data.parquet"))
-    assert lineage(project(), settings, parts, RUN, None)["train_end"] == end
+    facts = {"gate": "refresh", "refreshed_from": 2, "single_feature": "size"}
+    verdict = Verdict(gate="evaluation", decision="promote", reason="r", subject="s", facts=facts)
+    verdict.write(tmp_path / "verdict.json")
+    paths = (str(tmp_path / name) for name in ("profile.json", "verdict.json"))
+    parts = Parts("", *paths, "", "", str(tmp_path / "data.parquet"))
+    found = lineage(project(), settings, parts, RUN, None)
+    assert found["train_end"] == end
+    assert {name: found[name] for name in facts} == facts
