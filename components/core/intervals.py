@@ -36,7 +36,7 @@ class Interval:
         return f"{self.point:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
     @property
-    def told(self) -> bool:
+    def bounded(self) -> bool:
         """Whether it has bounds."""
         return math.isfinite(self.low) and math.isfinite(self.point) and math.isfinite(self.high)
 
@@ -52,7 +52,7 @@ class Interval:
         Returns:
             None where no number would do, or only one out of all reach.
         """
-        if not self.told or not pieces or not self.point > limit:
+        if not self.bounded or not pieces or not self.point > limit:
             return None
         share = ((self.point - self.low) / (self.point - limit)) ** 2
         return max(math.ceil(pieces * share) - pieces, 1) if share < OUT_OF_REACH else None

@@ -78,7 +78,7 @@ def decide(comparison: Comparison, policy: Evaluation, metric: Metric, unbeaten:
 def _over(name: str, gain: Interval, comparison: Comparison, policy: Evaluation) -> Check:
     """The comparison with a simple answer."""
     check, limit = f"beats_{name}", policy.minimum_gain_over_baseline
-    if not gain.told and comparison.pieces < LEAST_GROUPS:
+    if not gain.bounded and comparison.pieces < LEAST_GROUPS:
         message = f"gain over the {name} answer is {gain.point:.4g}, and {_few(comparison.pieces, comparison.unit)}"
         return Check(name=check, passed=False, level="warning", message=message)
     return more_than(check, gain.low, limit, f"gain over the {name} answer is {gain}")
@@ -89,7 +89,7 @@ def _neither(comparison: Comparison, policy: Evaluation, simple: list[Check]) ->
     theirs = comparison.champion_baselines.values()
     limit = policy.minimum_gain_over_baseline
     ours_fail = any(c.level == "error" and not c.passed for c in simple)
-    return ours_fail and any(g.told and not g.low > limit for g in theirs)
+    return ours_fail and any(g.bounded and not g.low > limit for g in theirs)
 
 
 def _against_champion(comparison: Comparison, policy: Evaluation, metric: Metric) -> list[Check]:
@@ -100,7 +100,7 @@ def _against_champion(comparison: Comparison, policy: Evaluation, metric: Metric
     name = "no_worse_than_champion" if refreshed else "beats_champion"
     who = f"the champion, version {comparison.champion_version},"
     gain = comparison.champion_share if refreshed else comparison.champion
-    if gain is None or not gain.told:
+    if gain is None or not gain.bounded:
         problem = comparison.champion_problem or f"the gain over it is {gain}"
         if gain is not None and comparison.champion_pieces < LEAST_GROUPS:
             problem = f"the gain is {gain.point:.4g}, and {_few(comparison.champion_pieces, comparison.unit)}"
@@ -145,7 +145,7 @@ def _no_worse(name: str, who: str, gain: Interval, comparison: Comparison, polic
 def _since_origin(comparison: Comparison, policy: Evaluation, metric: Metric) -> Check:
     name, who = "no_worse_than_origin", f"version {comparison.origin_version}, from which the refreshes started,"
     gain = comparison.origin
-    if gain is None or not gain.told:
+    if gain is None or not gain.bounded:
         problem = comparison.origin_problem or f"the gain over it is {gain}"
         return Check(name=name, passed=True, level="warning", message=f"{who} cannot be compared with: {problem}")
     return _no_worse(name, who, gain, comparison, policy, metric)

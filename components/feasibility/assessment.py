@@ -5,6 +5,7 @@ ML, and the run ends. If it is surely better, training is worth it. Where neithe
 goes on, and the verdict says how many rows would tell. What comes of it still has to pass the gate of evaluation.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,9 @@ def decide(
         A verdict whose decision is ``ml``, ``no_ml`` or ``cannot_tell``; only with ``no_ml`` a check of level ``error``
         has failed.
     """
-    refused = {n for n, g in gains.items() if policy.least_useful_gain > 0 and g.gain.told and g.gain.high < g.useful}
+    refused = {
+        n for n, g in gains.items() if policy.least_useful_gain > 0 and g.gain.bounded and g.gain.high < g.useful
+    }
     decision = "no_ml" if refused else "ml"
     checks = [_lucky(luck, policy)]
     for name, found in gains.items():
@@ -80,12 +83,12 @@ def decide(
     failed = [c for c in checks if not c.passed]
     if not refused and (failed or not gains):
         decision = "cannot_tell"
-    told = "; ".join(c.message for c in (failed or checks)) or "there was no simple answer to compare with"
+    findings = "; ".join(c.message for c in (failed or checks)) or "there was no simple answer to compare with"
     reason = {
-        "ml": f"a first model beats every simple answer: {told}",
-        "no_ml": f"a first model is not worth it: {told}; to train all the same, set evaluation.least_useful_gain "
+        "ml": f"a first model beats every simple answer: {findings}",
+        "no_ml": f"a first model is not worth it: {findings}; to train all the same, set evaluation.least_useful_gain "
         f"lower, to 0 to never stop here (now {policy.least_useful_gain:g})",
-        "cannot_tell": f"whether a model is worth it cannot be told yet, so training goes on: {told}",
+        "cannot_tell": f"whether a model is worth it cannot be told yet, so training goes on: {findings}",
     }[decision]
     return Verdict(
         gate="feasibility", decision=decision, reason=reason, subject=subject, checks=tuple(checks), facts=facts
@@ -105,7 +108,7 @@ def _lucky(luck: float, policy: Evaluation) -> Check:
 
 
 def _more(gain: Interval, limit: float, pieces: int, unit: str) -> str:
-    if not gain.told:
+    if not gain.bounded:
         return ", without bounds: there are too few rows, days or rows of a class"
     if gain.low > limit:
         return ""
@@ -131,7 +134,9 @@ def assess(
     sample = known.sample(SAMPLE, project.training.seed)
     feature = fixed.feature or best_feature(project, sample)
     found = tried(project, known, fixed.feature)
-    gains = {name: Gained(gain, _useful(project, found.scores[name])) for name, gain in found.gains.items()}
+    gains = {
+        name: Gained(gain, _useful(project, found.scores.get(name, math.nan))) for name, gain in found.gains.items()
+    }
     _write_answers(project, dataset, sample, feature, baselines_path)
     facts = _facts(found, feature)
     verdict = decide(gains, found.p, project.evaluation, digest, facts, found.pieces, found.unit)

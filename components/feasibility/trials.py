@@ -31,7 +31,7 @@ from ciclo.components.tables.relations import category_names, ordinal
 SAMPLE = 10_000
 SMALL = 1_500
 CROSSED = 3_000
-FOLDS, REPEATS = 5, 5
+FOLDS, REPEATS = 5, 3
 SHUFFLES = 99
 CURVE = (0.25, 0.5, 1.0)
 
@@ -116,11 +116,11 @@ def _held_out(project: Project, train: Dataset, held_out: Dataset, feature: str)
     }
     scores = {n: _score(metric, held_out.y, a, codes) for n, a in {**answers, "first_model": ours}.items()}
     days = groups.of_rows if groups.unit == "day" else np.zeros(len(held_out), dtype=int)
-    judged = [(held_out.y, ours, days)]
+    tested = [(held_out.y, ours, days)]
     curve = dict(_curve(project, kind, train, held_out))
     curve[len(train)] = scores["first_model"]
     what = f"{len(held_out):,} validation rows" + (f" of {groups.count} days" if groups.unit == "day" else "")
-    return Trial(gains, scores, kind, _luck(project, judged), curve, what, groups.unit, groups.count)
+    return Trial(gains, scores, kind, _luck(project, tested), curve, what, groups.unit, groups.count)
 
 
 def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
@@ -129,7 +129,7 @@ def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
     days = groups.of_rows if groups.unit == "day" else None
     scores: dict[str, list[float]] = {}
     kinds: list[str] = []
-    judged: list[tuple[Array, Array, Array]] = []
+    tested: list[tuple[Array, Array, Array]] = []
     curves: dict[float, list[tuple[int, float]]] = {share: [] for share in CURVE}
     for number, (taught, left) in enumerate(_folds(project, known, days)):
         train, held_out = (Dataset(known.contract, known.rows.iloc[rows]) for rows in (taught, left))
@@ -139,11 +139,15 @@ def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
             scores.setdefault(name, []).append(_score(metric, held_out.y, answer, codes))
         if number < FOLDS:
             strata = days[left] if days is not None else np.zeros(len(left), dtype=int)
-            judged.append((held_out.y, answers["first_model"], strata))
+            tested.append((held_out.y, answers["first_model"], strata))
             points = [*_curve(project, kind, train, held_out), (len(train), scores["first_model"][-1])]
             for share, point in zip(CURVE, points, strict=True):
                 curves[share].append(point)
-    kind = max(sorted(set(kinds)), key=kinds.count) if kinds else "linear"
+    method = f"{FOLDS}-fold cross-validation, {REPEATS} times, on {len(known):,} training and validation rows"
+    if not kinds:
+        nothing = dict.fromkeys(("trivial", "single_feature"), Interval(math.nan, math.nan, math.nan))
+        return Trial(nothing, {}, "none", 1.0, {}, method, groups.unit, groups.count)
+    kind = max(sorted(set(kinds)), key=kinds.count)
     ours = np.array(scores.pop("first_model", []))
     gains = {
         name: _corrected(np.array([metric.gain(a, b) for a, b in zip(ours, theirs, strict=True)]), project, groups)
@@ -151,8 +155,7 @@ def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
     }
     means = {name: float(np.mean(found)) for name, found in {**scores, "first_model": list(ours)}.items()}
     curve = {round(np.mean([n for n, _ in p])): float(np.mean([s for _, s in p])) for p in curves.values() if p}
-    method = f"{FOLDS}-fold cross-validation, {REPEATS} times, on {len(known):,} training and validation rows"
-    return Trial(gains, means, kind, _luck(project, judged), curve, method, groups.unit, groups.count)
+    return Trial(gains, means, kind, _luck(project, tested), curve, method, groups.unit, groups.count)
 
 
 def _folds(project: Project, known: Dataset, days: Array | None) -> Iterator[tuple[Array, Array]]:
@@ -212,16 +215,16 @@ def _curve(project: Project, kind: str, train: Dataset, held_out: Dataset) -> It
         yield len(part), score
 
 
-def _luck(project: Project, judged: list[tuple[Array, Array, Array]]) -> float:
+def _luck(project: Project, tested: list[tuple[Array, Array, Array]]) -> float:
     """How often answers that are shuffled within a fold, and within a day, score as well as they are."""
-    if not judged:
+    if not tested:
         return 1.0
     metric, rng = project.metric, np.random.default_rng(project.training.seed)
-    codes = list(range(max(int(y.max()) for y, _, _ in judged) + 1)) if project.task != "regression" else []
+    codes = list(range(max(int(y.max()) for y, _, _ in tested) + 1)) if project.task != "regression" else []
 
     def scored(shuffle: bool) -> float:
         found = []
-        for y, answers, strata in judged:
+        for y, answers, strata in tested:
             order = np.lexsort((rng.random(y.size), strata)) if shuffle else np.argsort(strata, kind="stable")
             place = np.argsort(strata, kind="stable")
             found.append(metric.gain(_score(metric, y[place], answers[order], codes), 0.0))

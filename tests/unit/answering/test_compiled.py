@@ -159,3 +159,15 @@ def test_trees_are_asked_in_the_precision_they_split_in():
     split = model._predictors[0][0].nodes[0]["num_threshold"]
     asked = np.array([[np.nextafter(split, s), np.nextafter(split, s)] for s in (-np.inf, np.inf)] + [[split, split]])
     np.testing.assert_allclose(compiled_estimator(model).predict(asked), model.predict(asked), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("estimator", ["logistic_regression", "nearest_neighbours"])
+def test_what_comes_round_is_compiled(estimator):
+    charter, data = project("binary"), table(500)
+    contract = Contract.of(charter, CLASSES["binary"])
+    columns = tuple(c.model_copy(update={"cycle": 7.0}) if c.name == "count" else c for c in contract.columns)
+    contract = contract.model_copy(update={"columns": columns})
+    model = build(Candidate(estimator=estimator), charter, contract, len(data), {})
+    model.fit(contract.frame(data), contract.encode(data["y"]))
+    assert len(model.named_steps["preprocess"].transformers_) == 3
+    assert parity(model, contract, contract.frame(data), seed=1).why == ""

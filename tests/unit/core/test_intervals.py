@@ -87,11 +87,11 @@ def test_a_gain_in_proportion_to_heavy_errors_is_sure_as_a_share():
 def test_few_groups_give_a_point_without_bounds():
     y, said, codes = answered(AUC, 2, np.random.default_rng(0), 900)
     nine, ten = np.arange(900) % 9, np.arange(900) % 10
-    assert not score_interval(AUC, y, said, codes, groups=nine, confidence=0.95).told
-    assert score_interval(AUC, y, said, codes, groups=ten, confidence=0.95).told
+    assert not score_interval(AUC, y, said, codes, groups=nine, confidence=0.95).bounded
+    assert score_interval(AUC, y, said, codes, groups=ten, confidence=0.95).bounded
     found = gain_interval(AUC, y, said, said[::-1], codes, groups=nine, confidence=0.95)
     assert math.isfinite(found.point)
-    assert not found.told
+    assert not found.bounded
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def published(tmp_path, **lineage):
 
 def test_the_feature_of_the_champion_stays_though_another_tells_more(tmp_path):
     current = published(tmp_path, single_feature="noise")
-    fixed, path = fixed_feature(project(), current), dataset(tmp_path / "d.parquet", rows=800)
+    fixed, path = fixed_feature(project(), current), dataset(tmp_path / "d.parquet", rows=2200)
     assert fixed == Fixed("noise")
     whole = Dataset.open(path)
     assert best_feature(project(), whole) == "size"
@@ -44,7 +44,7 @@ def test_the_feature_is_chosen_where_there_is_none_and_anew_only_where_it_is_gon
     assert fixed_feature(project(), published(tmp_path / "old")) == Fixed()
     gone = fixed_feature(project(), published(tmp_path / "gone", single_feature="old"))
     assert (gone.feature, "'old', is no feature any more" in gone.why) == ("", True)
-    path = dataset(tmp_path / "d.parquet", rows=600)
+    path = dataset(tmp_path / "d.parquet", rows=2200)
     verdict = assess(project(), Dataset.open(path), "d", tmp_path / "b.parquet", gone)
     assert (verdict.facts["single_feature"], gone.why in verdict.reason) == ("size", True)
 
@@ -59,7 +59,7 @@ def test_a_champion_that_was_altered_does_not_choose(tmp_path):
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_no_simple_answer_has_seen_a_test_label(tmp_path, task):
-    path = dataset(tmp_path / "d.parquet", task, rows=800)
+    path = dataset(tmp_path / "d.parquet", task, rows=2200)
     whole, asked = Dataset.open(path), project(task)
 
     def answers(lie: str) -> dict[str, list]:

@@ -19,6 +19,7 @@ from ciclo.components.monitoring.records import Acknowledgement, Claim, Outcome,
 from ciclo.components.monitoring.telling.alerting import AlertLog
 from ciclo.components.monitoring.tick import replay
 from ciclo.components.releases.names import Alias
+from ciclo.components.runs.notes import Note
 from tests.unit.monitoring.conftest import NOW, Reversed
 from tests.unit.monitoring.faults import together
 
@@ -284,6 +285,25 @@ def test_what_another_run_promoted_is_not_taken_for_what_this_one_did(eager, tmp
     eager.tick(NOW + timedelta(hours=2))
     (outcome,) = eager.history().outcomes
     assert (outcome.result, outcome.version) == ("refused", None)
+
+
+def test_a_run_that_finds_nothing_better_than_the_simple_answers_twice_calls_design_at_once(eager):
+    eager.serve(NOW, shift=1)
+    eager.tick()
+    (claim,) = eager.history().claims
+    eager.backend.states[claim.run_id] = "succeeded"
+    note = Note(stage="stop keep", ending="escalated", reason="neither beats the simple answers", time=NOW)
+    eager.store.put(f"projects/loans/runs/{claim.run_id}/stop-keep.json", note.model_dump_json().encode())
+    eager.serve(NOW + WEEK)  # nothing drifts any more
+    decision = eager.tick(NOW + WEEK)
+    (outcome,) = eager.history().outcomes
+    assert (outcome.result, decision.action, decision.cause) == ("unbeaten", "escalate_design", "simple answers")
+    assert "neither the new model nor the champion beat the simple answers" in decision.reason
+    eager.serve(NOW + 2 * WEEK, shift=1)
+    assert eager.tick(NOW + 2 * WEEK).action == "blocked"  # until somebody has acknowledged it
+    eager.log.acknowledge(Acknowledgement(by="ada", note="new features", time=NOW + 2 * WEEK + timedelta(hours=1)))
+    eager.serve(NOW + 3 * WEEK)
+    assert eager.tick(NOW + 3 * WEEK).action == "ok"
 
 
 def test_refusals_call_development_then_design_and_each_waits_for_a_person(make_world):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ciclo.components.notification.message import STOPS, end_of_branch, end_of_run
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.notification.message import STOPS, end_of_branch, end_of_run, ending_of
 from ciclo.components.runs.notes import Ending, Note
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,6 +24,7 @@ def notes(*said: tuple[str, Ending, str]) -> list[Note]:
 PROMOTED = ("publishing", "promoted", "version 4 is the champion")
 SERVED = ("deployment", "served", "version 4 answers")
 KEPT = ("stop keep", "kept", "no better by 0.01")
+ESCALATED = ("stop keep", "escalated", "neither beats the simple answers")
 UNUSABLE = ("stop unusable", "stopped", "the target has one value")
 BROKEN = ("deployment", "failed", "ErrImagePull")
 CUT = ("deployment", "cancelled", "told to stop")
@@ -35,6 +37,7 @@ CUT = ("deployment", "cancelled", "told to stop")
         ("SUCCEEDED", [PROMOTED, SERVED], "info", "made a new champion", "version 4 is the champion"),
         ("COMPLETE", [("publishing", "waiting", "ciclo models approve")], "info", "waits for a person", "approve"),
         ("COMPLETE", [KEPT, SERVED], "info", "kept the champion", "no better by 0.01"),
+        ("COMPLETE", [ESCALATED, SERVED], "warning", "the design is in question", "simple answers"),
         ("COMPLETE", [UNUSABLE], "info", "stopped", "the target has one value"),
         ("COMPLETE", [], "warning", "complete", "not written down"),
         ("FAILED", [PROMOTED, BROKEN], "error", "failed in deployment", "does not serve yet"),
@@ -83,6 +86,19 @@ notification.python_func(project=project, trigger="drift", status=state)
     (alert,) = [line for line in map(json.loads, done.stdout.splitlines()) if line["event"] == "alert"]
     assert "the training run failed" in alert["title"]
     assert "cannot be read" in alert["body"]
+
+
+@pytest.mark.parametrize(
+    ("word", "facts", "ending"),
+    [
+        ("keep", {"escalate": "design"}, "escalated"),
+        ("keep", {"unbeaten": 1}, "kept"),
+        ("no_ml", {}, "stopped"),
+        ("unusable", {"escalate": "design"}, "stopped"),
+    ],
+)
+def test_how_a_gate_ends_a_run(word: str, facts: dict[str, str | float | int], ending: Ending) -> None:
+    assert ending_of(word, Verdict(gate="g", decision=word, reason="r", subject="s", facts=facts)) == ending
 
 
 @pytest.mark.parametrize("word", [*STOPS, "something_else"])

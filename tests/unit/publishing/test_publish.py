@@ -9,6 +9,7 @@ import pytest
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.errors import IntegrityError, VerdictError
 from ciclo.components.core.profile import Profile
+from ciclo.components.core.recipe import recipe
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.gate import Outputs, evaluate
@@ -99,6 +100,9 @@ def test_a_passing_model_becomes_the_champion_with_its_lineage(tmp_path, setting
     bundle = registry.fetch(1, tmp_path / "fetched")
     assert bundle.verdict == verdict
     assert bundle.lineage["run"] == "run-1"
+    assert bundle.lineage["recipe"] == recipe(project(task))
+    assert (bundle.lineage["gate"], bundle.lineage["refreshed_from"]) == ("first", None)
+    assert bundle.lineage["single_feature"] == verdict.facts["single_feature"] == bundle.profile.anchor.column
     assert bundle.lineage["libraries"]["scikit-learn"]
     assert bundle.lineage["data"] == {
         "source": "table.csv", "dataset_digest": file_digest(parts.dataset), "digest": "d" * 64, "start": "2024-01-01",
@@ -241,5 +245,11 @@ def test_the_lineage_says_where_the_fitted_rows_end(tmp_path, settings):
     profile = Profile(rows=9, start="2026-01-01T00:00:00+00:00", end=end, columns={}, target=ColumnProfile.of(NUMBERS))
     (tmp_path / "profile.json").write_text(profile.model_dump_json())
     (tmp_path / "data.parquet").write_bytes(b"rows")
-    parts = Parts("", str(tmp_path / "profile.json"), "", "", "", str(tmp_path / "data.parquet"))
-    assert lineage(project(), settings, parts, RUN, None)["train_end"] == end
+    facts = {"gate": "refresh", "refreshed_from": 2, "single_feature": "size"}
+    verdict = Verdict(gate="evaluation", decision="promote", reason="r", subject="s", facts=facts)
+    verdict.write(tmp_path / "verdict.json")
+    paths = (str(tmp_path / name) for name in ("profile.json", "verdict.json"))
+    parts = Parts("", *paths, "", "", str(tmp_path / "data.parquet"))
+    found = lineage(project(), settings, parts, RUN, None)
+    assert found["train_end"] == end
+    assert {name: found[name] for name in facts} == facts
