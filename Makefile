@@ -80,15 +80,13 @@ bench-storage: env ## what the registry costs over a bare copy (on a bucket too,
 bench-windows: env ## what windows of a million predictions cost in the PostgreSQL that CICLO_PREDICTIONS names
 	$(BIN)/python -m benchmarks.predictions
 
-<<<<<<< HEAD
 .PHONY: bench-answers
 bench-answers: env ## how long a model takes to answer, fitted and compiled side by side (a minute)
 	$(BIN)/python -m benchmarks.answers
-=======
+
 .PHONY: bench-gate
 bench-gate: env ## how often do the gates promote what is equal, better and worse? 3 minutes
 	$(BIN)/python -m benchmarks.gate
->>>>>>> h2
 
 .PHONY: bench-drift
 bench-drift: env ## is the watch calm, awake and fast? beside Evidently, 20 minutes (on PostgreSQL too, where CICLO_PREDICTIONS names one)
