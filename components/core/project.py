@@ -98,6 +98,9 @@ class Project(Section):
         for field, names in (
             ("cleaning.missing.delete", self.cleaning.missing.delete),
             ("evaluation.slices", self.evaluation.slices),
+            ("evaluation.unchanged_by", self.evaluation.unchanged_by),
+            ("evaluation.rises_with", self.evaluation.rises_with),
+            ("evaluation.falls_with", self.evaluation.falls_with),
             ("monitoring.segments", self.monitoring.segments),
             ("design.simple_rule.column", (self.design.simple_rule.column,) if self.design.simple_rule else ()),
         ):
@@ -156,6 +159,22 @@ class Project(Section):
                 f"evaluation.costs: they decide the label's threshold of a binary task, and this one is {self.task}; "
                 "remove them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _directions_can_be_tried(self) -> Self:
+        for field in ("rises_with", "falls_with"):
+            for name in getattr(self.evaluation, field):
+                if self.task == "multiclass":
+                    raise ValueError(
+                        f"evaluation.{field}: an answer of many classes neither rises nor falls; remove it"
+                    )
+                if name not in self.features or self.features[name].type not in ("number", "integer", "boolean"):
+                    raise ValueError(f"evaluation.{field}: '{name}' is no feature that is a number, so it cannot rise")
+        if both := set(self.evaluation.rises_with) & set(self.evaluation.falls_with):
+            raise ValueError(f"evaluation.rises_with: '{min(both)}' is in evaluation.falls_with too; give one of them")
+        if self.evaluation.slice_floor is not None and not self.evaluation.slices:
+            raise ValueError("evaluation.slice_floor: evaluation.slices names no column to cut by; give one")
         return self
 
     @model_validator(mode="before")

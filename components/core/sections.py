@@ -356,7 +356,11 @@ class Evaluation(Section):
             ``refresh_margin``. With 0 nothing is refused for that.
         confidence: Of the one-sided interval.
         costs: What an error costs each way: the label's threshold is where they cost least.
-        slices: Category columns by which the metric is shown.
+        slices: Columns by which the metric is shown: each value of a category, quarters of a number, months of a time.
+        slice_floor: Score that no slice may be surely worse than, in units of the metric.
+        unchanged_by: Columns whose values must not change an answer.
+        rises_with: Numbers with which the value, or the probability of the positive class, may only rise.
+        falls_with: The same, the other way.
         size_mb: Largest model file.
     """
 
@@ -368,6 +372,10 @@ class Evaluation(Section):
     minimum_rows: int = Field(20, ge=5)
     costs: Costs | None = None
     slices: tuple[str, ...] = ()
+    slice_floor: float | None = None
+    unchanged_by: tuple[str, ...] = ()
+    rises_with: tuple[str, ...] = ()
+    falls_with: tuple[str, ...] = ()
     size_mb: float = Field(200, gt=0)
 
 
