@@ -12,7 +12,12 @@ from ciclo.components.training.folds import FOLDS, Plan, partition, plan_for
 
 def made(rows: int, *, time: bool = False, ids: int = 0, validation: float = 0.2, positive: float = 0.3, **training):
     """A project and its training and validation rows, in no order; ``ids`` rows share each id."""
-    columns = {"at": {"type": "timestamp"}, "who": {"type": "integer"}, "x": {"type": "number"}, "y": {"type": "boolean"}}
+    columns = {
+        "at": {"type": "timestamp"},
+        "who": {"type": "integer"},
+        "x": {"type": "number"},
+        "y": {"type": "boolean"},
+    }
     data = {"source": "t.csv", "target": "y", "columns": columns}
     data |= {"time_column": "at"} if time else {}
     data |= {"id_columns": ["who"]} if ids else {}
