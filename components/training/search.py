@@ -30,7 +30,7 @@ from ciclo.components.training.trials import Trial, best_of, seed_of
 from ciclo.components.training.worker import Job, work
 
 # The share of the seconds at which each part ends.
-SEARCH, LABELS, FIT, FEW = 0.5, 0.65, 0.85, 1.0
+SEARCH, LABELS, FIT, FEW = 0.5, 0.6, 0.75, 1.0
 START_SECONDS = 120  # for a process on a busy machine
 LEAST_ROWS = 50
 ENDS = ("done", "failed", "crashed")

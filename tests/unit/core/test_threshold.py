@@ -16,13 +16,15 @@ from ciclo.components.core.threshold import Rule, choose_threshold
 from tests.tables import project
 
 F1 = Rule("f1_score")
-RULES = [F1, Rule("accuracy_score"), Rule("balanced_accuracy_score"), Rule("costs", Costs(false_positive=1, false_negative=5))]  # fmt: skip
+DEAR = Costs(false_positive=1, false_negative=5)
+RULES = [F1, Rule("accuracy_score"), Rule("balanced_accuracy_score"), Rule("costs", DEAR)]
 
 
 def worth(rule: Rule, positive, labels) -> float:
     """How good labels are, by the definition and not by counts at every threshold."""
     if rule.costs is not None:
-        return -(rule.costs.false_positive * (labels & ~positive).sum() + rule.costs.false_negative * (positive & ~labels).sum())  # fmt: skip
+        alarms, misses = (labels & ~positive).sum(), (positive & ~labels).sum()
+        return -(rule.costs.false_positive * alarms + rule.costs.false_negative * misses)
     return METRICS[rule.by].score(positive.astype(int), labels.astype(int), [0, 1])
 
 
@@ -64,7 +66,8 @@ def test_what_is_tested_is_what_is_served_and_what_the_model_says_itself():
     y = (frame[:, 0] + rng.normal(size=400) > 2).astype(int)
     plain = LogisticRegression().fit(frame, y)
     on_it = float(plain.predict_proba(frame)[7, 1])
-    model = FixedThresholdClassifier(LogisticRegression(), threshold=on_it, pos_label=1, response_method="predict_proba").fit(frame, y)  # fmt: skip
+    options = {"threshold": on_it, "pos_label": 1, "response_method": "predict_proba"}
+    model = FixedThresholdClassifier(LogisticRegression(), **options).fit(frame, y)
     contract = Contract.of(project(), ("false", "true"))
     served = [answer["prediction"] for answer in Engine(model, contract).predict(frame)]
     tested = predictions("label", model, frame, [0, 1])
