@@ -73,6 +73,7 @@ class Design(Section):
     users: str = ""
     cost_of_errors: str = ""
     used_in: str = ""
+    not_for: str = ""
     label_delay_days: float = Field(0, ge=0, le=MOST_DAYS)
     infrastructure: Infrastructure = Infrastructure()
     simple_rule: SimpleRule | None = None

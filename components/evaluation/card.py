@@ -1,58 +1,81 @@
-"""The model card: what the model is for, what it reaches, and on what the decision rests."""
+"""The model card: what the model is for, what it reaches, how it behaves, and on what the decision rests.
 
-from collections.abc import Iterable, Sequence
+After Mitchell et al., Model Cards for Model Reporting, 2019. It is data first: publishing adds where the version comes
+from, and the page is drawn from that.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ciclo.components.core.intervals import Interval
+from ciclo.components.core.plots import Curve, Plot
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Document, Section, Table, Text
 from ciclo.components.core.verdict import Check, Verdict
+from ciclo.components.core.wording import number
 from ciclo.components.evaluation.comparison import Comparison
+
+MOST_FEATURES = 60
+MOST_TRIALS = 200
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """What a card shows beside the comparison.
+
+    Attributes:
+        behaviour: What the model does whatever its score.
+        service: Whether the needs of the users are met.
+        engine: In which form it answers, and why.
+        curves: Pictures of its answers.
+        rows: Rows of each split.
+        window: First and last time of each split, where rows have times.
+        digest: sha256 of the dataset, hex.
+        sample: A request of one row, and the answer to it.
+    """
+
+    behaviour: Sequence[Check] = ()
+    service: Sequence[Check] = ()
+    engine: str = ""
+    curves: Sequence[Section] = ()
+    rows: Mapping[str, int] | None = None
+    window: Mapping[str, tuple[str, str]] | None = None
+    digest: str = ""
+    sample: Mapping[str, Any] | None = None
 
 
 def model_card(
-    project: Project, comparison: Comparison, verdict: Verdict, service: Sequence[Check] = (), engine: str = ""
+    project: Project, comparison: Comparison, verdict: Verdict, portrait: Portrait | None = None
 ) -> Document:
-    """Build the card (Mitchell et al., Model Cards for Model Reporting, 2019).
+    """Build the card.
 
     Args:
         project: The project.
         comparison: What was measured.
         verdict: What was decided.
-        service: Whether the needs of the users are met.
-        engine: In which form the model answers, and why.
+        portrait: What else is known of the winner.
     """
-    decided = Text(text=f"{verdict.decision}: {verdict.reason}", tone="good" if verdict.passed else "bad")
-    gate = Text(text=f"Gate of a {comparison.gate.name} version: {comparison.gate.why}.")
-    uses = {
-        "owners": ", ".join(project.design.owners),
-        "users": project.design.users,
-        "used in": project.design.used_in,
-        "what an error costs": project.design.cost_of_errors,
-        "target": f"{project.data.target} ({project.task})",
-        "source": project.data.source,
-    }
-    gains = {_answer(name, comparison): gain for name, gain in comparison.baselines.items()}
-    if comparison.champion is not None:
-        gains[f"the champion, version {comparison.champion_version}"] = comparison.champion
-    metric, chosen = project.metric.name, comparison.winner.name
-    candidates = [
-        *([name, score, name == chosen] for name, score in comparison.validation.items()),
-        *([name, f"failed: {why}", False] for name, why in comparison.failed.items()),
-    ]
-    unused = [[name, c.why or "nobody wrote why"] for name, c in project.data.columns.items() if c.role == "ignored"]
-    importance = sorted(comparison.importance.items(), key=lambda item: -item[1])
+    known, unused = portrait or Portrait(), _unused(project)
     sections = {
-        "Decision": (decided, gate, _checks(verdict.checks)),
-        "Intended use": (_table(["", ""], uses.items()),),
-        "Test scores": (_table(["metric", chosen], comparison.scores.items()),),
-        f"Gain in {metric} on the same {comparison.rows:,} rows": (
-            _table(["over", "gain", "low", "high"], [[who, g.point, g.low, g.high] for who, g in gains.items()]),
-        ),
-        "Candidates": (_table(["candidate", "validation score", "chosen"], candidates),),
-        "Needs of the service": (_checks(service), Text(text=engine)) if service else (),
+        "Decision": _decision(comparison, verdict),
+        "Intended use": _use(project),
+        "Test scores": (_scores(comparison),),
+        f"Gain in {project.metric.name} on the same {comparison.rows:,} rows": (_gains(comparison),),
+        **{section.title: section.parts for section in known.curves},
+        "Slices": _slices(comparison, project.metric.name),
+        "Behaviour": (_checks(known.behaviour),) if known.behaviour else (),
+        "Importance": _importance(comparison),
+        "Features": _features(project),
         "Columns that are not used": (_table(["column", "why"], unused),) if unused else (),
-        "Slices": (_table(["column", "value", "rows", metric], comparison.slices),) if comparison.slices else (),
-        "Importance": (_table(["feature", "loss when shuffled"], importance),),
+        "Candidates": (_candidates(comparison),),
+        "Parameters": _parameters(comparison),
+        "Search": _search(comparison, project.metric.name),
+        "Data": _data(known),
+        "Needs of the service": (_checks(known.service), Text(text=_sentence(known.engine))) if known.service else (),
+        "A request": _request(known),
     }
     return Document(
         title=f"Model card: {project.name}",
@@ -61,9 +84,146 @@ def model_card(
     )
 
 
+def _decision(comparison: Comparison, verdict: Verdict) -> tuple[Text | Table, ...]:
+    tone = "good" if verdict.passed else "warn" if verdict.offered else "bad"
+    return (
+        Text(text=f"{verdict.decision}: {verdict.reason}", tone=tone),
+        Text(text=f"Gate of a {comparison.gate.name} version: {comparison.gate.why}."),
+        _checks(verdict.checks),
+    )
+
+
+def _use(project: Project) -> tuple[Table, ...]:
+    design = project.design
+    uses = {
+        "owners": ", ".join(design.owners),
+        "users": design.users,
+        "used in": design.used_in,
+        "not for": design.not_for,
+        "what an error costs": design.cost_of_errors,
+        "target": f"{project.data.target} ({project.task})",
+        "source": project.data.source,
+    }
+    return (_table(["", ""], [[name, text or "nobody wrote it down"] for name, text in uses.items()]),)
+
+
+def _scores(comparison: Comparison) -> Table:
+    return _table(
+        ["metric", comparison.winner.name, "low", "high"],
+        [[name, found.point, found.low, found.high] for name, found in comparison.scores.items()],
+    )
+
+
+def _gains(comparison: Comparison) -> Table:
+    gains: dict[str, Interval] = {_answer(name, comparison): gain for name, gain in comparison.baselines.items()}
+    if comparison.champion is not None:
+        gains[f"the champion, version {comparison.champion_version}"] = comparison.champion
+    return _table(["over", "gain", "low", "high"], [[who, g.point, g.low, g.high] for who, g in gains.items()])
+
+
 def _answer(name: str, comparison: Comparison) -> str:
     alone = name == "single_feature" and comparison.single_feature
     return f"the {name} answer" + (f", '{comparison.single_feature}' alone" if alone else "")
+
+
+def _slices(comparison: Comparison, metric: str) -> tuple[Table, ...]:
+    rows = [[s.column, s.value, s.rows, s.score.point, s.score.low, s.score.high] for s in comparison.slices]
+    return (_table(["column", "value", "rows", metric, "low", "high"], rows),) if rows else ()
+
+
+def _importance(comparison: Comparison) -> tuple[Table | Text, ...]:
+    ordered = sorted(comparison.importance.items(), key=lambda item: -item[1])
+    errors = comparison.importance_error
+    rows = [[name, value, errors.get(name)] for name, value in ordered[:MOST_FEATURES]]
+    rest = len(ordered) - len(rows)
+    more = (Text(text=f"{rest} more features matter less."),) if rest > 0 else ()
+    return (_table(["feature", "loss when shuffled", "standard error"], rows), *more)
+
+
+def _features(project: Project) -> tuple[Table | Text, ...]:
+    columns = list(project.features.items())
+    rows = [[name, c.type, _range(c.minimum, c.maximum, c.categories), c.nullable] for name, c in columns]
+    rest = len(rows) - MOST_FEATURES
+    more = (Text(text=f"{rest} more features are in the contract."),) if rest > 0 else ()
+    return (_table(["feature", "type", "allowed", "may be missing"], rows[:MOST_FEATURES]), *more)
+
+
+def _range(low: float | None, high: float | None, categories: Sequence[str]) -> str:
+    if categories:
+        return f"{len(categories)} values" if len(categories) > 6 else ", ".join(categories)
+    ends = [f"from {number(low)}"] if low is not None else []
+    ends += [f"to {number(high)}"] if high is not None else []
+    return " ".join(ends)
+
+
+def _unused(project: Project) -> list[Row]:
+    return [[name, c.why or "nobody wrote why"] for name, c in project.data.columns.items() if c.role == "ignored"]
+
+
+def _candidates(comparison: Comparison) -> Table:
+    chosen = comparison.winner.name
+    rows: list[Row] = [
+        *([name, score, name == chosen] for name, score in comparison.validation.items()),
+        *([name, f"failed: {why}", False] for name, why in comparison.failed.items()),
+    ]
+    return _table(["candidate", "validation score", "chosen"], rows)
+
+
+def _parameters(comparison: Comparison) -> tuple[Table, ...]:
+    facts = comparison.winner.facts
+    given = json.loads(facts.get("parameters") or "{}")
+    calibration = json.loads(facts.get("calibration") or "{}")
+    rows: list[Row] = [[name, _word(value)] for name, value in given.items()]
+    rows += [["estimator", str(facts["estimator"])]] if facts.get("estimator") else []
+    if facts.get("threshold") is not None:
+        rows.append(["label's threshold", f"{number(float(facts['threshold']))}, by {facts.get('threshold_by')}"])
+    if calibration.get("calibration"):
+        rows.append(["calibration", f"{calibration['calibration']}: {calibration.get('why', '')}".rstrip(": ")])
+    if facts.get("plan"):
+        rows.append(["scored on", str(facts["plan"])])
+    return (_table(["", ""], rows),) if rows else ()
+
+
+def _word(value: Any) -> str:
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _search(comparison: Comparison, metric: str) -> tuple[Plot, ...]:
+    """The trials of the winner, one after the other, and the best so far."""
+    scores = json.loads(comparison.winner.facts.get("scores") or "[]")[:MOST_TRIALS]
+    points = [(float(n), float(score)) for n, score in enumerate(scores, 1) if score is not None]
+    if len(points) < 2:
+        return ()
+    sign = 1 if metric.endswith("_score") else -1
+    best = [(n, sign * max(sign * s for _, s in points[: place + 1])) for place, (n, _) in enumerate(points)]
+    curves = (
+        Curve(name="the best so far", points=tuple(best), tone="second"),
+        Curve(name="a trial", points=tuple(points), dots=True),
+    )
+    return (Plot(title=f"{len(scores)} trials of {comparison.winner.name}", x="trial", y=metric, curves=curves),)
+
+
+def _data(known: Portrait) -> tuple[Table | Text, ...]:
+    if not known.rows:
+        return ()
+    rows = [[split, count, *(known.window or {}).get(split, ("", ""))] for split, count in known.rows.items()]
+    header = ["split", "rows", "first", "last"]
+    table = _table(header if known.window else header[:2], [row if known.window else row[:2] for row in rows])
+    return (table, Text(text=f"sha256 of the dataset: {known.digest}"))
+
+
+def _request(known: Portrait) -> tuple[Text, ...]:
+    if not known.sample:
+        return ()
+    body = json.dumps({"jsonData": {"rows": [known.sample["row"]]}}, ensure_ascii=False)
+    return (
+        Text(text=f"`{body}`"),
+        Text(text=f"is answered with `{json.dumps(known.sample['answer'], ensure_ascii=False)}`"),
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def _checks(checks: Sequence[Check]) -> Table:
@@ -73,5 +233,5 @@ def _checks(checks: Sequence[Check]) -> Table:
     )
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+def _table(header: Sequence[str], rows: Iterable[Row]) -> Table:
     return Table(header=tuple(header), rows=tuple(map(tuple, rows)))

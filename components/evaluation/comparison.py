@@ -1,5 +1,6 @@
 """All models on the same test rows: the candidates, the champion, the simple answers."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +13,16 @@ from sklearn.inspection import permutation_importance
 from ciclo.components.core.clusters import Groups, gain_interval, score_interval
 from ciclo.components.core.errors import DataError, TrainingError
 from ciclo.components.core.intervals import Interval
-from ciclo.components.core.metrics import METRICS, Array, predictions
+from ciclo.components.core.metrics import METRICS, Array, Metric, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.evaluation.champion import FIRST, Champion, Gate, ask
+from ciclo.components.evaluation.slices import Slice, slices_of
 from ciclo.components.storage.rehearsal import load_models
 from ciclo.components.tables.datasets import Dataset, file_digest
 from ciclo.components.tables.relations import SINGLE_FEATURE
 
 IMPORTANCE_ROWS = 2_000
+SHUFFLES = 5
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,11 @@ class Comparison:
         champion_problem: Why the champion cannot be compared with; empty if it can, or there is none.
         champion_rows: Test rows that it has not seen, on which both were scored.
         rows: Test rows.
-        slices: Score by slice: (column, value, rows, score).
+        slices: Score by slice.
         size_mb: Size of the winner's file.
         digest: sha256 of the winner's file.
         importance: Permutation importance of each feature, not negative.
+        importance_error: The standard error of each, over the shuffles.
         gate: What the winner has to show.
         origin: Gain over the version whose refreshes led to the champion, in the units of ``refresh_margin``, or None.
         origin_version: That version; None where the champion is itself one that had to be better.
@@ -78,7 +82,7 @@ class Comparison:
 
     winner: Contender
     score: Interval
-    scores: dict[str, float]
+    scores: dict[str, Interval]
     validation: dict[str, float]
     failed: dict[str, str]
     baselines: dict[str, Interval]
@@ -87,10 +91,11 @@ class Comparison:
     champion_problem: str
     champion_rows: int
     rows: int
-    slices: tuple[tuple[str, str, int, float], ...]
+    slices: tuple[Slice, ...]
     size_mb: float
     digest: str
     importance: dict[str, float]
+    importance_error: Mapping[str, float] = field(default_factory=dict)
     gate: Gate = FIRST
     champion_share: Interval | None = None
     champion_baselines: Mapping[str, Interval] = field(default_factory=dict)
@@ -188,6 +193,7 @@ def compare(
         )
 
     everything = np.ones(len(test), dtype=bool)
+    weights, errors = importance(project, winner.model, test)
     relative = not metric.has_scale
     theirs = ask(champion, project, test) if champion else None
     first = ask(origin, project, test) if origin else None
@@ -207,7 +213,7 @@ def compare(
         score=score_interval(
             metric, test.y, predicted, codes, groups=groups.of_rows, confidence=project.evaluation.confidence
         ),
-        scores=every_metric(project, winner.model, test),
+        scores=every_metric(project, winner.model, test, groups),
         validation={m.name: m.score for m in models},
         failed=failed,
         baselines={n: gained(predicted, a, everything) for n, a in simple.answers.items()},
@@ -221,10 +227,11 @@ def compare(
         unit=groups.unit,
         pieces=groups.count,
         single_feature=simple.single_feature,
-        slices=tuple(by_slice(project, test, predicted)),
+        slices=slices_of(project, test, predicted, groups),
         size_mb=winner.path.stat().st_size / 1e6,
         digest=file_digest(winner.path),
-        importance=importance(project, winner.model, test),
+        importance=weights,
+        importance_error=errors,
     )
 
 
@@ -233,33 +240,29 @@ def best_of(project: Project, models: list[Contender]) -> Contender:
     return max(models, key=lambda m: m.score if project.metric.greater_is_better else -m.score)
 
 
-def every_metric(project: Project, model: Any, test: Dataset) -> dict[str, float]:
-    """Every metric of the task on the test rows; those that are not defined are left out."""
+def every_metric(project: Project, model: Any, test: Dataset, groups: Groups) -> dict[str, Interval]:
+    """Every metric of the task on the test rows, with its interval; those that are not defined are left out."""
     codes = test.contract.codes
     predicted = {needs: predictions(needs, model, test.X, codes) for needs in {m.needs for m in _metrics(project)}}
-    scores = {m.name: m.score(test.y, predicted[m.needs], codes) for m in _metrics(project)}
-    return {name: score for name, score in scores.items() if np.isfinite(score)}
+    scores = {
+        m.name: score_interval(
+            m, test.y, predicted[m.needs], codes, groups=groups.of_rows, confidence=project.evaluation.confidence
+        )
+        for m in _metrics(project)
+    }
+    return {name: score for name, score in scores.items() if math.isfinite(score.point)}
 
 
-def _metrics(project: Project) -> list[Any]:
+def _metrics(project: Project) -> list[Metric]:
     return [m for m in METRICS.values() if project.task in m.tasks]
 
 
-def by_slice(project: Project, test: Dataset, predicted: Array) -> list[tuple[str, str, int, float]]:
-    """The metric in each slice that has enough rows."""
-    found = []
-    for column in project.evaluation.slices:
-        values = test.rows[column].astype(str)
-        for value, rows in values.groupby(values).groups.items():
-            inside = test.rows.index.get_indexer(rows)
-            if len(inside) >= project.evaluation.minimum_rows:
-                score = project.metric.score(test.y[inside], predicted[inside], test.contract.codes)
-                found.append((column, str(value), len(inside), score))
-    return found
+def importance(project: Project, model: Any, test: Dataset) -> tuple[dict[str, float], dict[str, float]]:
+    """Permutation importance (Breiman, Random Forests, 2001): what the metric loses when a feature is shuffled.
 
-
-def importance(project: Project, model: Any, test: Dataset) -> dict[str, float]:
-    """Permutation importance (Breiman, Random Forests, 2001): what the metric loses when a feature is shuffled."""
+    Returns:
+        Each feature's, not negative, and the standard error of each over the shuffles.
+    """
     sample = test.sample(IMPORTANCE_ROWS, project.training.seed)
     metric, codes = project.metric, test.contract.codes
 
@@ -267,7 +270,11 @@ def importance(project: Project, model: Any, test: Dataset) -> dict[str, float]:
         return metric.gain(metric.score(y, predictions(metric.needs, fitted, X, codes), codes), 0.0)
 
     result = permutation_importance(
-        model, sample.X, sample.y, scoring=scorer, n_repeats=3, random_state=project.training.seed
+        model, sample.X, sample.y, scoring=scorer, n_repeats=SHUFFLES, random_state=project.training.seed
     )
-    means = np.nan_to_num(result.importances_mean)
-    return {name: max(0.0, float(value)) for name, value in zip(test.contract.names, means, strict=True)}
+    means, spread = (np.nan_to_num(found) for found in (result.importances_mean, result.importances_std))
+    names, errors = test.contract.names, spread * math.sqrt(SHUFFLES / (SHUFFLES - 1)) / math.sqrt(SHUFFLES)
+    return (
+        {name: max(0.0, float(value)) for name, value in zip(names, means, strict=True)},
+        {name: float(value) for name, value in zip(names, errors, strict=True)},
+    )

@@ -21,6 +21,7 @@ def evaluation(
     card: dsl.Output[dsl.HTML],
     card_data: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    curves: dsl.Output[dsl.ClassificationMetrics],
 ) -> str:
     """Compare candidates, champion and simple answers on the same test rows, and decide.
 
@@ -39,6 +40,7 @@ def evaluation(
         card: The model card.
         card_data: The same as data.
         metrics: Test scores.
+        curves: ROC curve and confusion matrix on the test rows; empty for regression.
         Output: promote or keep.
     """
     from ciclo.components.runs.stage import stage
@@ -46,9 +48,10 @@ def evaluation(
     with stage("evaluation", project) as log:
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.settings import settings
+        from ciclo.components.evaluation.curves import log_pictures
         from ciclo.components.evaluation.gate import Outputs, evaluate
 
-        result, comparison = evaluate(
+        found = evaluate(
             project_from_json(project),
             settings(),
             dataset=dataset.path,
@@ -57,8 +60,9 @@ def evaluation(
             models={str(m.metadata["candidate"]): (m.path, m.metadata) for m in models},
             outputs=Outputs(best.path, verdict.path, reference.path, golden.path, card.path, card_data.path),
         )
-        best.metadata.update(comparison.winner.facts)
-        for name, score in comparison.scores.items():
-            metrics.log_metric(name, score)
-        log.done(f"{result.decision}: {result.reason}")
-    return result.decision
+        best.metadata.update(found.comparison.winner.facts)
+        for name, score in found.comparison.scores.items():
+            metrics.log_metric(name, score.point)
+        log_pictures(curves, found.answered)
+        log.done(f"{found.verdict.decision}: {found.verdict.reason}")
+    return found.verdict.decision

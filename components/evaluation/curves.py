@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,29 @@ def roc_points(positive: Array, score: Array, most: int = POINTS) -> tuple[Array
     kept = np.unique(np.linspace(0, len(found[0]) - 1, min(most, len(found[0]))).astype(int))
     fpr, tpr, thresholds = (values[kept] for values in found)
     return fpr, tpr, np.minimum(thresholds, 1.0)  # scikit-learn begins with infinity, which JSON has not
+
+
+def log_pictures(curves: Any, answered: Answered) -> None:
+    """Fill KFP's ``ClassificationMetrics``, so that its dashboard draws and compares; a regression has none."""
+    if matrix := matrix_of(answered):
+        curves.log_confusion_matrix(*matrix)
+    if roc := roc_of(answered):
+        curves.log_roc_curve(*roc)
+
+
+def roc_of(answered: Answered) -> tuple[list[float], list[float], list[float]] | None:
+    """What KFP draws a ROC curve from: false and true positive rates and thresholds; None but for two classes."""
+    if len(answered.classes) != 2:
+        return None
+    fpr, tpr, thresholds = roc_points(answered.y == 1, answered.predicted[:, 1])
+    return (fpr.tolist(), tpr.tolist(), thresholds.tolist()) if fpr.size else None
+
+
+def matrix_of(answered: Answered) -> tuple[list[str], list[list[int]]] | None:
+    """What KFP draws a confusion matrix from: classes and rows; None for a regression or more classes than fit."""
+    if not 2 <= len(answered.classes) <= NAMED:
+        return None
+    return list(answered.classes), confusion(answered).tolist()
 
 
 def _curves(answered: Answered) -> Iterable[Plot]:
@@ -149,7 +173,7 @@ def _reliability(answered: Answered) -> Section:
             ),
         ),
     )
-    told = Table(
+    summary = Table(
         header=("", "value"),
         rows=(
             ("Brier score", found.brier),
@@ -157,7 +181,7 @@ def _reliability(answered: Answered) -> Section:
             ("expected calibration error", found.ece),
         ),
     )
-    return Section(title="Calibration", parts=(told, plot))
+    return Section(title="Calibration", parts=(summary, plot))
 
 
 def _residuals(answered: Answered) -> Section:

@@ -11,6 +11,7 @@ answers and of which nobody can tell whether it may replace the champion is left
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from ciclo.components.core.clusters import LEAST_GROUPS
@@ -19,13 +20,16 @@ from ciclo.components.core.metrics import Metric
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most, more_than
 from ciclo.components.evaluation.comparison import Comparison
+from ciclo.components.evaluation.slices import floor_checks
 
 Level = Literal["error", "warning"]
 _ERROR: Level = "error"
 RUNS = 2
 
 
-def decide(comparison: Comparison, policy: Evaluation, metric: Metric, unbeaten: int = 0) -> Verdict:
+def decide(
+    comparison: Comparison, policy: Evaluation, metric: Metric, unbeaten: int = 0, behaviour: Sequence[Check] = ()
+) -> Verdict:
     """Decide on the ends of intervals, never on a bare comparison.
 
     Args:
@@ -33,6 +37,7 @@ def decide(comparison: Comparison, policy: Evaluation, metric: Metric, unbeaten:
         policy: The limits.
         metric: The metric that decides.
         unbeaten: How many runs in a row before this one neither champion nor candidate beat the simple answers.
+        behaviour: What the candidate has to do whatever its score.
 
     Returns:
         A verdict whose decision is ``promote``; ``candidate`` where only an interval is in doubt, so that a person has
@@ -48,6 +53,8 @@ def decide(comparison: Comparison, policy: Evaluation, metric: Metric, unbeaten:
             message=f"{metric.name} on the test rows is {comparison.score}",
         ),
         at_most("size", comparison.size_mb, policy.size_mb, "size of the model file in MB"),
+        *behaviour,
+        *floor_checks(comparison.slices, policy, metric),
         *simple,
         *_against_champion(comparison, policy, metric),
     ]

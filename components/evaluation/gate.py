@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ciclo.components.answering.compiled import engine_of, parity
+from ciclo.components.answering.compiled import parity
 from ciclo.components.answering.engine import Engine
+from ciclo.components.core.metrics import labels_of, predictions, threshold_of
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.evaluation.card import model_card
+from ciclo.components.evaluation.behaviour import behaviour
+from ciclo.components.evaluation.card import Portrait, model_card
 from ciclo.components.evaluation.champion import gate_of, read_champion, read_origin
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
+from ciclo.components.evaluation.curves import Answered, sections_of
 from ciclo.components.evaluation.decision import decide
 from ciclo.components.evaluation.memory import Unbeaten
 from ciclo.components.evaluation.reference import reference_of
-from ciclo.components.evaluation.service import latencies, service_checks
+from ciclo.components.evaluation.service import Service, service_checks
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.store import open_store
 from ciclo.components.tables.datasets import Dataset, file_digest
@@ -40,6 +43,15 @@ class Outputs:
     card_data: str
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What evaluation found: the verdict, what it rests on, and the answers of the winner."""
+
+    verdict: Verdict
+    comparison: Comparison
+    answered: Answered
+
+
 def evaluate(
     project: Project,
     settings: Settings,
@@ -49,7 +61,7 @@ def evaluate(
     profile: str,
     models: Mapping[str, tuple[str, Mapping[str, Any]]],
     outputs: Outputs,
-) -> tuple[Verdict, Comparison]:
+) -> Evaluated:
     """Compare all models on the test rows and decide.
 
     Args:
@@ -75,30 +87,42 @@ def evaluate(
         refreshed = champion is not None and gate.name == "refresh"
         origin = read_origin(registry, champion, Path(folder) / "origin") if champion and refreshed else None
         comparison = compare(project, test, fitted, failed, read_answers(baselines, test), champion, gate, origin)
+    winner, fitted_on = comparison.winner, Dataset.open(dataset, "train", "validation")
+    found = parity(winner.model, test.contract, fitted_on.X, project.training.seed)
+    service = Service.of(winner.path, test, found)
+    behaves = behaviour(project, service.engine, test)
     memory = Unbeaten(open_store(settings.store_uri, settings), project.name)
-    verdict = decide(comparison, project.evaluation, project.metric, memory.before(settings.run))
+    verdict = decide(comparison, project.evaluation, project.metric, memory.before(settings.run), behaves)
     memory.remember(settings.run, bool(verdict.facts.get("unbeaten")))
-    shutil.copyfile(comparison.winner.path, outputs.best)
+    shutil.copyfile(winner.path, outputs.best)
     verdict.write(outputs.verdict)
-    fitted_on = Dataset.open(dataset, "train", "validation")
     reference = reference_of(
         project,
         reference,
         comparison.importance,
-        comparison.winner.model,
+        winner.model,
         fitted_on,
         test,
         comparison.single_feature,
     )
     Path(outputs.reference).write_text(reference.model_dump_json())
-    found = parity(comparison.winner.model, test.contract, fitted_on.X, project.training.seed)
-    engine = engine_of(comparison.winner.model, test.contract, found)
-    Path(outputs.golden).write_text(json.dumps(golden_requests(engine, test) | {"parity": found.model_dump()}))
-    service = service_checks(latencies(engine, test), project.design.infrastructure, project.deployment)
-    card = model_card(project, comparison, verdict, service, found.sentence)
+    golden = golden_requests(service.engine, test)
+    Path(outputs.golden).write_text(json.dumps(golden | {"parity": found.model_dump()}))
+    answered = answers_of(winner.model, test)
+    portrait = Portrait(
+        behaviour=behaves,
+        service=service_checks(service, project.design.infrastructure, project.deployment),
+        engine=found.sentence,
+        curves=sections_of(answered),
+        rows={"train": 0, "validation": 0, "test": 0} | split_rows(fitted_on, test),
+        window=split_times(fitted_on, test),
+        digest=file_digest(dataset),
+        sample={"row": golden["rows"][0], "answer": golden["predictions"][0]},
+    )
+    card = model_card(project, comparison, verdict, portrait)
     card.report().write(outputs.card)
     Path(outputs.card_data).write_text(card.model_dump_json(indent=2))
-    return verdict, comparison
+    return Evaluated(verdict, comparison, answered)
 
 
 def golden_requests(engine: Engine, test: Dataset) -> dict[str, Any]:
@@ -106,3 +130,26 @@ def golden_requests(engine: Engine, test: Dataset) -> dict[str, Any]:
     step = max(1, len(test) // GOLDEN_ROWS)
     rows = test.contract.rows(test.rows.iloc[::step].head(GOLDEN_ROWS))
     return {"rows": rows, "predictions": engine.predict(test.contract.parse(rows))}
+
+
+def answers_of(model: Any, test: Dataset) -> Answered:
+    """What a model says of the test rows, as pictures need it."""
+    codes, classes = test.contract.codes, tuple(test.contract.classes)
+    if not classes:
+        return Answered(test.y, predictions("value", model, test.X, codes), test.y[:0], ())
+    probability = predictions("probability", model, test.X, codes)
+    return Answered(test.y, probability, labels_of(model, probability), classes, threshold_of(model))
+
+
+def split_rows(*parts: Dataset) -> dict[str, int]:
+    """Rows of each split."""
+    return {str(name): int(count) for part in parts for name, count in part.rows["split"].value_counts().items()}
+
+
+def split_times(*parts: Dataset) -> dict[str, tuple[str, str]] | None:
+    """First and last time of each split; None where rows have no times."""
+    column = parts[0].contract.time_column
+    if column is None:
+        return None
+    spans = [part.rows.groupby("split", observed=True)[column].agg(["min", "max"]) for part in parts]
+    return {str(n): (f"{a:%Y-%m-%d %H:%M}", f"{b:%Y-%m-%d %H:%M}") for s in spans for n, a, b in s.itertuples()}

@@ -20,6 +20,7 @@ from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
 from ciclo.components.core.verdict import Verdict, require
+from ciclo.components.publishing.provenance import with_lineage
 from ciclo.components.releases.history import rolled_back
 from ciclo.components.releases.names import CHAMPION
 from ciclo.components.releases.promotion import deciding_command, nominate, promote
@@ -136,16 +137,18 @@ def bundle_files(
     project: Project, settings: Settings, parts: Parts, run: Run, parent: int | None
 ) -> dict[str, Path | bytes]:
     """The files of a version by name, without manifest and signature."""
+    origin = lineage(project, settings, parts, run, parent)
+    card = with_lineage(Document.model_validate_json(Path(parts.card).read_text()), origin)
     return {
         "model.skops": Path(parts.model),
         "profile.json": Path(parts.profile),
         "verdict.json": Path(parts.verdict),
         "golden.json": Path(parts.golden),
-        "card.json": Path(parts.card),
-        "card.html": Document.model_validate_json(Path(parts.card).read_text()).report().html().encode(),
+        "card.json": card.model_dump_json(indent=2).encode(),
+        "card.html": card.report().html().encode(),
         "project.yaml": project_to_yaml(project).encode(),
         "contract.json": read_contract(parts.dataset).model_dump_json().encode(),
-        "lineage.json": json.dumps(lineage(project, settings, parts, run, parent), indent=2).encode(),
+        "lineage.json": json.dumps(origin, indent=2).encode(),
     }
 
 
@@ -191,7 +194,7 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
     facts = {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in sorted(metadata.items())
-        if name not in ("failed", "failure", "display_name") and value not in ("", None)
+        if name not in ("failed", "failure", "display_name", "scores") and value not in ("", None)
     }
     if isinstance(parameters := facts.get("parameters"), str):
         facts["parameters"] = json.loads(parameters)

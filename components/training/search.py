@@ -92,6 +92,7 @@ class Fitted:
             return facts
         facts |= {"score": self.score, "rows": self.rows, "parameters": json.dumps(self.parameters), "plan": self.plan}
         facts |= {"trials": len(self.trials), "cut": self.cut}
+        facts["scores"] = json.dumps([trial.score if math.isfinite(trial.score) else None for trial in self.trials])
         calibration = {key: self.labels.get(key) for key in ("calibration", "why", "rows", "before", "after")}
         facts["calibration"] = json.dumps(calibration)
         if self.labels.get("threshold") is not None:

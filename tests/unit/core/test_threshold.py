@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 
+from ciclo.components.answering.engine import Engine
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.engine import Engine
 from ciclo.components.core.errors import ProjectError
 from ciclo.components.core.metrics import METRICS, labels_of, predictions, threshold_of
 from ciclo.components.core.sections import Costs

@@ -159,12 +159,16 @@ def test_importance_is_of_the_columns_that_matter_and_slices_are_of_their_own_ro
     found = compared(asked, frame, tmp_path, {"one": (0.5, model)})
     assert found.importance["size"] > 0.05 > found.importance["noise"] >= 0
     counts = frame["colour"].astype(str).value_counts()
-    assert {(c, v, n) for c, v, n, _ in found.slices} == {("colour", v, n) for v, n in counts.items() if n >= EXACTLY}
+    assert {(s.column, s.value, s.rows) for s in found.slices} == {
+        ("colour", v, n) for v, n in counts.items() if n >= EXACTLY
+    }
     contract = Contract.of(asked, CLASSES["binary"])
-    for _, value, _, score in found.slices:
-        part = frame[frame["colour"].astype(str) == value]
+    for cut in found.slices:
+        part = frame[frame["colour"].astype(str) == cut.value]
         probability = model.predict_proba(contract.frame(part))
-        assert score == pytest.approx(asked.metric.score(contract.encode(part["y"]), probability, contract.codes))
+        assert cut.score.point == pytest.approx(
+            asked.metric.score(contract.encode(part["y"]), probability, contract.codes)
+        )
 
 
 def test_by_hash_a_champion_is_scored_on_every_row_whatever_its_time(tmp_path):

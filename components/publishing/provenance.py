@@ -1,0 +1,36 @@
+"""Where a version comes from, on its model card."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ciclo.components.core.report import Document, Section, Table
+
+
+def with_lineage(card: Document, lineage: Mapping[str, Any]) -> Document:
+    """The card of a version, with where it comes from.
+
+    Args:
+        card: As evaluation made it.
+        lineage: Of the version, as publishing writes it down.
+    """
+    data = lineage.get("data", {})
+    facts = {
+        "published": lineage.get("published_at"),
+        "run": lineage.get("run"),
+        "started by": lineage.get("trigger"),
+        "compared with version": lineage.get("parent"),
+        "refreshed from version": lineage.get("refreshed_from"),
+        "digest of the dataset": data.get("dataset_digest"),
+        "training rows end": lineage.get("train_end"),
+        "split": (lineage.get("split") or {}).get("method"),
+        "seed": lineage.get("seed"),
+        "commit": lineage.get("commit"),
+        "image of the pipeline": (lineage.get("images") or {}).get("pipeline"),
+        "image of the server": (lineage.get("images") or {}).get("serving"),
+        "Python": lineage.get("python"),
+        **(lineage.get("libraries") or {}),
+    }
+    rows = tuple((name, str(value)) for name, value in facts.items() if value not in (None, ""))
+    return card.model_copy(
+        update={"sections": (*card.sections, Section(title="Lineage", parts=(Table(header=("", ""), rows=rows),)))}
+    )

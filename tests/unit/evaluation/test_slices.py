@@ -1,0 +1,96 @@
+"""The metric in parts of the rows, and the floor that no part may be surely below."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ciclo.components.core.clusters import Groups
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.intervals import Interval
+from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.sections import Evaluation
+from ciclo.components.evaluation.slices import Slice, floor_checks, slices_of
+from ciclo.components.tables.datasets import Dataset
+
+COLUMNS = {
+    "y": {"type": "boolean"},
+    "x": {"type": "number"},
+    "place": {"type": "category"},
+    "at": {"type": "timestamp"},
+    "pages": {"type": "integer"},
+}
+
+
+def cut(columns, rows=600, **evaluation):
+    """A table whose answers are worthless where the place is 'east' or x is large."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=rows),
+            "place": rng.choice(["north", "east", "west"], rows, p=[0.5, 0.4, 0.1]),
+            "at": pd.date_range("2026-01-05", periods=rows, freq="6h", tz="UTC"),
+            "pages": rng.integers(0, 3, rows),
+            "y": rng.random(rows) < 0.5,
+        }
+    )
+    frame.loc[::50, "place"] = None
+    project = project_from_mapping(
+        {"name": "u", "data": {"source": "s.csv", "target": "y", "columns": COLUMNS},
+         "evaluation": {"slices": columns, **evaluation}},
+        origin="test",
+    )  # fmt: skip
+    test = Dataset(Contract.of(project, ("false", "true")), frame.assign(row_id="", split="test"))
+    good = np.where(frame["place"] == "east", rng.random(rows), frame["y"] * 0.6 + rng.random(rows) * 0.4)
+    answers = np.column_stack([1 - good, good])
+    return {(s.column, s.value): s for s in slices_of(project, test, answers, Groups.of(project, test.rows))}, test
+
+
+def test_a_category_is_cut_by_value_and_the_missing_are_a_part_too():
+    found, test = cut(["place"], minimum_rows=10)
+    assert [value for _, value in found] == ["north", "east", "west", "(missing)"]
+    assert sum(s.rows for s in found.values()) == len(test)
+    assert found["place", "east"].score.high < 0.65 < found["place", "north"].score.low
+    assert found["place", "east"].score.low < 0.5 < found["place", "east"].score.high
+
+
+def test_numbers_are_cut_into_quarters_and_times_into_months_and_few_values_one_by_one():
+    found, test = cut(["x", "at", "pages"])
+    quarters = [s for (column, _), s in found.items() if column == "x"]
+    assert [s.rows for s in quarters] == [150] * 4
+    ends = [s.value.split(" to ") for s in quarters]
+    assert [high for _, high in ends[:-1]] == [low for low, _ in ends[1:]]
+    assert float(ends[0][0]) == pytest.approx(test.rows["x"].min(), rel=1e-3)
+    assert [value for column, value in found if column == "at"][:3] == ["2026-01", "2026-02", "2026-03"]
+    assert sorted(value for column, value in found if column == "pages") == ["0", "1", "2"]
+
+
+def test_parts_with_few_rows_are_left_out():
+    found, _ = cut(["place"], minimum_rows=100)
+    assert {value for _, value in found} == {"north", "east"}
+
+
+def interval(low, high):
+    return Interval(low, (low + high) / 2, high)
+
+
+NAN = float("nan")
+FLOORS = [
+    ("roc_auc_score", 0.6, interval(0.61, 0.7), True, "no slice is surely below 0.6"),
+    ("roc_auc_score", 0.6, interval(0.50, 0.61), True, "no slice is surely below 0.6"),
+    ("roc_auc_score", 0.6, interval(0.50, 0.59), False, "surely below 0.6 where 'place' is east"),
+    ("log_loss", 0.6, interval(0.61, 0.7), False, "surely above 0.6 where 'place' is east"),
+    ("log_loss", 0.6, interval(0.5, 0.61), True, "no slice is surely above 0.6"),
+    ("roc_auc_score", 0.6, Interval(NAN, 0.1, NAN), True, "nobody can tell where 'place' is east"),
+]
+
+
+@pytest.mark.parametrize(("metric", "floor", "score", "passed", "words"), FLOORS)
+def test_a_floor_is_missed_only_where_the_interval_is_on_the_wrong_side(metric, floor, score, passed, words):
+    (check,) = floor_checks((Slice("place", "east", 50, score),), Evaluation(slice_floor=floor), METRICS[metric])
+    assert (check.name, check.level, check.passed) == ("slice_floor", "error", passed)
+    assert words in check.message
+
+
+def test_without_a_floor_nothing_is_checked():
+    assert floor_checks((Slice("place", "east", 50, interval(0, 0.1)),), Evaluation(), METRICS["roc_auc_score"]) == []
