@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.components.core.errors import SettingsError, SubmissionError
+from ciclo.components.core.project import DEFAULT_CANDIDATES
 from ciclo.components.core.settings import Settings
 from ciclo.components.monitoring.submitting import kfp_api
 from ciclo.components.monitoring.submitting.kfp_api import MOST_DESCRIPTION, KfpApi, shortened
 from ciclo.components.monitoring.submitting.submission import KfpSubmitter
 from tests.kfp_backend import kfp_backend
-from ciclo.components.core.project import DEFAULT_CANDIDATES
 from tests.unit.monitoring.conftest import NOW, project
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
