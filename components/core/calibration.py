@@ -46,14 +46,14 @@ class Reliability(BaseModel):
         edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)))
         inside = np.searchsorted(edges[1:-1], p, side="right")
         rows = np.bincount(inside)
-        said, was = (np.bincount(inside, weights=v) / np.maximum(rows, 1) for v in (p, y))
+        predicted, was = (np.bincount(inside, weights=v) / np.maximum(rows, 1) for v in (p, y))
         kept = rows > 0
         return cls(
             brier=float(((p - y) ** 2).mean()),
             log_loss=float(row_losses(y, p).mean()),
-            ece=float((rows * np.abs(said - was)).sum() / rows.sum()),
+            ece=float((rows * np.abs(predicted - was)).sum() / rows.sum()),
             rows=tuple(rows[kept].tolist()),
-            predicted=tuple(said[kept].tolist()),
+            predicted=tuple(predicted[kept].tolist()),
             observed=tuple(was[kept].tolist()),
         )
 

@@ -255,13 +255,17 @@ class Validation(Section):
         vif: Largest variance inflation factor of a numeric feature.
         leakage: Largest score a single feature may reach on its own (AUC or R2).
         imbalance: Smallest share of the rarest class.
+        class_rows: Fewest training and validation rows of a class. Ten is what cross-validation in five parts needs to
+            fit on eight and to test on two; for a model to be any good, ten for each feature are a common rule (Peduzzi
+            et al., 1996).
         split_drift: Largest Jensen-Shannon distance between the training and the test rows.
     """
 
-    checks: dict[Literal["multicollinearity", "leakage", "imbalance", "split_drift", "nulls"], Level] = {}
+    checks: dict[Literal["multicollinearity", "leakage", "imbalance", "class_rows", "split_drift", "nulls"], Level] = {}
     vif: float = Field(10, gt=1)
     leakage: float = Field(0.99, gt=0, le=1)
     imbalance: float = Field(0.01, ge=0, le=0.5)
+    class_rows: int = Field(10, ge=1)
     split_drift: float = Field(0.3, gt=0, le=1)
     nulls: float = Field(0.95, gt=0, le=1)
 

@@ -37,10 +37,8 @@ class Rule:
         """The rule in words."""
         if self.costs is None:
             return f"the greatest {self.by}"
-        return (
-            f"the least cost, {self.costs.false_positive:g} for a false positive and "
-            f"{self.costs.false_negative:g} for a false negative"
-        )
+        alarm, miss = _each_way(self.costs)
+        return f"the least cost, {alarm:g} for a false positive and {miss:g} for a false negative"
 
     def worth(self, counts: Mapping[str, Array]) -> Array:
         """How good thresholds are, the greater the better.
@@ -50,12 +48,17 @@ class Rule:
         """
         tp, fp, fn, tn = (counts[name].astype("float64") for name in ("tp", "fp", "fn", "tn"))
         if self.costs is not None:
-            return np.asarray(-(self.costs.false_positive * fp + self.costs.false_negative * fn))
+            alarm, miss = _each_way(self.costs)
+            return np.asarray(-(alarm * fp + miss * fn))
         if self.by == "accuracy_score":
             return np.asarray(tp + tn)
         if self.by == "balanced_accuracy_score":
             return np.asarray(tp / np.maximum(tp + fn, 1) + tn / np.maximum(tn + fp, 1))
         return np.asarray(2 * tp / np.maximum(2 * tp + fp + fn, 1))
+
+
+def _each_way(costs: Costs) -> tuple[float, float]:
+    return costs.false_positive, costs.false_negative
 
 
 def choose_threshold(positive: Array, probability: Array, rule: Rule) -> float:

@@ -56,17 +56,17 @@ class Labels:
 
     def facts(self) -> dict[str, Any]:
         """The same as JSON values."""
-        told = {"before": self.before, "after": self.after}
+        reliability = {"before": self.before, "after": self.after}
         return {
             **vars(self),
-            **{name: found.model_dump(mode="json") if found else None for name, found in told.items()},
+            **{name: found.model_dump(mode="json") if found else None for name, found in reliability.items()},
         }
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Labels":
         """Read what ``facts`` gave."""
-        told = {name: facts.get(name) and Reliability(**facts[name]) for name in ("before", "after")}
-        return cls(**{**facts, **told})
+        reliability = {name: facts.get(name) and Reliability(**facts[name]) for name in ("before", "after")}
+        return cls(**{**facts, **reliability})
 
 
 def learn_labels(
@@ -90,20 +90,20 @@ def learn_labels(
     if project.task != "binary":
         return Labels(calibration=asked, why="the project asks for it" if asked != "none" else "")
     folds = partition(project, rows, seed)
-    said, score = np.zeros(len(rows)), np.zeros(len(rows))
+    predicted, score = np.zeros(len(rows)), np.zeros(len(rows))
     for fit, held_out in folds:
         model = build(candidate, project, rows.contract, len(fit), parameters).fit(rows.X.iloc[fit], rows.y[fit])
         X = rows.X.iloc[held_out]
-        said[held_out] = predictions("probability", model, X, rows.contract.codes)[:, 1]
-        score[held_out] = model.decision_function(X) if hasattr(model, "decision_function") else said[held_out]
+        predicted[held_out] = predictions("probability", model, X, rows.contract.codes)[:, 1]
+        score[held_out] = model.decision_function(X) if hasattr(model, "decision_function") else predicted[held_out]
     positive = rows.y == 1
-    before = Reliability.of(positive, said)
+    before = Reliability.of(positive, predicted)
     tried = {} if candidate.calibration == "none" else _cross_calibrated(score, positive, folds)
     if candidate.calibration == "auto":
-        method, why = _clearly_better(project, candidate, rows, positive, said, tried, before)
+        method, why = _clearly_better(project, candidate, rows, positive, predicted, tried, before)
     else:
         method, why = candidate.calibration, "the project asks for it"
-    final = said if method == "none" else tried[method]
+    final = predicted if method == "none" else tried[method]
     rule = Rule.of(project.metric, project.evaluation.costs)
     return Labels(
         calibration=method,
@@ -168,7 +168,7 @@ def _clearly_better(
     candidate: Candidate,
     rows: Dataset,
     positive: Array,
-    said: Array,
+    predicted: Array,
     tried: dict[str, Array],
     before: Reliability,
 ) -> tuple[str, str]:
@@ -177,7 +177,7 @@ def _clearly_better(
         return "none", "the candidate is calibrated by itself"
     time = rows.contract.time_column
     groups = groups_of(rows.rows[time].reset_index(drop=True) if time else None, len(rows), project.training.seed)
-    plain = row_losses(positive, said)
+    plain = row_losses(positive, predicted)
     best, saved = "none", 0.0
     for method, probability in tried.items():
         if method == "isotonic" and len(rows) < LEAST_ROWS:

@@ -18,6 +18,7 @@ SAMPLE = 20_000
 DEFAULT_LEVELS: dict[str, Level] = {
     "nulls": "warning",
     "imbalance": "error",
+    "class_rows": "error",
     "leakage": "error",
     "multicollinearity": "warning",
     "split_drift": "warning",
@@ -115,6 +116,7 @@ def validate(project: Project, dataset: Dataset, digest: str) -> Findings:
         "multicollinearity": lambda level: _worst("multicollinearity", inflation, limits.vif, level),
         "split_drift": lambda level: _worst("split_drift", distances, limits.split_drift, level),
         "imbalance": lambda level: _imbalance(dataset, limits.imbalance, level),
+        "class_rows": lambda level: _class_rows(dataset.split("train", "validation"), limits.class_rows, level),
     }
     checks: list[Check] = []
     for name, measure in measures.items():
@@ -160,6 +162,18 @@ def _imbalance(dataset: Dataset, limit: float, level: Level) -> list[Check]:
     rarest = dataset.contract.classes[int(shares.argmin())]
     message = f"share of the rarest class '{rarest}'; collect more rows of it"
     return [at_least("imbalance", float(shares.min()), limit, message, level=level)]
+
+
+def _class_rows(dataset: Dataset, limit: int, level: Level) -> list[Check]:
+    """Whether there are enough rows of each class to learn it from."""
+    if dataset.contract.task == "regression" or level == "off":
+        return []
+    counts = np.bincount(dataset.y, minlength=len(dataset.contract.classes))
+    rarest, least = dataset.contract.classes[int(counts.argmin())], int(counts.min())
+    message = f"rows of the rarest class '{rarest}' to train on"
+    if least < limit:
+        message += f"; {limit - least} more would do, or leave the class out"
+    return [at_least("class_rows", float(least), float(limit), message, level=level)]
 
 
 def _verdict(checks: list[Check], digest: str, rows: int) -> Verdict:

@@ -2,7 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import FixedThresholdClassifier
 
 from ciclo.components.answering.engine import Engine, first_difference
 from ciclo.components.core.contract import Contract
@@ -64,11 +66,16 @@ def test_a_class_the_model_never_saw_keeps_the_labels_in_place():
     assert {a["probabilities"]["mid"] for a in answers} == {0.0}
 
 
-def test_the_model_runs_on_one_thread():
-    model, contract, _ = fitted("binary", "random_forest")
-    assert model["model"].n_jobs == -1
-    Engine(model, contract)
-    assert model["model"].n_jobs == 1
+def test_the_model_runs_on_one_thread_however_it_is_wrapped():
+    model, contract, X = fitted("binary", "random_forest")
+    inner = model.set_params(model__n_jobs=-1)
+    y = model.predict(X)
+    wrapped = FixedThresholdClassifier(CalibratedClassifierCV(inner, ensemble=False, cv=2), threshold=0.4).fit(X, y)
+    (calibrated,) = wrapped.estimator_.calibrated_classifiers_
+    assert calibrated.estimator["model"].n_jobs == -1
+    for asked in (model, wrapped):
+        Engine(asked, contract)
+    assert model["model"].n_jobs == calibrated.estimator["model"].n_jobs == 1
 
 
 def test_an_answer_that_is_no_number_is_a_fault():

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -37,9 +39,14 @@ SMALL = {
     "gradient_boosting": {"max_iter": 3},
 }
 
+# With a threshold and a calibration around them.
+WRAPPED = {("extra_trees", "binary"): "isotonic", ("gradient_boosting", "binary"): "sigmoid"}
+
 
 def _rows(task: Task) -> tuple[Contract, pd.DataFrame, Any]:
     contract = Contract.of(project(task), CLASSES[task])
+    hours = [c.model_copy(update={"cycle": 9.0}) if c.name == "count" else c for c in contract.columns]
+    contract = contract.model_copy(update={"columns": tuple(hours)})
     frame = table(150, task)
     return contract, contract.frame(frame), contract.encode(frame["y"])
 
@@ -64,7 +71,12 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder, models = tmp_path_factory.mktemp("models"), {}
     for name, task in RECIPE_TASKS:
         contract, X, y = _rows(task)
-        model = build(Candidate(estimator=name), project(task), contract, len(X), SMALL.get(name, {})).fit(X, y)
+        model = build(Candidate(estimator=name), project(task), contract, len(X), SMALL.get(name, {}))
+        if (name, task) in WRAPPED:
+            calibrated = CalibratedClassifierCV(model, method=WRAPPED[name, task], cv=2, ensemble=False)
+            options = {"threshold": 0.3, "pos_label": 1, "response_method": "predict_proba"}
+            model = FixedThresholdClassifier(calibrated, **options)
+        model.fit(X, y)
         path = folder / f"{name}-{task}.skops"
         dump_model(model, path)
         models[path.stem] = (model, X, path)

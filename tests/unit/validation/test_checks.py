@@ -44,3 +44,18 @@ def test_the_profile_is_that_of_the_rows_a_model_is_fitted_on():
     assert profile.rows == 500
     assert (profile.start, profile.end) == (frame["at"][0].isoformat(), frame["at"][499].isoformat())
     assert sum(profile.target.counts) == 500
+
+
+@pytest.mark.parametrize(("positive", "decision"), [(9, "unusable"), (10, "pass")])
+def test_enough_rows_of_each_class_are_asked_for(positive, decision):
+    """The test rows do not count: no model learns from them."""
+    charter = project(validation={"checks": {"imbalance": "off", "leakage": "off"}})
+    frame = table(600)
+    frame["split"] = ["train"] * 420 + ["validation"] * 80 + ["test"] * 100
+    frame["y"] = [n < positive or n >= 550 for n in range(600)]
+    verdict = validate(charter, Dataset(Contract.of(charter, ("false", "true")), frame), "d" * 64).verdict
+    assert verdict.decision == decision, verdict.reason
+    (check,) = [c for c in verdict.checks if c.name == "class_rows"]
+    assert (check.value, check.limit) == (positive, 10)
+    if decision == "unusable":
+        assert "rarest class 'true' to train on; 1 more would do" in verdict.reason
