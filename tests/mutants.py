@@ -29,9 +29,12 @@ LEAST = 0.9  # share of the mutants that have to die
 TIMEOUT = 180.0
 # Module, how many of its mutants are tried, and the tests that have to notice.
 MODULES = {
-    "components/evaluation/decision.py": (14, ["tests/unit/evaluation"]),
+    "components/evaluation/decision.py": (14, ["tests/unit/evaluation/test_decision.py"]),
     "components/evaluation/comparison.py": (12, ["tests/unit/evaluation/test_fairness.py", "tests/unit/evaluation"]),
-    "components/evaluation/champion.py": (10, ["tests/unit/evaluation/test_champion.py", "tests/unit/evaluation/test_which_gate.py"]),
+    "components/evaluation/champion.py": (
+        10,
+        ["tests/unit/evaluation/test_champion.py", "tests/unit/evaluation/test_which_gate.py"],
+    ),
     "components/evaluation/gate.py": (6, ["tests/unit/evaluation/test_gate.py"]),
     "components/training/search.py": (8, ["tests/unit/training/test_search.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
