@@ -29,7 +29,7 @@ LEAST = 0.9  # share of the mutants that have to die
 TIMEOUT = 180.0
 # Module, how many of its mutants are tried, and the tests that have to notice.
 MODULES = {
-    "components/evaluation/decision.py": (14, ["tests/unit/evaluation"]),
+    "components/evaluation/decision.py": (14, ["tests/unit/evaluation/test_decision.py"]),
     "components/evaluation/comparison.py": (12, ["tests/unit/evaluation/test_fairness.py", "tests/unit/evaluation"]),
     "components/evaluation/champion.py": (
         10,

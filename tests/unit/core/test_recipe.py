@@ -40,6 +40,7 @@ def trained(**training: object) -> Project:
         (trained(candidates={"linear": {**LINEAR, "search": {"C": [1.0, 2.0]}}}), ["candidates"]),
         (trained(candidates={"linear": LINEAR, "forest": {"estimator": "random_forest"}}), ["candidates"]),
         (trained(metric="log_loss"), ["metric"]),
+        (charter({"a": {**COLUMNS["a"], "minimum": 9}}, training=SAME.training.model_dump()), ["features"]),
         (
             charter(cleaning={"missing": {"numbers": "mean"}}, training=SAME.training.model_dump()),
             ["cleaning"],
@@ -50,6 +51,12 @@ def trained(**training: object) -> Project:
 )  # fmt: skip
 def test_what_changes_it(today: Project, parts: list[str]) -> None:
     assert changed(recipe(today), recipe(SAME)) == parts
+
+
+def test_the_order_of_columns_is_no_part_of_it() -> None:
+    turned = {name: COLUMNS[name] for name in reversed(COLUMNS)}
+    raw = {"name": "unit", "data": {"source": "t.csv", "target": "y", "columns": turned}}
+    assert recipe(project_from_mapping(raw, origin="test")) == recipe(charter())
 
 
 @pytest.mark.parametrize("theirs", [None, {}, "", 3])

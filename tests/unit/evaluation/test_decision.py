@@ -70,6 +70,7 @@ CHANGE = [
     ({"champion": NAN}, "candidate", "cannot be compared with the candidate: the gain over it is nan"),
     ({"champion": NO_BOUNDS}, "candidate", "cannot be compared"),
     ({"champion": NO_BOUNDS, "champion_pieces": 9}, "candidate", "9 days tell nothing"),
+    ({"champion": NO_BOUNDS, "champion_pieces": 10}, "candidate", "the gain over it is 0.02 .nan"),
     (BROKEN, "candidate", "cannot be compared with the candidate: gone"),
     ({"champion": None}, "candidate", "cannot be compared"),
     ({**BROKEN, "baselines": {"rule": EQUAL}}, "keep", "rule answer"),
@@ -162,6 +163,11 @@ def test_nothing_that_beats_the_simple_answers_twice_in_a_row_calls_design(chang
     assert (verdict.facts.get("escalate") == "design") is escalates
     assert verdict.reason.startswith("escalate to design: in ") is escalates
     assert verdict.decision == "keep" or not counts
+
+
+def test_one_run_alone_calls_nobody():
+    verdict = decide(dataclasses.replace(GOOD, **UNBEATEN), Evaluation(), AUC)
+    assert (verdict.facts.get("unbeaten"), verdict.facts.get("escalate")) == (1, None)
 
 
 def test_the_verdict_is_about_the_model_file():
