@@ -170,7 +170,11 @@ def score_interval(
     """A score with its interval; arguments as in ``gain_interval``."""
     ours = scorer(metric, y, prediction, list(classes))
     found = Clustered.of(ours, groups)
-    return Interval(math.nan, ours(np.arange(len(y))), math.nan) if found is None else found.interval(confidence)
+    if found is None:
+        return Interval(math.nan, ours(np.arange(len(y))), math.nan)
+    interval = found.interval(confidence)
+    low, high = (-math.inf, 1.0) if metric.greater_is_better else (0.0, math.inf)  # what the metric can reach
+    return Interval(max(interval.low, low), interval.point, min(interval.high, high))
 
 
 def jackknife(statistic: Callable[[Rows], float], groups: Array) -> tuple[float, Array] | None:

@@ -27,7 +27,6 @@ class Portrait:
     """What a card shows beside the comparison.
 
     Attributes:
-        behaviour: What the model does whatever its score.
         service: Whether the needs of the users are met.
         engine: In which form it answers, and why.
         curves: Pictures of its answers.
@@ -37,7 +36,6 @@ class Portrait:
         sample: A request of one row, and the answer to it.
     """
 
-    behaviour: Sequence[Check] = ()
     service: Sequence[Check] = ()
     engine: str = ""
     curves: Sequence[Section] = ()
@@ -66,7 +64,6 @@ def model_card(
         f"Gain in {project.metric.name} on the same {comparison.rows:,} rows": (_gains(comparison),),
         **{section.title: section.parts for section in known.curves},
         "Slices": _slices(comparison, project.metric.name),
-        "Behaviour": (_checks(known.behaviour),) if known.behaviour else (),
         "Importance": _importance(comparison),
         "Features": _features(project),
         "Columns that are not used": (_table(["column", "why"], unused),) if unused else (),
@@ -142,7 +139,9 @@ def _importance(comparison: Comparison) -> tuple[Table | Text, ...]:
 
 def _features(project: Project) -> tuple[Table | Text, ...]:
     columns = list(project.features.items())
-    rows = [[name, c.type, _range(c.minimum, c.maximum, c.categories), c.nullable] for name, c in columns]
+    rows = [
+        [name, c.type, _range(c.minimum, c.maximum, c.categories), "yes" if c.nullable else ""] for name, c in columns
+    ]
     rest = len(rows) - MOST_FEATURES
     more = (Text(text=f"{rest} more features are in the contract."),) if rest > 0 else ()
     return (_table(["feature", "type", "allowed", "may be missing"], rows[:MOST_FEATURES]), *more)
@@ -163,8 +162,8 @@ def _unused(project: Project) -> list[Row]:
 def _candidates(comparison: Comparison) -> Table:
     chosen = comparison.winner.name
     rows: list[Row] = [
-        *([name, score, name == chosen] for name, score in comparison.validation.items()),
-        *([name, f"failed: {why}", False] for name, why in comparison.failed.items()),
+        *([name, score, "yes" if name == chosen else ""] for name, score in comparison.validation.items()),
+        *([name, f"failed: {why}", ""] for name, why in comparison.failed.items()),
     ]
     return _table(["candidate", "validation score", "chosen"], rows)
 

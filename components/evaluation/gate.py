@@ -110,7 +110,6 @@ def evaluate(
     Path(outputs.golden).write_text(json.dumps(golden | {"parity": found.model_dump()}))
     answered = answers_of(winner.model, test)
     portrait = Portrait(
-        behaviour=behaves,
         service=service_checks(service, project.design.infrastructure, project.deployment),
         engine=found.sentence,
         curves=sections_of(answered),

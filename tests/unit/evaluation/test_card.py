@@ -36,6 +36,6 @@ def test_the_card_tells_the_decision_the_use_the_needs_and_what_is_left_out(tmp_
     assert told["Intended use"]["users"] == "the desk"
     assert told["Needs of the service"]["latency_ms: passed"] is False
     assert told["Needs of the service"]["memory_mb: passed"] is True
-    assert told["Candidates"] == {"logistic: validation score": 0.75, "logistic: chosen": True}
+    assert told["Candidates"] == {"logistic: validation score": 0.75, "logistic: chosen": "yes"}
     assert {name.partition(":")[0] for name in told["Importance"]} == set(COLUMNS)
     assert verdict.decision in card.report().html()
