@@ -51,7 +51,7 @@ def preprocessor(contract: Contract, style: Style, impute: str) -> ColumnTransfo
             SimpleImputer(strategy=impute, add_indicator=True, keep_empty_features=True), StandardScaler()
         )
         category = make_pipeline(
-            SimpleImputer(strategy="constant", fill_value="(missing)"),
+            SimpleImputer(strategy="constant", fill_value="(missing)", keep_empty_features=True),
             OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50),
         )
         cycles = [(f"cycle of {c.name}", _cyclic(c, impute), [c.name]) for c in contract.columns if c.cycle]

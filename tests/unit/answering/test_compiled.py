@@ -1,6 +1,7 @@
 """Every built-in candidate compiles and answers as it did; what does not answer exactly alike is not used."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
@@ -97,6 +98,7 @@ def odd_tables():
     """Tables whose columns are empty, constant, without a missing value, or all of rare levels."""
     plain = table(500)
     yield "nothing missing", plain.dropna()
+    yield "an empty category", plain.assign(colour=pd.Series([None] * 500, dtype=object))
     yield "one level", plain.assign(colour="red")
     yield "more levels than are kept", plain.assign(colour=[f"level {n % 300}" for n in range(500)])
     yield "two rows' worth of values", plain.assign(size=1.5, count=3)
