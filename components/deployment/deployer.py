@@ -4,10 +4,12 @@ Deployment alone moves the name ``serving``, and only after the live check.
 """
 
 import fcntl
+import math
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -87,9 +89,20 @@ def deploy(project: Project, version: int, settings: Settings) -> Endpoint:
             case "none":
                 return Endpoint("", version)
             case "process":
-                return _replace_process(bundle, champion, registry, settings)
+                served = _replace_process(bundle, champion, registry, settings)
             case "seldon":
-                return _replace_seldon(project, bundle, champion, registry, settings)
+                served = _replace_seldon(project, bundle, champion, registry, settings)
+        return _paced(project, served, bundle)
+
+
+def _paced(project: Project, served: Endpoint, bundle: Bundle) -> Endpoint:
+    """The endpoint with how fast it answers, which is compared with what the users need."""
+    taken, most = live_check.pace(served.url, bundle.golden), project.design.infrastructure.latency_ms
+    if not taken <= most:
+        structlog.get_logger().warning(
+            "the server is slower than its users need", milliseconds=round(taken, 1), latency_ms=most
+        )
+    return replace(served, milliseconds=round(taken, 1) if math.isfinite(taken) else 0.0)
 
 
 def champion_to_serve(registry: Registry, version: int, folder: Path) -> tuple[Alias, Bundle]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ciclo.components.core.files import write_whole
+from ciclo.components.core.wording import number
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Endpoint:
         pid: Process id of a local server.
         started: When that process started, to tell it from a later one with the same id.
         metrics: Address of its Prometheus metrics.
+        milliseconds: In which it answered a row in 95 % of the cases, when it was deployed; 0 if that is not known.
     """
 
     url: str
@@ -24,13 +26,15 @@ class Endpoint:
     pid: int | None = None
     started: str = ""
     metrics: str = ""
+    milliseconds: float = 0.0
 
     @property
     def summary(self) -> str:
         """One sentence for the log."""
         if not self.version:
             return "there is no champion to serve"
-        return f"version {self.version} {f'answers at {self.url}' if self.url else 'is not served'}"
+        pace = f", a row in {number(self.milliseconds)} ms or less in 95 % of the cases" if self.milliseconds else ""
+        return f"version {self.version} {f'answers at {self.url}{pace}' if self.url else 'is not served'}"
 
     def write(self, path: Path) -> None:
         """Replace the file; a reader sees the old endpoint or the new one."""
