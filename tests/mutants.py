@@ -36,7 +36,10 @@ MODULES = {
         ["tests/unit/evaluation/test_champion.py", "tests/unit/evaluation/test_which_gate.py"],
     ),
     "components/evaluation/gate.py": (6, ["tests/unit/evaluation/test_gate.py"]),
-    "components/training/search.py": (8, ["tests/unit/training/test_search.py"]),
+    "components/training/trials.py": (10, ["tests/unit/training/test_search.py"]),
+    "components/training/folds.py": (10, ["tests/unit/training/test_folds.py"]),
+    "components/training/labels.py": (8, ["tests/unit/training/test_labels.py"]),
+    "components/core/threshold.py": (8, ["tests/unit/core/test_threshold.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
     "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
     "components/monitoring/observing/calibration.py": (

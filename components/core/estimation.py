@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.intervals import Interval
-from ciclo.components.core.metrics import Array, Metric
+from ciclo.components.core.metrics import Array, Metric, labels_at
 
 DRAWS = 40
 ROWS = 20_000
@@ -39,6 +39,7 @@ class Estimation(BaseModel):
         errors: Mean error in each bin.
         spread: Standard deviation of the error in each bin.
         reference: The estimate on the test rows, to which later ones are compared.
+        threshold: From which probability on the model's label is the positive one; None for the most probable class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,15 +51,17 @@ class Estimation(BaseModel):
     errors: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
     reference: float = math.nan
+    threshold: float | None = None
 
     @classmethod
-    def of(cls, metric: Metric, y: Array, answers: Array) -> Self | None:
+    def of(cls, metric: Metric, y: Array, answers: Array, threshold: float | None = None) -> Self | None:
         """Learn it from test rows, which the model has not seen.
 
         Args:
             metric: The metric to tell.
             y: Class positions or values, shape ``(rows,)``.
             answers: Probabilities of all classes, shape ``(rows, classes)``, or values.
+            threshold: That of the model's label, if it has one.
 
         Returns:
             None where the metric cannot be told, or not from so few rows.
@@ -68,6 +71,7 @@ class Estimation(BaseModel):
         learnt = cls._of_errors(metric, y, answers) if answers.ndim == 1 else cls._calibrated(y, answers)
         if learnt is None:
             return None
+        learnt = learnt.model_copy(update={"threshold": threshold})
         score = learnt.score(metric, answers)
         return None if score is None else learnt.model_copy(update={"reference": score.point})
 
@@ -134,7 +138,7 @@ class Estimation(BaseModel):
         if self.kind == "calibrated":
             scaled = _softmax(_shifted(np.log(np.clip(answers, _EDGE, 1)), self.slope, self.intercept))
             steps, codes = scaled.cumsum(axis=1), list(range(answers.shape[1]))
-            predicted = answers if metric.needs == "probability" else answers.argmax(axis=1)
+            predicted = answers if metric.needs == "probability" else labels_at(self.threshold, answers)
             return lambda draws: metric.score(
                 (draws.random(len(steps))[:, None] > steps[:, :-1]).sum(axis=1), predicted, codes
             )

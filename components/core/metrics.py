@@ -172,7 +172,11 @@ def labels_of(model: Any, probability: Array) -> Array:
     Returns:
         Positions of classes, shape ``(rows,)``.
     """
-    threshold = threshold_of(model)
+    return labels_at(threshold_of(model), probability)
+
+
+def labels_at(threshold: float | None, probability: Array) -> Array:
+    """As ``labels_of``, for a threshold that is known; None for the most probable class."""
     if threshold is None or probability.shape[1] != 2:
         return np.asarray(probability.argmax(axis=1))
     return np.asarray(probability[:, 1] >= threshold, dtype="int64")

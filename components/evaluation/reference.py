@@ -10,7 +10,7 @@ from ciclo.components.core.clusters import Clustered, covariance, groups_of, jac
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.estimation import Estimation
 from ciclo.components.core.intervals import scorer
-from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.metrics import Array, predictions, threshold_of
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import Dataset
@@ -56,7 +56,7 @@ def reference_of(
         update={
             "score": Clustered.from_jackknife(*ours) if ours else None,
             "anchor": anchor.model_copy(update=beside),
-            "estimation": Estimation.of(metric, test.y, answers),
+            "estimation": Estimation.of(metric, test.y, answers, threshold_of(model)),
         }
     )
 

@@ -18,8 +18,10 @@ from ciclo.components.storage.archive import check_archive
 # What the pipelines of components/training need beyond the defaults of skops 0.16 on scikit-learn 1.9.
 TRUSTED = (
     "functools.partial",  # of check_array, inside histogram gradient boosting with categories
+    "numpy.cos",  # of what comes round; skops trusts it by itself on numpy 2 alone
     "numpy.dtype",
     "numpy.interp",  # of the angle of what comes round
+    "numpy.sin",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

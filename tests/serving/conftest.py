@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 import pandas as pd
 import pytest
 from pydantic import SecretStr
+from sklearn.model_selection import FixedThresholdClassifier
 from threadpoolctl import threadpool_limits
 
 from ciclo.components.answering.compiled import parity
@@ -21,6 +22,7 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project_file import project_to_yaml
+from ciclo.components.core.sections import Candidate
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.deployment import process
@@ -54,13 +56,23 @@ class Published:
         return self.contract.rows(table(rows, seed=seed))
 
 
-def publish(home: Path, task: str = "binary", estimator: str = "gradient_boosting", *, spoil: str = "") -> Published:
+def publish(
+    home: Path,
+    task: str = "binary",
+    estimator: str = "gradient_boosting",
+    *,
+    threshold: float | None = None,
+    spoil: str = "",
+) -> Published:
     """Train a model and publish it through the real registry, as publishing does."""
     settings = Settings(home=home, _env_file=None)
     charter = project(task)
     data = table(task=task)
     contract = strict(Contract.of(charter, CLASSES[task]))
-    model = build(charter.candidates[estimator], charter, contract, len(data), {})
+    model = build(Candidate(estimator=estimator), charter, contract, len(data), {})
+    if threshold is not None:
+        options = {"threshold": threshold, "pos_label": 1, "response_method": "predict_proba"}
+        model = FixedThresholdClassifier(model, **options)
     with threadpool_limits(1):
         model.fit(contract.frame(data), contract.encode(data["y"]))
     home.mkdir(parents=True, exist_ok=True)

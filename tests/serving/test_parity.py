@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from ciclo.components.core.metrics import predictions
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.process import serving_python
 from tests.serving.conftest import publish
@@ -50,6 +51,7 @@ def loaded(tmp_path_factory):
     """Every version, published here, with what the serving environment makes of it."""
     folder = tmp_path_factory.mktemp("versions")
     versions = {"-".join(m): publish(folder / "-".join(m), *m) for m in MODELS}
+    versions["threshold"] = publish(folder / "threshold", estimator="logistic_regression", threshold=0.15)
     versions["spoiled-golden"] = publish(folder / "spoiled-golden", estimator="logistic_regression", spoil="golden")
     for name in ("model.skops", "contract.json", "model.sig"):
         versions[name] = publish(folder / name, estimator="logistic_regression")
@@ -80,6 +82,15 @@ def test_a_model_answers_as_where_it_was_trained(loaded, name):
         each, wanted = ([list(a.get("probabilities", {}).values()) for a in x] for x in (answers, expected))
         np.testing.assert_allclose(each, wanted, rtol=0, atol=1e-9)
         assert len(wanted[0]) == (3 if published.contract.task == "multiclass" else 0)
+
+
+def test_the_label_that_is_served_is_that_of_the_threshold_that_was_tested(loaded):
+    published, answers = loaded["threshold"]
+    rows = published.contract.parse(published.requests(200))
+    tested = predictions("label", published.engine._model, rows, [0, 1])
+    assert [a["prediction"] for a in answers] == [bool(code) for code in tested]
+    assert [a["prediction"] for a in answers] == [a["probability"] >= 0.15 for a in answers]
+    assert any(a["prediction"] and a["probability"] < 0.5 for a in answers)
 
 
 @pytest.mark.parametrize(

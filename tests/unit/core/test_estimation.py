@@ -31,6 +31,17 @@ def test_the_score_of_another_mix_of_cases_is_told_from_the_answers(metric, spre
     assert 0.01 < found.high - found.low < 0.08
 
 
+@pytest.mark.parametrize("threshold", [0.1, 0.8])
+@pytest.mark.parametrize("metric", ["accuracy_score", "f1_score"])
+def test_labels_are_those_of_the_threshold_of_the_model(metric, threshold):
+    rng, metric = np.random.default_rng(0), METRICS[metric]
+    known = Estimation.of(metric, *cases(rng, 6_000, confidence=1.2), threshold)
+    y, answers = cases(rng, 6_000, confidence=1.2)
+    given = metric.score(y, (answers[:, 1] >= threshold).astype(int), [0, 1])
+    assert known.score(metric, answers).point == pytest.approx(given, abs=0.03)
+    assert abs(given - metric.score(y, answers.argmax(axis=1), [0, 1])) > 0.02
+
+
 def test_a_model_that_is_too_sure_is_calibrated_first():
     rng = np.random.default_rng(1)
     known = Estimation.of(AUC, *cases(rng, 20_000, confidence=2.0))
