@@ -4,7 +4,7 @@ There are two. A model of another recipe than the champion's has to be *better*:
 search has to show that it pays. A model of the same recipe on newer rows must not be *worse* by a margin
 (non-inferiority; Piaggio et al., Reporting of Noninferiority and Equivalence Randomized Trials, 2012): where the world
 moves the newer model is the better bet, and to show that it is better takes more days than a refresh has. So that many
-refreshes do not add up to a loss, each is held to the last version that was no refresh as well.
+refreshes do not add up to a loss, each is compared with the last version that was no refresh as well.
 
 Pure and closed by default: every path that is not clearly a pass keeps the champion. A candidate that beats the simple
 answers and of which nobody can tell whether it may replace the champion is left to a person.
@@ -150,12 +150,25 @@ def _no_worse(name: str, who: str, gain: Interval, comparison: Comparison, polic
 
 
 def _since_origin(comparison: Comparison, policy: Evaluation, metric: Metric) -> Check:
+    """Whether refreshes have added up to a loss since the last version that was none.
+
+    The older the other model, the less the two err on the same rows and the wider their interval; to ask for its lower
+    bound would stop refreshes that pay. So the point has to lie above the margin, and not all of the interval below 0.
+    """
     name, who = "no_worse_than_origin", f"version {comparison.origin_version}, from which the refreshes started,"
-    gain = comparison.origin
+    gain, margin = comparison.origin, policy.refresh_margin
     if gain is None or not gain.bounded:
         problem = comparison.origin_problem or f"the gain over it is {gain}"
         return Check(name=name, passed=True, level="warning", message=f"{who} cannot be compared with: {problem}")
-    return _no_worse(name, who, gain, comparison, policy, metric)
+    if gain.high < 0:
+        found = more_than(name, gain.high, 0.0, f"the candidate is worse than {who}")
+    else:
+        lost = not gain.point > -margin
+        finding = (
+            f"refreshes have lost {_margin(margin, metric)} or more against" if lost else "no loss adds up against"
+        )
+        found = more_than(name, gain.point, -margin, f"{finding} {who}")
+    return found.model_copy(update={"message": f"{found.message} with a gain of {_shown(gain, metric)}"})
 
 
 def _few(pieces: int, unit: str) -> str:

@@ -85,7 +85,7 @@ def test_the_same_data_again_keeps_the_champion(second_run: Ran, first_run: Ran)
     [
         (numbers(leak=True), "validation", "feasibility", "leakage"),
         (numbers().replace("true", "false"), "validation", "feasibility", "only one value"),
-        (numbers(), "feasibility", "training", "trivial"),
+        (numbers(60_000), "feasibility", "training", "evaluation.least_useful_gain"),
     ],
     ids=["unusable data", "a constant target", "nothing to learn"],
 )

@@ -90,8 +90,10 @@ NEWER = [
     (BROKEN, "candidate", "gone"),
     ({"origin_version": 1, "origin": BETTER}, "promote", "version 1, from which the refreshes started"),
     ({"origin_version": 1, "origin": WORSE}, "keep", "worse than version 1"),
-    ({"origin_version": 1, "origin": Interval(-0.02, -0.005, 0.01)}, "keep", "might be worse than version 1"),
-    ({"origin_version": 1, "origin": Interval(-0.02, 0.005, 0.03)}, "candidate", "might be worse than version 1"),
+    ({"origin_version": 1, "origin": Interval(-0.03, -0.009, 0.01)}, "promote", "no loss adds up against version 1"),
+    ({"origin_version": 1, "origin": Interval(-0.03, -0.01, 0.01)}, "keep", "refreshes have lost 0.01|1.00% or more"),
+    ({"origin_version": 1, "origin": Interval(-0.03, -0.01, 0.0)}, "keep", "refreshes have lost"),
+    ({"origin_version": 1, "origin": Interval(-0.009, -0.005, -0.001)}, "keep", "worse than version 1"),
     ({"origin_version": 1, "origin": None, "origin_problem": "pruned"}, "promote", "cannot be compared with: pruned"),
 ]
 NONE_YET = [({}, "promote", "no champion yet"), ({"champion_problem": "gone"}, "promote", "no champion yet")]
