@@ -100,7 +100,7 @@ def learn_labels(
     before = Reliability.of(positive, predicted)
     tried = {} if candidate.calibration == "none" else _cross_calibrated(score, positive, folds)
     if candidate.calibration == "auto":
-        method, why = _clearly_better(project, candidate, rows, positive, predicted, tried, before)
+        method, why = _clearly_better(project, candidate, rows, predicted, tried)
     else:
         method, why = candidate.calibration, "the project asks for it"
     final = predicted if method == "none" else tried[method]
@@ -164,33 +164,38 @@ _METHODS: dict[str, Callable[[Array, Array], Calibrator]] = {"sigmoid": _sigmoid
 
 
 def _clearly_better(
-    project: Project,
-    candidate: Candidate,
-    rows: Dataset,
-    positive: Array,
-    predicted: Array,
-    tried: dict[str, Array],
-    before: Reliability,
+    project: Project, candidate: Candidate, rows: Dataset, predicted: Array, tried: dict[str, Array]
 ) -> tuple[str, str]:
     """The method that saves most log loss, if it clearly saves any, and why."""
     if isinstance(build(candidate, project, rows.contract, len(rows), {})["model"], CalibratedClassifierCV):
         return "none", "the candidate is calibrated by itself"
     time = rows.contract.time_column
     groups = groups_of(rows.rows[time].reset_index(drop=True) if time else None, len(rows), project.training.seed)
-    plain = row_losses(positive, predicted)
+    plain = row_losses(rows.y == 1, predicted)
+    method, saved = best_method(plain, {name: row_losses(rows.y == 1, p) for name, p in tried.items()}, groups)
+    if method == "none":
+        return method, f"neither is clearly better than the log loss of {plain.mean():.4g} without"
+    return method, f"it saves {saved:.3g} of the log loss of {plain.mean():.4g} without, out of fold"
+
+
+def best_method(plain: Array, tried: Mapping[str, Array], groups: Array) -> tuple[str, float]:
+    """The calibration that saves most, and how much; ``none`` if none clearly saves any.
+
+    Args:
+        plain: Log loss of each row without calibration, shape ``(rows,)``.
+        tried: The same with each method.
+        groups: Rows of one group are one piece of evidence; integers, shape ``(rows,)``.
+    """
     best, saved = "none", 0.0
-    for method, probability in tried.items():
-        if method == "isotonic" and len(rows) < LEAST_ROWS:
+    for method, losses in tried.items():
+        if method == "isotonic" and len(plain) < LEAST_ROWS:
             continue
-        gain = plain - row_losses(positive, probability)
-        found = Clustered.of(partial(_mean, gain), groups)
-        if found is None or found.interval(CLEAR).low <= 0 or found.point < LEAST_GAIN * before.log_loss:
+        found = Clustered.of(partial(_mean, plain - losses), groups)
+        if found is None or found.interval(CLEAR).low <= 0 or found.point < LEAST_GAIN * plain.mean():
             continue
         if found.point > saved:
             best, saved = method, found.point
-    if best == "none":
-        return best, f"neither is clearly better than the log loss of {before.log_loss:.4g} without"
-    return best, f"it saves {saved:.3g} of the log loss of {before.log_loss:.4g} without, out of fold"
+    return best, saved
 
 
 def _mean(values: Array, rows: Rows) -> float:

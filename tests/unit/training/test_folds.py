@@ -51,6 +51,22 @@ def test_many_validation_rows_are_one_split():
     assert set(side(plan, held_out, "split")) == {"validation"}
 
 
+@pytest.mark.parametrize(("rows", "steps"), [(3_999, 1), (4_000, 2)])
+def test_only_many_rows_are_tried_on_a_quarter_first(rows, steps):
+    assert len(plan_for(*made(10_000, search_rows=rows), 0).steps) == steps
+
+
+def test_days_are_taken_whole_where_there_are_two_for_each_part():
+    charter, dataset = made(600, time=True)
+    for days, whole in ((10, True), (9, False)):
+        start = dataset.rows["at"].min()
+        fewer = dataset.rows.assign(at=start + (dataset.rows["at"] - start) * (days / 60))
+        folds = partition(charter, Dataset(dataset.contract, fewer), 0)
+        dates = fewer["at"].dt.date.to_numpy()
+        assert all(not set(dates[fit]) & set(dates[out]) for fit, out in folds) is whole
+        assert len(folds) == FOLDS
+
+
 @pytest.mark.parametrize(("rows", "positive", "is_split"), [
     (5_100, 0.3, True), (4_900, 0.3, False), (10_000, 0.06, True), (10_000, 0.04, False),
 ])  # fmt: skip
@@ -85,7 +101,7 @@ def test_rows_of_an_id_stay_together():
 
 def test_in_time_a_trial_is_tested_on_later_days_alone():
     plan = plan_for(*made(600, time=True), 0)
-    assert len(plan.steps) == FOLDS
+    assert (len(plan.steps), plan.averaged) == (FOLDS, True)
     for fit, out in plan.steps:
         last, first = side(plan, fit, "at").max(), side(plan, out, "at").min()
         assert pd.Timestamp(last).date() < pd.Timestamp(first).date()

@@ -7,7 +7,7 @@ from ciclo.components.core.calibration import Reliability
 from ciclo.components.core.metrics import predictions, threshold_of
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.training.labels import Labels, fit_model, learn_labels
+from ciclo.components.training.labels import LEAST_ROWS, Labels, best_method, fit_model, learn_labels
 from tests.tables import dataset, project
 
 # Neighbours that are few are sure of themselves: probabilities of 0 and 1 for half of the rows.
@@ -39,6 +39,41 @@ def test_a_model_that_can_be_taken_at_its_word_is_left_alone(tmp_path):
     labels = learn_labels(charter, candidate, known, {"C": 1.0}, 0)
     assert (labels.calibration, labels.before) == ("none", labels.after)
     assert "neither is clearly better" in labels.why
+
+
+SPREAD = np.tile([-0.5, 0.5], 5_000)  # of what is saved from row to row
+
+
+@pytest.mark.parametrize(("saves", "rows", "days", "method"), [
+    ({"sigmoid": 0.05}, 2_000, 50, "sigmoid"),
+    ({"sigmoid": 0.05, "isotonic": 0.08}, 2_000, 50, "isotonic"),
+    ({"sigmoid": 0.08, "isotonic": 0.05}, 2_000, 50, "sigmoid"),
+    ({"isotonic": 0.08}, LEAST_ROWS, 50, "isotonic"),
+    ({"isotonic": 0.08}, LEAST_ROWS - 2, 50, "none"),
+    ({"sigmoid": 0.009}, 10_000, 50, "none"),
+    ({"sigmoid": 0.011}, 10_000, 50, "sigmoid"),
+    ({"sigmoid": -0.05}, 2_000, 50, "none"),
+    ({"sigmoid": 0.05}, 2_000, 9, "none"),
+    ({}, 2_000, 50, "none"),
+], ids=[
+    "it helps", "both help, isotonic more", "both help, sigmoid more", "enough rows", "too few rows for isotonic",
+    "less than one percent", "more than one percent", "it harms", "too few days to tell", "nothing was tried",
+])  # fmt: skip
+def test_calibration_is_taken_where_it_clearly_helps(saves, rows, days, method):
+    plain = np.ones(rows)
+    tried = {name: plain - saved - SPREAD[:rows] * 0.1 for name, saved in saves.items()}
+    groups = np.arange(rows) // 2 % days
+    assert best_method(plain, tried, groups) == (method, pytest.approx(saves.get(method, 0.0)))
+
+
+def test_what_a_few_days_save_is_not_clear():
+    """Half of the days save much and the others lose nearly as much: luck, and rows would take it for certain."""
+    day = np.arange(4_000) // 200
+    saved = 0.02 + np.where(day % 2, 0.2, -0.2)
+    assert best_method(np.ones(4_000), {"sigmoid": 1 - saved}, day)[0] == "none"
+    assert (
+        best_method(np.ones(4_000), {"sigmoid": 1 - saved}, np.random.default_rng(0).permutation(day))[0] == "sigmoid"
+    )
 
 
 @pytest.mark.parametrize("method", ["none", "sigmoid", "isotonic"])
