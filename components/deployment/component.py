@@ -29,7 +29,7 @@ def deployment(project: str, endpoint: dsl.Output[dsl.Artifact]) -> str:
         served = serve(project_from_json(project), settings()) or Endpoint("", 0)
         served.write(Path(endpoint.path))
         endpoint.metadata.update({"url": served.url, "version": served.version})
-        log.done(served.summary)
+        log.done(served.summary + served.pace)
         if served.url:
             log.ends("served")
         elif served.version and settings().deployer != "none":

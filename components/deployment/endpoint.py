@@ -33,8 +33,12 @@ class Endpoint:
         """One sentence for the log."""
         if not self.version:
             return "there is no champion to serve"
-        pace = f", a row in {number(self.milliseconds)} ms or less in 95 % of the cases" if self.milliseconds else ""
-        return f"version {self.version} {f'answers at {self.url}{pace}' if self.url else 'is not served'}"
+        return f"version {self.version} {f'answers at {self.url}' if self.url else 'is not served'}"
+
+    @property
+    def pace(self) -> str:
+        """How fast it answers, for the end of that sentence; empty if that is not known."""
+        return f", a row in {number(self.milliseconds)} ms or less in 95 % of the cases" if self.milliseconds else ""
 
     def write(self, path: Path) -> None:
         """Replace the file; a reader sees the old endpoint or the new one."""

@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 
-QUICK = {"training": {"trials": 1}}
+THREE = ("logistic_regression", "random_forest", "gradient_boosting")
+QUICK = {"training": {"trials": 1, "candidates": {name: {"estimator": name} for name in THREE}}}
 ONE = {"training": {"trials": 1, "candidates": {"linear": {"estimator": "logistic_regression"}}}}
 """In place of the training of `QUICK`, where it does not matter how many candidates there are."""
 
