@@ -23,7 +23,7 @@ LARGE = 1_000  # validation rows from which one split is enough
 LARGE_CLASS = 100  # of the rarest class among them
 FIRST_RUNG = 4_000  # training rows from which a trial is tried on a quarter of them first
 SCORED = 20_000  # validation rows that are scored at least, where there are so many: that costs little
-CELLS = 10_000_000  # most values a trial is fitted on; a table of 2,000 columns is searched on 5,000 rows
+CELLS = 4_000_000  # most values a trial is fitted on; a table of 2,000 columns is searched on 2,000 rows
 
 Fold = tuple[Array, Array]
 

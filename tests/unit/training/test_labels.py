@@ -39,6 +39,8 @@ def test_a_model_that_can_be_taken_at_its_word_is_left_alone(tmp_path):
     labels = learn_labels(charter, candidate, known, {"C": 1.0}, 0)
     assert (labels.calibration, labels.before) == ("none", labels.after)
     assert "neither is clearly better" in labels.why
+    assert labels.before.ece < 0.08
+    assert 0.2 < labels.threshold < 0.6
 
 
 SPREAD = np.tile([-0.5, 0.5], 5_000)  # of what is saved from row to row
