@@ -1,7 +1,7 @@
 """Where a project's model is served now, as a small file that is replaced in one step."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ciclo.components.core.files import write_whole
@@ -26,7 +26,7 @@ class Endpoint:
     pid: int | None = None
     started: str = ""
     metrics: str = ""
-    milliseconds: float = 0.0
+    milliseconds: float = field(default=0.0, compare=False)
 
     @property
     def summary(self) -> str:

@@ -262,6 +262,10 @@ def _context() -> Any:
     if tasks.is_dir() and len(list(tasks.iterdir())) == 1:
         return multiprocessing.get_context("fork")
     forkserver.set_forkserver_preload([work.__module__])
+    try:
+        forkserver.ensure_running()
+    except OSError:  # the address of its socket lies in the temporary folder and may be too long
+        return multiprocessing.get_context("spawn")
     return multiprocessing.get_context("forkserver")
 
 

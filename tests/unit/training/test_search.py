@@ -1,7 +1,10 @@
 """A candidate from its search to its file: the same for the same data and seed, and within its seconds."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +212,7 @@ def test_a_trial_that_would_not_end_is_stopped(tmp_path):
 @pytest.mark.slow
 def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
     search = {**ENDLESS, "kernel": ["rbf", "poly"], "C": {"low": 1.0, "high": 1e9, "log": True}}
-    parsed = one(estimator="support_vectors", search=search, search_seconds=4.0, trials=300)
+    parsed = one(estimator="support_vectors", search=search, search_seconds=9.0, trials=300)
     path = dataset(tmp_path / "d.parquet", rows=1_500, signal=0.5)
     start = {"kernel": "rbf", "degree": 9, "gamma": 50.0, "tol": 1e-12, "C": 1.0}
     fitted = fit(parsed, "it", path, tmp_path / "m.skops", start)
@@ -222,7 +225,7 @@ def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
 @pytest.mark.slow
 def test_a_final_fit_that_is_stopped_is_repeated_on_fewer_rows(tmp_path):
     search = {"C": [1e7], "gamma": [0.3], "tol": [1e-9]}
-    parsed = one(estimator="support_vectors", search=search, search_seconds=6.0, search_rows=100)
+    parsed = one(estimator="support_vectors", search=search, search_seconds=12.0, search_rows=100)
     fitted = fit(parsed, "it", dataset(tmp_path / "d.parquet", rows=8_000, signal=0.2), tmp_path / "m.skops")
     assert fitted.failure == ""
     assert f"the fit on all rows was stopped, and repeated on {fitted.rows:,} rows" in fitted.cut
@@ -270,3 +273,14 @@ def test_how_a_process_ends_is_told(tmp_path, monkeypatch, capsys, error, event)
 ])  # fmt: skip
 def test_how_a_process_died_is_said(code, says):
     assert says in _death(code)
+
+
+def test_a_temporary_folder_with_a_long_name_stops_nothing(tmp_path):
+    """The address of a socket holds a hundred characters; of two threads one may hold a lock, so nothing is forked."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    code = "import threading; threading.Timer(60, int).start(); from ciclo.components.training import search; "
+    code += "import os; print(search._context().get_start_method(), flush=True); os._exit(0)"
+    env = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "spawn"
