@@ -203,12 +203,11 @@ def export(
 ) -> None:
     """Describe a version in a Kubeflow Model Registry (needs the extra `model-registry`)."""
     from ciclo.components.publishing import kubeflow
-    from ciclo.components.storage.bundle import MODEL
 
     registry, current = open_named(project)
     token = token or current.model_registry_token.get_secret_value()
     record = registry.record(_number(registry, version))
-    uri = f"{current.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{MODEL}"
+    uri = f"{current.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{record.served}"
     exported = kubeflow.export(record, uri, to, author=person(by), token=token, ca=ca, storage_key=storage_key)
     if as_json:
         _print(asdict(exported))

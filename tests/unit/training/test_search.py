@@ -14,8 +14,9 @@ from ciclo.components.storage.models import parse_model
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training import worker
 from ciclo.components.training.candidates import RECIPES, build
+from ciclo.components.training.children import death
 from ciclo.components.training.folds import plan_for
-from ciclo.components.training.search import _death, fit
+from ciclo.components.training.search import fit
 from ciclo.components.training.trials import contains, run_trials, seed_of
 from tests.tables import dataset, project
 
@@ -255,4 +256,4 @@ def test_how_a_process_ends_is_told(tmp_path, monkeypatch, capsys, error, event)
     (-signal.SIGKILL, "want of memory"), (-signal.SIGSEGV, "died of signal 11"), (3, "ended with code 3"),
 ])  # fmt: skip
 def test_how_a_process_died_is_said(code, says):
-    assert says in _death(code)
+    assert says in death(code)
