@@ -6,12 +6,14 @@ from typing import Any
 from ciclo.components.core.report import Document, Section, Table, Text
 from ciclo.components.releases.story import served
 
+SERVED, LINEAGE = "What is served", "Lineage"
+
 
 def with_lineage(card: Document, lineage: Mapping[str, Any]) -> Document:
     """The card of a version, with where it comes from.
 
     Args:
-        card: As evaluation made it.
+        card: As evaluation made it, or that of a version which is published anew.
         lineage: Of the version, as publishing writes it down.
     """
     data, refit = lineage.get("data", {}), lineage.get("refit") or {}
@@ -36,7 +38,7 @@ def with_lineage(card: Document, lineage: Mapping[str, Any]) -> Document:
         **(lineage.get("libraries") or {}),
     }
     rows = tuple((name, str(value)) for name, value in facts.items() if value not in (None, ""))
-    decision, rest = card.sections[:1], card.sections[1:]
-    serves = Section(title="What is served", parts=(Text(text=f"What answers is {served(lineage)}."),))
-    origin = Section(title="Lineage", parts=(Table(header=("", ""), rows=rows),))
-    return card.model_copy(update={"sections": (*decision, serves, *rest, origin)})
+    known = [section for section in card.sections if section.title not in (SERVED, LINEAGE)]
+    serves = Section(title=SERVED, parts=(Text(text=f"What answers is {served(lineage)}."),))
+    origin = Section(title=LINEAGE, parts=(Table(header=("", ""), rows=rows),))
+    return card.model_copy(update={"sections": (*known[:1], serves, *known[1:], origin)})

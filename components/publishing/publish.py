@@ -136,11 +136,11 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> Pub
 
 def _require_refit(facts: Mapping[str, Any], tested: str, refitted: list[str]) -> None:
     """Let a refitted model through only if it is the one that was made of the tested one."""
-    told, found = facts.get("digest"), refitted[0] if refitted else None
-    if told != found or (found is not None and facts.get("refit_of") != tested):
+    named, found = facts.get("digest"), refitted[0] if refitted else None
+    if named != found or (found is not None and facts.get("refit_of") != tested):
         raise VerdictError(
             "the refitted model is not the one that was made of the tested one",
-            seen=f"{(found or 'none')[:12]}, told of {(told or 'none')[:12]} made of {facts.get('refit_of', '')[:12]}",
+            seen=f"{(found or 'none')[:12]}, told of {(named or 'none')[:12]} made of {facts.get('refit_of', '')[:12]}",
             hint="Run the pipeline again.",
         )
 

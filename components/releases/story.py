@@ -77,6 +77,12 @@ def served(lineage: Mapping[str, Any]) -> str:
     )
 
 
+def refitted_until(lineage: Mapping[str, Any]) -> str:
+    """The time of the newest row that the refitted model has seen, ISO; empty where the tested one serves."""
+    refit = lineage.get("refit")
+    return str(refit.get("end") or "") if isinstance(refit, Mapping) and not refit.get("why") else ""
+
+
 def differences(left: Sections, right: Sections) -> dict[str, dict[str, tuple[Any, Any]]]:
     """Two versions side by side: each fact of either by topic, None where one has no such fact."""
     return {

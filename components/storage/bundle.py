@@ -42,7 +42,8 @@ if TYPE_CHECKING:  # pandas takes a while, and a Record does without
 
 MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "model.sig"
 CARD_DATA, LINEAGE, PROJECT, VERDICT = "card.json", "lineage.json", "project.yaml", "verdict.json"
-DOCUMENTS = (CARD_DATA, "contract.json", "golden.json", LINEAGE, "profile.json", VERDICT)
+GOLDEN = "golden.json"
+DOCUMENTS = (CARD_DATA, "contract.json", GOLDEN, LINEAGE, "profile.json", VERDICT)
 FILES = frozenset((MODEL, CARD, PROJECT, *DOCUMENTS))
 REFITTED = "refitted.skops"
 MODELS = frozenset((MODEL, REFITTED))
@@ -163,8 +164,8 @@ class Bundle:
 
     @cached_property
     def golden(self) -> dict[str, Any]:
-        """Sample ``rows`` and the ``predictions`` a server has to give; besides, those of a ``tested`` model that waits."""
-        return _mapping(self.read("golden.json"), "golden.json")
+        """Sample ``rows`` and the ``predictions`` a server gives, and those of a ``tested`` model that does not."""
+        return _mapping(self.read(GOLDEN), GOLDEN)
 
     @property
     def served(self) -> str:

@@ -150,12 +150,12 @@ def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit
     end = data.rows[data.contract.time_column].max().isoformat()
     found = Refit("", rows=len(data), end=end, disagreement=course.ours, limit=limit_of(course.usual))
     if course.ours > found.limit:
-        told = (
+        finding = (
             f"the refitted one answers too differently on the {len(added):,} newest rows, by {course.ours:.3g}, where "
             f"{len(course.usual)} refits without a part as large differ by up to {max(course.usual):.3g}, and more "
             f"than {found.limit:.3g} is not luck; look at the newest rows and their labels"
         )
-        return dataclasses.replace(found, why=told)
+        return dataclasses.replace(found, why=finding)
     return found
 
 
