@@ -145,7 +145,7 @@ def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit
     job = Job(project_to_json(project), dict(facts), files.dataset, files.tested, files.model)
     course = _Course(project.training.search_seconds)
     course.run(job)
-    if course.failure:
+    if course.failure or course.ours is None:
         return Refit(course.failure)
     end = data.rows[data.contract.time_column].max().isoformat()
     found = Refit("", rows=len(data), end=end, disagreement=course.ours, limit=limit_of(course.usual))
@@ -204,7 +204,7 @@ class _Course:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self.ours: float = -1.0
+        self.ours: float | None = None
         self.usual: Sequence[float] = ()
         self.failure = ""
 
@@ -245,7 +245,7 @@ class _Course:
             else:
                 return
         allowed = f"training.search_seconds ({self._seconds:g})"
-        if self.ours < 0:
+        if self.ours is None:
             self.failure = f"it could not be fitted anew within {allowed}"
         elif len(self.usual) < LEAST_REFITS:
             self.failure = (

@@ -2,6 +2,7 @@
 
 import json
 import math
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset, file_digest, write_table
 from ciclo.components.training.disagreement import REFITS, limit_of, stretches
 from ciclo.components.training.labels import Labels, fit_model
-from ciclo.components.training.refit import Files, Job, Refit, fit_again, labels_from, refit
+from ciclo.components.training.refit import Files, Job, Refit, _Course, fit_again, labels_from, refit
 from ciclo.components.training.search import Fitted
 from tests.tables import COLUMNS, TARGETS, table
 
@@ -174,6 +175,29 @@ def test_what_cannot_be_served_is_not_and_it_is_said_why(tmp_path, sections, fac
     found = case.run(**facts)
     assert says in found.why
     assert case.serves_the_tested()
+    if not says.startswith(("evaluation", "it must")):  # those were fitted, and compared
+        assert found.metadata() == {"why": found.why, "refit_of": file_digest(case.files.tested)}
+
+
+@pytest.mark.parametrize(
+    ("events", "says"),
+    [
+        ([], "could not be fitted anew within training.search_seconds (0.1)"),
+        ([("fitted", 0.0)], "0 refits to compare with ended"),
+        ([("fitted", 0.0), ("usual", 0.1), ("usual", 0.2)], "2 refits to compare with ended"),
+        ([("fitted", 0.0), ("usual", 0.1), ("usual", 0.2), ("usual", 0.3)], ""),
+    ],
+    ids=["not fitted", "none", "two", "three"],
+)
+def test_what_has_ended_when_time_is_over_is_used_if_it_is_enough(events, says):
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    for event in (("ready", ""), *events):
+        theirs.send_bytes(json.dumps(event).encode())
+    course = _Course(0.1)
+    course._listen(ours, None)
+    assert says in course.failure
+    assert bool(course.failure) == bool(says)
+    assert len(course.usual) == max(0, len(events) - 1)
 
 
 def test_nothing_is_fitted_on_the_test_rows_before_the_verdict(tmp_path):
