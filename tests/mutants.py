@@ -39,6 +39,8 @@ MODULES = {
     "components/training/trials.py": (10, ["tests/unit/training/test_search.py"]),
     "components/training/folds.py": (10, ["tests/unit/training/test_folds.py"]),
     "components/training/labels.py": (8, ["tests/unit/training/test_labels.py"]),
+    "components/training/refit.py": (10, ["tests/unit/training/test_refit.py"]),
+    "components/training/disagreement.py": (8, ["tests/unit/training/test_refit.py"]),
     "components/core/threshold.py": (8, ["tests/unit/core/test_threshold.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
     "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
@@ -50,6 +52,7 @@ MODULES = {
         10,
         ["tests/unit/monitoring/test_performance.py", "tests/unit/monitoring/test_incidents.py"],
     ),
+    "components/monitoring/observing/refitted.py": (8, ["tests/unit/monitoring/test_refitted.py"]),
     "components/monitoring/observing/health.py": (12, ["tests/unit/monitoring/test_incidents.py"]),
     "components/monitoring/governing/decision.py": (
         14,

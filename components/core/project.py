@@ -118,6 +118,15 @@ class Project(Section):
         return self
 
     @model_validator(mode="after")
+    def _test_rows_stay_unseen(self) -> Self:
+        if self.training.refit and self.split_method == "hash":
+            raise ValueError(
+                "training.refit: with a split by hash the same rows test every version, and a refit would have seen "
+                "them for ever; remove it, or split by time"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _the_positive_class_is_used(self) -> Self:
         if self.training.positive is not None and self.task != "binary":
             raise ValueError(
@@ -222,6 +231,11 @@ class Project(Section):
         if self.cleaning.split.method == "auto":
             return "time" if self.data.time_column else "hash"
         return self.cleaning.split.method
+
+    @property
+    def refits(self) -> bool:
+        """Whether a model that passed its gate is fitted anew on all labelled rows."""
+        return self.split_method == "time" if self.training.refit is None else self.training.refit
 
     @property
     def candidates(self) -> dict[str, Candidate]:

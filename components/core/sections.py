@@ -323,6 +323,8 @@ class Training(Section):
         search_seconds: How long a candidate may take, from its first trial to the fit of the model. The half of it is
             for the search.
         seed: Of everything random; together with the data it decides the result.
+        refit: Whether a model that passed its gate is fitted anew on all labelled rows, the test rows too, and that one
+            is served. By default where the split is by time; with a split by hash it is refused.
     """
 
     task: Task | None = None
@@ -333,6 +335,7 @@ class Training(Section):
     search_rows: int = Field(20_000, ge=10)
     search_seconds: float = Field(300, gt=0)
     seed: int = Field(0, ge=0, lt=2**32)
+    refit: bool | None = None
 
 
 class Costs(Section):

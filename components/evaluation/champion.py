@@ -2,6 +2,12 @@
 
 Whatever keeps the two from being compared is a reason in words and no error: the candidate is then published for a
 person to decide on.
+
+A champion that holds a refitted model is asked through its tested one. The challenger is a tested model as well, and
+when one of the two serves, it does so refitted, later by the length of its test rows. So on the test rows the two
+tested models differ in age as the two refitted ones will on the rows that follow. The champion's refitted model would
+be younger by that length than what it stands for here, which counts against the challenger; and where a run follows
+soon, it has seen part of the test rows. What the tested one has seen ends with the ``train_end`` of its lineage.
 """
 
 from collections.abc import Mapping

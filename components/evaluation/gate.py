@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ciclo.components.answering.behaviour import behaviour
 from ciclo.components.answering.compiled import parity
 from ciclo.components.answering.engine import Engine
 from ciclo.components.core.metrics import labels_of, predictions, threshold_of
@@ -15,7 +16,6 @@ from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.evaluation.behaviour import behaviour
 from ciclo.components.evaluation.card import Portrait, model_card
 from ciclo.components.evaluation.champion import gate_of, read_champion, read_origin
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
@@ -90,7 +90,7 @@ def evaluate(
     winner, fitted_on = comparison.winner, Dataset.open(dataset, "train", "validation")
     found = parity(winner.model, test.contract, fitted_on.X, project.training.seed)
     service = Service.of(winner.path, test, found)
-    behaves = behaviour(project, service.engine, test)
+    behaves = behaviour(project, service.engine, test.X)
     memory = Unbeaten(open_store(settings.store_uri, settings), project.name)
     verdict = decide(comparison, project.evaluation, project.metric, memory.before(settings.run), behaves)
     memory.remember(settings.run, bool(verdict.facts.get("unbeaten")))

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Action = Literal["ok", "watch", "alert", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"]
 LATE_LABELS = "labels are late"
-Kind = Literal["data", "serving", "realised", "estimated", "drift", "refresh"]
+Kind = Literal["data", "serving", "realised", "estimated", "refit", "drift", "refresh"]
 Result = Literal["promoted", "waiting", "refused", "unbeaten", "failed", "stopped"]
 
 
@@ -40,7 +40,8 @@ class Decision(Record):
         retrain_start: Start of the rows a retraining run should read; None for all there are.
         retrain_end: Their end.
         kinds: What it rests on, worst first: ``data`` (broken), ``serving`` (what ought to serve does not, or cannot be
-            judged), ``realised`` and ``estimated`` (loss), ``drift``, ``refresh``.
+            judged), ``realised`` and ``estimated`` (loss), ``refit`` (what serves is worse than what was tested),
+            ``drift``, ``refresh``.
         columns: The columns it is about, the worst first.
         since: End of the last window that was quiet, or the first window of the alarm; None where nothing is wrong.
         episode: Start of the first window of the unbroken alarm about this version, or the time a refresh was due; None

@@ -20,7 +20,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.settings import settings
 from ciclo.components.monitoring.governing.claims import claim_run, close_claims, start_run, unfiled
-from ciclo.components.monitoring.governing.decision import decide
+from ciclo.components.monitoring.governing.decision import decide, in_view_of_refit
 from ciclo.components.monitoring.governing.decision import replay as replay_evidence
 from ciclo.components.monitoring.governing.governor import first_window
 from ciclo.components.monitoring.log import DecisionLog
@@ -33,6 +33,8 @@ from ciclo.components.monitoring.telling.report import tick_report
 from ciclo.components.monitoring.unserved import Unserved, mend, unserved
 from ciclo.components.releases.names import SERVING, Alias
 from ciclo.components.releases.registry import Registry
+from ciclo.components.releases.story import refitted_until
+from ciclo.components.storage.bundle import REFITTED
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.windows import PredictionWindows
 
@@ -196,7 +198,7 @@ def _assess(
             evidence = observer.evidence(start, end)
     except (IntegrityError, NotFoundError) as error:
         return _unreadable(serving, error, start, end, now), None
-    decision = decide(evidence, history, now, policy)
+    decision = in_view_of_refit(decide(evidence, history, now, policy), evidence)
     return decision, View(evidence, observer.profile)
 
 
@@ -289,5 +291,7 @@ def _observed(
             predictions=predictions,
             policy=project.monitoring,
             label_delay=timedelta(days=project.design.label_delay_days),
+            trained_until=refitted_until(bundle.lineage),
+            tested=bundle.model if bundle.served == REFITTED else None,
         )
         yield observer

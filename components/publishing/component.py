@@ -9,6 +9,7 @@ from ciclo.components.core.images import PIPELINE_IMAGE
 def publishing(
     project: str,
     model: dsl.Input[dsl.Model],
+    refitted: dsl.Input[dsl.Model],
     profile: dsl.Input[dsl.Artifact],
     verdict: dsl.Input[dsl.Artifact],
     golden: dsl.Input[dsl.Artifact],
@@ -21,9 +22,10 @@ def publishing(
     Args:
         project: The project as JSON.
         model: The model that passed.
+        refitted: The same fitted anew on all labelled rows, which is served; empty if there is none.
         profile: Its reference profile.
         verdict: The verdict that lets it through.
-        golden: Sample requests with expected answers.
+        golden: Sample requests with the answers that a server has to give.
         card: The model card as data.
         dataset: The rows it was fitted and tested on.
         trigger: Why this run was started.
@@ -38,8 +40,9 @@ def publishing(
         from ciclo.components.core.settings import settings
         from ciclo.components.publishing.publish import Parts, Run, publish
 
-        parts = Parts(model.path, profile.path, verdict.path, golden.path, card.path, dataset.path)
-        run = Run(settings().run, trigger, data=dataset.metadata, model=model.metadata)
+        parts = Parts(model.path, profile.path, verdict.path, golden.path, card.path, dataset.path, refitted.path)
+        made = {"data": dataset.metadata, "model": model.metadata, "refit": refitted.metadata}
+        run = Run(settings().run, trigger, **made)
         parsed = project_from_json(project)
         published = publish(parsed, settings(), parts, run)
         log.done(published.summary)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ciclo.components.core.errors import CicloError, ConflictError, SettingsError, StorageError
 from ciclo.components.releases.story import flat
-from ciclo.components.storage.bundle import MODEL, Record
+from ciclo.components.storage.bundle import Record
 
 Property = str | int | float | bool
 
@@ -109,7 +109,7 @@ def properties(record: Record) -> dict[str, Property]:
     known = {
         **record.lineage,
         "digest": record.digest,
-        "model_digest": record.files[MODEL],
+        "model_digest": record.files[record.served],
         "signed_by": record.signed_by,
         "parent": record.parent,
         "verdict": record.verdict.decision,

@@ -1,19 +1,22 @@
-"""Where a version comes from, on its model card."""
+"""What a version serves and where it comes from, on its model card."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from ciclo.components.core.report import Document, Section, Table
+from ciclo.components.core.report import Document, Section, Table, Text
+from ciclo.components.releases.story import served
+
+SERVED, LINEAGE = "What is served", "Lineage"
 
 
 def with_lineage(card: Document, lineage: Mapping[str, Any]) -> Document:
     """The card of a version, with where it comes from.
 
     Args:
-        card: As evaluation made it.
+        card: As evaluation made it, or that of a version which is published anew.
         lineage: Of the version, as publishing writes it down.
     """
-    data = lineage.get("data", {})
+    data, refit = lineage.get("data", {}), lineage.get("refit") or {}
     facts = {
         "published": lineage.get("published_at"),
         "run": lineage.get("run"),
@@ -21,7 +24,11 @@ def with_lineage(card: Document, lineage: Mapping[str, Any]) -> Document:
         "compared with version": lineage.get("parent"),
         "refreshed from version": lineage.get("refreshed_from"),
         "digest of the dataset": data.get("dataset_digest"),
-        "training rows end": lineage.get("train_end"),
+        "training rows of the tested model end": lineage.get("train_end"),
+        "rows of the refitted model": refit.get("rows"),
+        "rows of the refitted model end": refit.get("end"),
+        "difference from the tested model": refit.get("disagreement"),
+        "largest difference that is usual": refit.get("limit"),
         "split": (lineage.get("split") or {}).get("method"),
         "seed": lineage.get("seed"),
         "commit": lineage.get("commit"),
@@ -31,6 +38,7 @@ def with_lineage(card: Document, lineage: Mapping[str, Any]) -> Document:
         **(lineage.get("libraries") or {}),
     }
     rows = tuple((name, str(value)) for name, value in facts.items() if value not in (None, ""))
-    return card.model_copy(
-        update={"sections": (*card.sections, Section(title="Lineage", parts=(Table(header=("", ""), rows=rows),)))}
-    )
+    known = [section for section in card.sections if section.title not in (SERVED, LINEAGE)]
+    serves = Section(title=SERVED, parts=(Text(text=f"What answers is {served(lineage)}."),))
+    origin = Section(title=LINEAGE, parts=(Table(header=("", ""), rows=rows),))
+    return card.model_copy(update={"sections": (*known[:1], serves, *known[1:], origin)})

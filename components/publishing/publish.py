@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -25,7 +25,7 @@ from ciclo.components.releases.history import rolled_back
 from ciclo.components.releases.names import CHAMPION
 from ciclo.components.releases.promotion import deciding_command, nominate, promote
 from ciclo.components.releases.registry import Registry, open_registry
-from ciclo.components.storage.bundle import Record
+from ciclo.components.storage.bundle import MODEL, REFITTED, Record
 from ciclo.components.storage.rehearsal import rehearse
 from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import file_digest, read_contract
@@ -35,7 +35,7 @@ LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
 @dataclass(frozen=True)
 class Parts:
-    """The files of a version, as evaluation wrote them."""
+    """The files of a version, as evaluation and the refit wrote them; ``refitted`` is empty where there is none."""
 
     model: str
     profile: str
@@ -43,6 +43,14 @@ class Parts:
     golden: str
     card: str
     dataset: str
+    refitted: str = ""
+
+    @property
+    def models(self) -> dict[str, Path]:
+        """The model files by name: the tested one, and the refitted one if there is one."""
+        again = Path(self.refitted) if self.refitted else None
+        found = {MODEL: Path(self.model)}
+        return found | {REFITTED: again} if again is not None and again.is_file() and again.stat().st_size else found
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,14 @@ class Run:
         trigger: Why it was started.
         data: What ingestion and cleaning said of the data: digest, window, rows, quarantine.
         model: What training said of the model: candidate, parameters.
+        refit: What it said of the refitted one, or why there is none.
     """
 
     id: str
     trigger: str
     data: Mapping[str, Any]
     model: Mapping[str, Any]
+    refit: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,9 +98,9 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> Pub
     Publishing the same model of the same run again gives the version that exists.
 
     Raises:
-        VerdictError: If the verdict does not let this model through, the champion changed since it was given, or the
-            version that exists was rolled back.
-        IntegrityError: If the model file harms the process that loads it first.
+        VerdictError: If the verdict does not let this model through, the refitted model is not of it, the champion
+            changed since the verdict was given, or the version that exists was rolled back.
+        IntegrityError: If a model file harms the process that loads it first.
     """
     verdict = require(Verdict.read(parts.verdict), gate="evaluation", subject=file_digest(parts.model), offered=True)
     registry = open_registry(project.name, settings)
@@ -112,8 +122,9 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> Pub
     if found is not None:
         version = found.version
     else:
-        (rehearsed,) = rehearse(Path(parts.model))
-        require(verdict, gate="evaluation", subject=rehearsed, offered=True)
+        tested, *refitted = rehearse(*parts.models.values())
+        require(verdict, gate="evaluation", subject=tested, offered=True)
+        _require_refit(run.refit, tested, refitted)
         files = bundle_files(project, settings, parts, run, today)
         version = registry.publish(files, signer=signer, parent=today)
     nominate(registry, version, by=by, why=verdict.reason, signer=signer)
@@ -121,6 +132,17 @@ def publish(project: Project, settings: Settings, parts: Parts, run: Run) -> Pub
         return Published(version, False, waits_for)
     promote(registry, version, by=by, why=verdict.reason, signer=signer)
     return Published(version, True)
+
+
+def _require_refit(facts: Mapping[str, Any], tested: str, refitted: list[str]) -> None:
+    """Let a refitted model through only if it is the one that was made of the tested one."""
+    named, found = facts.get("digest"), refitted[0] if refitted else None
+    if named != found or (found is not None and facts.get("refit_of") != tested):
+        raise VerdictError(
+            "the refitted model is not the one that was made of the tested one",
+            seen=f"{(found or 'none')[:12]}, told of {(named or 'none')[:12]} made of {facts.get('refit_of', '')[:12]}",
+            hint="Run the pipeline again.",
+        )
 
 
 def _waits_for(record: Record) -> str:
@@ -140,7 +162,7 @@ def bundle_files(
     origin = lineage(project, settings, parts, run, parent)
     card = with_lineage(Document.model_validate_json(Path(parts.card).read_text()), origin)
     return {
-        "model.skops": Path(parts.model),
+        **parts.models,
         "profile.json": Path(parts.profile),
         "verdict.json": Path(parts.verdict),
         "golden.json": Path(parts.golden),
@@ -171,6 +193,7 @@ def lineage(project: Project, settings: Settings, parts: Parts, run: Run, parent
         "parent": parent,
         "data": {"source": project.data.source, "dataset_digest": file_digest(parts.dataset), **_facts(run.data)},
         "model": _facts(run.model),
+        "refit": {name: value for name, value in _facts(run.refit).items() if name != "digest"},
         "split": fingerprint(project),
         "recipe": recipe(project),
         "gate": facts.get("gate", ""),

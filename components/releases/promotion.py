@@ -112,6 +112,18 @@ def rollback(
     return _move(registry, record, champion, objection, Move(by, why, "rollback", override), signer)
 
 
+def take_back(registry: Registry, version: int, *, by: str, why: str, signer: Signer | None) -> Alias:
+    """Make a version that holds the tested model of the champion the champion; the refitted one is rolled back by it.
+
+    Raises:
+        VerdictError: If it was not made of the champion of today, or something else speaks against it.
+        ConflictError: If somebody else moved the champion meanwhile.
+    """
+    champion, record = registry.alias(CHAMPION), registry.record(version)
+    objection = unfit(record, registry.history()) or _overtaken(record, champion)
+    return _move(registry, record, champion, objection, Move(by, why, "rollback"), signer)
+
+
 def against(record: Record, champion: Alias | None, history: History) -> str:
     """What speaks against making a version the champion, or nothing."""
     if objection := unfit(record, history) or _overtaken(record, champion):

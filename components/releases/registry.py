@@ -27,6 +27,7 @@ from ciclo.components.releases.names import PREVIOUS, Alias, Aliases, Move
 from ciclo.components.storage.bundle import (
     FILES,
     MANIFEST,
+    REFITTED,
     SIGNATURE,
     STORY,
     Bundle,
@@ -75,7 +76,7 @@ class Registry:
             StorageError: If the store fails; no version exists then.
             IntegrityError: If a file is missing, foreign or unreadable, or this registry would not trust the signature.
         """
-        same_names(files, FILES)
+        same_names(files, FILES | {REFITTED} & set(files))
         version = self._claim()
         with _laid_out(files, folder_name(self.project, version)) as folder:
             digest = seal(folder, project=self.project, version=version, parent=parent, signer=signer)
@@ -210,7 +211,7 @@ class Registry:
     def _copy(self, version: int, folder: Path) -> Bundle:
         prefix = f"{self.root}/versions/{version}/"
         names = {key.removeprefix(prefix) for key in self.store.list(prefix)}
-        known = FILES | {MANIFEST, SIGNATURE}
+        known = FILES | {REFITTED} & names | {MANIFEST, SIGNATURE}
         folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(names & known):
             self.store.get_file(prefix + name, folder / name)

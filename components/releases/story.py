@@ -40,8 +40,9 @@ def sections(record: Record, card: Document | None = None) -> Sections:
         card: Its model card.
     """
     made = dict(record.lineage)
-    data, model = made.pop("data", {}), made.pop("model", {})
+    data, model, refit = made.pop("data", {}), made.pop("model", {}), made.pop("refit", None)
     return {
+        "serves": {"model": served(record.lineage), **dict(flat(refit or {}))},
         "data": dict(flat(data)),
         "model and parameters": dict(flat(model)),
         "metrics": dict(flat(record.verdict.facts)),
@@ -57,6 +58,29 @@ def sections(record: Record, card: Document | None = None) -> Sections:
         "sealed": {"digest": record.digest, "signed_by": record.signed_by},
         **{f"card: {title}": rows for title, rows in (card.tables() if card else {}).items()},
     }
+
+
+def served(lineage: Mapping[str, Any]) -> str:
+    """Which of its models a version serves, and why, as a sentence without its end.
+
+    Args:
+        lineage: Of the version.
+    """
+    refit = lineage.get("refit")
+    if not isinstance(refit, Mapping) or not refit:
+        return "the tested model"
+    if refit.get("why"):
+        return f"the tested model: {refit['why']}"
+    return (
+        f"the tested recipe and parameters, fitted anew on all {refit.get('rows', 0):,} labelled rows up to "
+        f"{str(refit.get('end', ''))[:16]}"
+    )
+
+
+def refitted_until(lineage: Mapping[str, Any]) -> str:
+    """The time of the newest row that the refitted model has seen, ISO; empty where the tested one serves."""
+    refit = lineage.get("refit")
+    return str(refit.get("end") or "") if isinstance(refit, Mapping) and not refit.get("why") else ""
 
 
 def differences(left: Sections, right: Sections) -> dict[str, dict[str, tuple[Any, Any]]]:

@@ -157,7 +157,7 @@ def serve(settings: Settings) -> Served:
 
 def _engine(bundle: Bundle) -> Engine:
     """What answers: the compiled form where the version was found to have one and it holds here, else the model."""
-    model, contract, golden = bundle.model(), bundle.contract, bundle.golden
+    model, contract, golden = bundle.served_model(), bundle.contract, bundle.golden
     rows, expected = golden.get("rows"), golden.get("predictions", ())
     if not rows:
         raise IntegrityError("the bundle has no golden requests")

@@ -7,7 +7,14 @@ a bundle that was signed once is refused under another number or another project
 Reading goes from the outside in, and nothing is parsed before the layer around it has vouched for it: the signature,
 the format, the manifest against the signed digests, project and version, the set of files, the digest of each, that
 none is a pickle. Only then may ``model`` load, and only under the libraries that wrote it; the rest of a bundle can be
-read under any. A ``Bundle`` checks the digest of the very bytes it parses, so a file that changes after verification is
+read under any.
+
+A bundle may hold two models: ``model.skops``, which was tested and which the verdict is about, and ``refitted.skops``,
+the same recipe on all labelled rows, which is served. Such a bundle has a format of its own: a release that knows
+nothing of the second would serve the first, whose answers are not the golden ones, and so it says that it cannot read
+it. Any other is written as ever.
+
+A ``Bundle`` checks the digest of the very bytes it parses, so a file that changes after verification is
 refused as well. A ``Record`` is what can be told of a version without its model.
 """
 
@@ -23,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ciclo.components.core.errors import IntegrityError, ProjectError
 from ciclo.components.core.verdict import Verdict
+from ciclo.components.core.wording import listed
 from ciclo.components.storage.models import parse_model
 from ciclo.components.storage.pickles import no_pickle
 from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust, json_object, signed_by
@@ -34,10 +42,13 @@ if TYPE_CHECKING:  # pandas takes a while, and a Record does without
 
 MODEL, CARD, MANIFEST, SIGNATURE = "model.skops", "card.html", "manifest.json", "model.sig"
 CARD_DATA, LINEAGE, PROJECT, VERDICT = "card.json", "lineage.json", "project.yaml", "verdict.json"
-DOCUMENTS = (CARD_DATA, "contract.json", "golden.json", LINEAGE, "profile.json", VERDICT)
+GOLDEN = "golden.json"
+DOCUMENTS = (CARD_DATA, "contract.json", GOLDEN, LINEAGE, "profile.json", VERDICT)
 FILES = frozenset((MODEL, CARD, PROJECT, *DOCUMENTS))
+REFITTED = "refitted.skops"
+MODELS = frozenset((MODEL, REFITTED))
 STORY = frozenset((LINEAGE, VERDICT, MANIFEST, SIGNATURE))  # what a Record is read from
-FORMAT = 2
+FORMATS: dict[int, Set[str]] = {2: FILES, 3: FILES | {REFITTED}}  # what a version of each format consists of
 PREDICATE = "https://model_signing/signature/v1.0"
 LIBRARIES = ("scikit-learn", "skops")
 SEAL_LIMIT = 1 << 20
@@ -94,6 +105,11 @@ class Record:
     lineage: Mapping[str, Any]
     verdict: Verdict
 
+    @property
+    def served(self) -> str:
+        """The name of the model file that is served."""
+        return served_of(self.files)
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -148,18 +164,34 @@ class Bundle:
 
     @cached_property
     def golden(self) -> dict[str, Any]:
-        """Sample ``rows`` and the ``predictions`` a server has to give."""
-        return _mapping(self.read("golden.json"), "golden.json")
+        """Sample ``rows`` and the ``predictions`` a server gives, and those of a ``tested`` model that does not."""
+        return _mapping(self.read(GOLDEN), GOLDEN)
+
+    @property
+    def served(self) -> str:
+        """The name of the model file that is served."""
+        return served_of(self.files)
+
+    def served_model(self) -> Any:
+        """Load the fitted pipeline that is served: the refitted one where there is one, else the tested one.
+
+        Raises:
+            IntegrityError: As ``model``.
+        """
+        return self._load(self.served)
 
     def model(self) -> Any:
-        """Load the fitted pipeline.
+        """Load the fitted pipeline that was tested, which the verdict is about.
 
         Raises:
             IntegrityError: If its file is not the one that was published, holds anything else, or was written with
                 other libraries than those here.
         """
+        return self._load(MODEL)
+
+    def _load(self, name: str) -> Any:
         _same_libraries(self.libraries)
-        return parse_model(self.read(MODEL))
+        return parse_model(self.read(name))
 
     def read(self, name: str) -> bytes:
         """The bytes of one file.
@@ -167,19 +199,20 @@ class Bundle:
         Raises:
             IntegrityError: If they are not those that were published.
         """
-        data = _read(self.folder / name, None if name == MODEL else DOCUMENT_LIMIT)
+        data = _read(self.folder / name, None if name in MODELS else DOCUMENT_LIMIT)
         if _digest(data) != self.files[name]:
             raise IntegrityError(f"the bundle's file '{name}' is not the one that was published")
         return data
 
     def check(self) -> None:
-        """Read every part once, the model too.
+        """Read every part once, the models too.
 
         Raises:
             IntegrityError: If one cannot be read.
         """
         _ = self.contract, self.profile, self.verdict, self.project_file, self.lineage, self.golden
-        self.model()
+        for name in sorted(MODELS & set(self.files)):
+            self._load(name)
 
     def _parsed(self, name: str, parse: Callable[[bytes], _T]) -> _T:
         try:
@@ -202,7 +235,7 @@ def seal(folder: Path, *, project: str, version: int, parent: int | None, signer
         sha256 of the manifest, hex.
     """
     manifest = Manifest(
-        format=FORMAT,
+        format=max(FORMATS) if (folder / REFITTED).exists() else min(FORMATS),
         project=project,
         version=version,
         parent=parent,
@@ -228,9 +261,10 @@ def open_bundle(folder: Path, *, project: str, version: int, trust: Trust) -> Bu
         IntegrityError: If anything is not as it was signed.
     """
     manifest, digest = _vouched(folder, project, version, trust)
-    same_names((path.name for path in folder.iterdir()), FILES | {MANIFEST, SIGNATURE}, optional=trust.unsigned)
+    files = FORMATS[manifest.format]
+    same_names((path.name for path in folder.iterdir()), files | {MANIFEST, SIGNATURE}, optional=trust.unsigned)
     bundle = Bundle(project, version, digest, folder, manifest.files, manifest.libraries)
-    for name in sorted(FILES):
+    for name in sorted(files):
         data = bundle.read(name)
         no_pickle(name, data)
         if name in DOCUMENTS:
@@ -278,7 +312,7 @@ def _vouched(folder: Path, project: str, version: int, trust: Trust) -> tuple[Ma
             f"the bundle is not version {version} of {project}",
             seen=f"version {manifest.version} of {manifest.project}",
         )
-    same_names(manifest.files, FILES)
+    same_names(manifest.files, FORMATS[manifest.format])
     return manifest, digest
 
 
@@ -316,6 +350,11 @@ def _covers(statement: Mapping[str, Any], manifest: Manifest, digest: str) -> bo
     )
 
 
+def served_of(files: Iterable[str]) -> str:
+    """The name of the model file that is served, of a version that consists of these files."""
+    return REFITTED if REFITTED in files else MODEL
+
+
 def folder_name(project: str, version: int) -> str:
     """The name of the folder in which a version is signed."""
     return f"{project}-{version}"
@@ -323,10 +362,10 @@ def folder_name(project: str, version: int) -> str:
 
 def _manifest(raw: bytes) -> Manifest:
     document = _mapping(raw, MANIFEST)
-    if document.get("format") != FORMAT:
+    if document.get("format") not in tuple(FORMATS):
         raise IntegrityError(
             "the bundle has another format",
-            seen=f"format {document.get('format')}, known is {FORMAT}",
+            seen=f"format {document.get('format')}, known are {listed(map(str, FORMATS))}",
             hint="Use the release of Ciclo that published it, or a newer one.",
         )
     try:

@@ -12,12 +12,9 @@ stopped. Where time runs out there are fewer trials, no calibration, or fewer ro
 import dataclasses
 import json
 import math
-import multiprocessing
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from typing import Any
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_json
 from ciclo.components.tables.datasets import file_digest
+from ciclo.components.training.children import context_for, death
 from ciclo.components.training.labels import Labels
 from ciclo.components.training.trials import Trial, best_of, seed_of
 from ciclo.components.training.worker import Job, work
@@ -188,7 +186,7 @@ class _Course:
 
     def _child(self) -> tuple[str, dict[str, Any]] | None:
         """How a child ends, or None if it was stopped."""
-        context = _context()
+        context = context_for(work)
         ours, theirs = context.Pipe(duplex=False)
         child = context.Process(target=work, args=(theirs, json.dumps(dataclasses.asdict(self._job))))
         child.start()
@@ -210,7 +208,7 @@ class _Course:
                 event, facts = json.loads(events.recv_bytes())
             except EOFError:
                 child.join()
-                return "failed", {"reason": _death(child.exitcode)}
+                return "failed", {"reason": death(child.exitcode)}
             if event in ENDS:
                 return event, facts
             self._take(event, facts)
@@ -254,25 +252,6 @@ class _Course:
         else:
             return f"it could not be fitted within {allowed}; raise it"
         return ""
-
-
-def _context() -> Any:
-    """How a child is started: a fork of this process where no thread could hold a lock, else of a fresh one."""
-    tasks = Path("/proc/self/task")
-    if tasks.is_dir() and len(list(tasks.iterdir())) == 1:
-        return multiprocessing.get_context("fork")
-    forkserver.set_forkserver_preload([work.__module__])
-    try:
-        forkserver.ensure_running()
-    except OSError:  # the address of its socket lies in the temporary folder and may be too long
-        return multiprocessing.get_context("spawn")
-    return multiprocessing.get_context("forkserver")
-
-
-def _death(code: int | None) -> str:
-    if code == -signal.SIGKILL:
-        return "its process was killed, most likely for want of memory; give the task more, or lower the rows"
-    return f"its process ended with code {code}" if code is None or code >= 0 else f"its process died of signal {-code}"
 
 
 def _short(value: Any) -> str:

@@ -195,7 +195,7 @@ class Year:
         stored = rows.filter(like=FEATURE).rename(columns=lambda name: name.removeprefix(FEATURE))
         features = canonical(stored, first.contract)
         asked = features.assign(time=rows["time"])
-        alone = predictions("probability", first.model(), features, first.contract.codes)[:, 1]
+        alone = predictions("probability", first.served_model(), features, first.contract.codes)[:, 1]
         delay = timedelta(days=self.project.design.label_delay_days)
         monthly = refitted_monthly(first, flights, asked, months(), delay)[:, 1]
         return pd.DataFrame(

@@ -23,6 +23,7 @@ PRELOADED = (
     "ciclo.components.cleaning.clean",
     "ciclo.components.validation.report",
     "ciclo.components.training.search",
+    "ciclo.components.training.refit",
     "ciclo.components.evaluation.gate",
     "ciclo.components.publishing.publish",
     "ciclo.components.deployment.deployer",

@@ -157,6 +157,17 @@ def rollback(
 
 
 @app.command()
+def restore(project: Name, why: Why, by: By = "", as_json: Json = False) -> None:
+    """Make the tested model of the champion the champion, in place of the one that was fitted anew on all rows."""
+    from ciclo.components.publishing import restoring
+    from ciclo.components.storage.signing import signer_from
+
+    registry, current = open_named(project)
+    moved = restoring.restore(registry, by=person(by), why=why, signer=signer_from(current))
+    _say_moved(registry, moved, as_json)
+
+
+@app.command()
 def repair(project: Name, as_json: Json = False) -> None:
     """Put the newest signed move back where a name's pointer cannot be trusted any more."""
     registry, _ = open_named(project)
@@ -203,12 +214,11 @@ def export(
 ) -> None:
     """Describe a version in a Kubeflow Model Registry (needs the extra `model-registry`)."""
     from ciclo.components.publishing import kubeflow
-    from ciclo.components.storage.bundle import MODEL
 
     registry, current = open_named(project)
     token = token or current.model_registry_token.get_secret_value()
     record = registry.record(_number(registry, version))
-    uri = f"{current.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{MODEL}"
+    uri = f"{current.store_uri.rstrip('/')}/{registry.root}/versions/{record.version}/{record.served}"
     exported = kubeflow.export(record, uri, to, author=person(by), token=token, ca=ca, storage_key=storage_key)
     if as_json:
         _print(asdict(exported))

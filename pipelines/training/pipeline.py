@@ -14,7 +14,7 @@ from ciclo.components.feasibility.component import feasibility
 from ciclo.components.ingestion.component import ingestion
 from ciclo.components.notification.component import notification, stop
 from ciclo.components.publishing.component import publishing
-from ciclo.components.training.component import training
+from ciclo.components.training.component import refit, training
 from ciclo.components.validation.component import validation
 from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, configure, mount_signing_key
 
@@ -89,12 +89,22 @@ def training_pipeline(
                 with dsl.If(evaluated.outputs["Output"] == "keep", "kept"):
                     _stop(project, evaluated, "not better")
                 with dsl.Else("offered"):
+                    again = refit(
+                        project=project,
+                        dataset=data,
+                        tested=evaluated.outputs["best"],
+                        verdict=evaluated.outputs["verdict"],
+                        golden=evaluated.outputs["golden"],
+                    )
+                    configure(again, "Refit", cpu="2", memory="4Gi", minutes=120)
+
                     published = publishing(
                         project=project,
                         model=evaluated.outputs["best"],
+                        refitted=again.outputs["refitted"],
                         profile=evaluated.outputs["reference"],
                         verdict=evaluated.outputs["verdict"],
-                        golden=evaluated.outputs["golden"],
+                        golden=again.outputs["answers"],
                         card=evaluated.outputs["card_data"],
                         dataset=data,
                         trigger=trigger,

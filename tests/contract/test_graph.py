@@ -8,7 +8,17 @@ from ciclo.pipelines.tasks import STORE_KEYS
 
 STOPS = ("unusable data", "no ML needed", "not better")
 STAGES = {
-    *("Ingestion", "Cleaning", "Validation", "Feasibility", "Training", "Evaluation", "Publishing", "Deployment"),
+    *(
+        "Ingestion",
+        "Cleaning",
+        "Validation",
+        "Feasibility",
+        "Training",
+        "Evaluation",
+        "Refit",
+        "Publishing",
+        "Deployment",
+    ),
     *(f"Deployment as it is: {why}" for why in STOPS),
     *(f"Stop: {why}" for why in STOPS),
     "Notification",

@@ -22,7 +22,7 @@ from tests.local.command import Ran, ciclo, command, environment, write_project
 from tests.tables import table
 
 STAGES = [
-    "ingestion", "cleaning", "validation", "feasibility", "training", "training", "training", "evaluation",
+    "ingestion", "cleaning", "validation", "feasibility", "training", "training", "training", "evaluation", "refit",
     "publishing", "deployment", "notification",
 ]  # fmt: skip
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}, "y": {"type": "boolean"}}

@@ -32,6 +32,7 @@ REMEMBERED = 20
 LATE = 0.5
 REFRESHED = "refresh"
 DATA: tuple[Kind, ...] = ("data",)
+REFIT: tuple[Kind, ...] = ("refit",)
 STARTING = ("retrain", "recommend")
 
 
@@ -204,6 +205,21 @@ def _decision(evidence: Evidence, now: datetime, action: Action, reason: str, **
         window_end=evidence.end,
         time=now,
         **more,
+    )
+
+
+def in_view_of_refit(decision: Decision, evidence: Evidence) -> Decision:
+    """A decision with what the first labelled window shows of the refitted model.
+
+    It goes before what would happen by itself, since a person can go back at once; nothing that was decided is undone.
+    """
+    if evidence.refit is None or not evidence.refit.worse:
+        return decision
+    reason = f"{as_sentence(evidence.refit.reason)}. {decision.reason}"
+    if decision.action not in ("ok", "watch"):
+        return decision.model_copy(update={"reason": reason})
+    return decision.model_copy(
+        update={"action": "alert", "reason": reason, "cause": "the refit is worse than what was tested", "kinds": REFIT}
     )
 
 

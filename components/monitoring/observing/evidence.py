@@ -11,6 +11,7 @@ from ciclo.components.core.wording import listed
 from ciclo.components.monitoring.observing.drift import Drift
 from ciclo.components.monitoring.observing.health import ColumnHealth
 from ciclo.components.monitoring.observing.performance import LabelDelay, Performance
+from ciclo.components.monitoring.observing.refitted import RefitCheck
 from ciclo.components.monitoring.records import Kind
 
 SHOWN = 3
@@ -56,6 +57,7 @@ class Evidence:
         estimate: Without labels; None where it cannot be told.
         health: Of every column.
         labels: How long they took to come.
+        refit: The refitted model beside the tested one; None where none serves, or it is too early to tell.
     """
 
     version: int
@@ -73,6 +75,7 @@ class Evidence:
     estimate: Estimate | None = None
     health: tuple[ColumnHealth, ...] = ()
     labels: LabelDelay | None = None
+    refit: RefitCheck | None = None
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -154,6 +157,10 @@ def flat(evidence: Evidence) -> dict[str, str | float | int]:
         facts["labelled_share"] = round(evidence.labels.share, 4)
         if math.isfinite(evidence.labels.median):
             facts["label_delay_days"] = round(evidence.labels.median, 2)
+    if (refit := evidence.refit) is not None:
+        facts |= {"refit": refit.reason, "refit_rows": refit.rows, "refit_gain": refit.gain.point}
+        bounds = {"refit_gain_low": refit.gain.low, "refit_gain_high": refit.gain.high}
+        facts |= {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
     if evidence.new_labels is not None:
         facts["new_labels"] = evidence.new_labels
     return facts

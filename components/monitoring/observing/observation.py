@@ -1,13 +1,17 @@
 """From stored predictions to evidence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import structlog
 
 from ciclo.components.core.clusters import LEAST_GROUPS
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import IntegrityError
 from ciclo.components.core.estimation import LEAST_ROWS
 from ciclo.components.core.metrics import Array, Metric, metric_named
 from ciclo.components.core.profile import Profile
@@ -17,6 +21,7 @@ from ciclo.components.monitoring.observing.drift import assess
 from ciclo.components.monitoring.observing.evidence import Estimate, Evidence
 from ciclo.components.monitoring.observing.health import faults, health
 from ciclo.components.monitoring.observing.performance import anchored, label_delay, left_out, probabilities, realised
+from ciclo.components.monitoring.observing.refitted import RefitCheck, compare_refit, first_window
 from ciclo.components.monitoring.observing.window import Window, spoken
 from ciclo.components.releases.names import Alias
 from ciclo.components.storage.windows import PredictionWindows
@@ -43,6 +48,8 @@ class Observer:
         predictions: Where its answers are.
         policy: Limits and length of the window.
         label_delay: How long a label takes to come; performance is judged on rows that much older.
+        trained_until: Time of the newest row that what serves was fitted on, ISO; by default the end of the profile.
+        tested: Loads the tested model, where a refitted one serves in its place; None where it serves itself.
     """
 
     project: str
@@ -53,6 +60,8 @@ class Observer:
     predictions: PredictionWindows
     policy: Monitoring
     label_delay: timedelta
+    trained_until: str = ""
+    tested: Callable[[], Any] | None = None
 
     def evidence(self, start: datetime, end: datetime, *, any_version: bool = False) -> Evidence:
         """Look at one window.
@@ -67,6 +76,7 @@ class Observer:
         window = Window.of(
             self.profile, self.contract, self.predictions.batches(self.project, start, end, version=version)
         )
+        newest = self.trained_until or self.profile.end
         evidence = Evidence(
             version=self.serving.version,
             serving_since=since if since < end + CURRENT else start - (end - start),  # a past window is a replay
@@ -75,9 +85,9 @@ class Observer:
             rows=window.rows,
             last_row=self.predictions.newest(self.project, start - (end - start), end, version=version),
             trainable_until=end - self.label_delay,
-            trained_until=datetime.fromisoformat(self.profile.end) if self.profile.end else None,
+            trained_until=datetime.fromisoformat(newest) if newest else None,
         )
-        evidence = self._with_labels(evidence, version)
+        evidence = replace(self._with_labels(evidence, version), refit=None if any_version else self._refit(since, end))
         if window.rows < self.policy.minimum_rows:
             return evidence
         drift = assess(self.profile, window.counted, self.policy)
@@ -101,6 +111,21 @@ class Observer:
             labels=label_delay(labelled[labelled["time"] >= newest], known, rows) if rows else None,
             new_labels=self._new_labels(evidence),
         )
+
+    def _refit(self, since: datetime, now: datetime) -> RefitCheck | None:
+        """What serves beside the tested model, once the labels of the first rows it answered are due."""
+        start, end = first_window(since, self.policy)
+        if self.tested is None or end > now - self.label_delay:
+            return None
+        labelled = self.predictions.labelled(self.project, start, end, version=self.serving.version)
+        if labelled.empty:
+            return None
+        try:
+            tested = self.tested()
+        except IntegrityError as error:  # of other libraries than those here
+            structlog.get_logger().warning("the tested model cannot be compared with", reason=str(error))
+            return None
+        return compare_refit(labelled, tested, self.contract, self._metric, self.policy)
 
     def _new_labels(self, evidence: Evidence) -> int | None:
         if evidence.trained_until is None:

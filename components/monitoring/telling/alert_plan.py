@@ -3,7 +3,8 @@
 Trouble is one episode, from the first alert to "resolved". The rules:
 
 - A decision other than ``ok`` and ``watch`` is trouble. Its severity follows from what it rests on: broken data, a
-  server that does not serve and every escalation are ``critical``, loss is a ``warning``, drift and age are ``info``.
+  server that does not serve and every escalation are ``critical``, loss and a refit that is worse than what was tested
+  are a ``warning``, drift and age are ``info``.
 - The first trouble is told at once. Within an episode people are told again at once only if it becomes graver: a higher
   severity than any that was told, a critical matter of another kind, or broken data in a further column. Otherwise they
   are reminded after ``remind_days``.
@@ -32,6 +33,7 @@ OF_KIND: dict[Kind, Severity] = {
     "serving": "critical",
     "realised": "warning",
     "estimated": "warning",
+    "refit": "warning",
     "drift": "info",
     "refresh": "info",
 }

@@ -72,6 +72,11 @@ def next_step(project: Project, decision: Decision) -> str:
     match decision.action, (decision.kinds or ("drift",))[0]:
         case "alert", "serving":
             return "`ciclo status project.yaml` shows what serves; `ciclo deploy project.yaml` serves the champion."
+        case "alert", "refit":
+            return (
+                f'`ciclo models restore {project.name} --why "worse than tested"` goes back to the tested model, and '
+                "`ciclo deploy project.yaml` serves it."
+            )
         case "alert", _:
             about = f" of {_named(decision.columns)}" if decision.columns else ""
             return (

@@ -89,7 +89,7 @@ def test_the_candidate_with_the_best_validation_score_wins(tmp_path, task, metri
     assert found.validation == {"high": 0.9, "low": 0.1, "middle": 0.5}
 
 
-def champion_of(folder: Path, asked: Project, model, train_end: str) -> Champion:
+def champion_of(folder: Path, asked: Project, model, train_end: str, refitted=None) -> Champion:
     """A published champion."""
     settings = Settings(home=folder / "home", _env_file=None)
     folder.mkdir(exist_ok=True)
@@ -100,6 +100,9 @@ def champion_of(folder: Path, asked: Project, model, train_end: str) -> Champion
         "contract.json": Contract.of(asked, CLASSES[asked.task]).model_dump_json().encode(),
         "lineage.json": json.dumps({"run": "r", "split": fingerprint(asked), "train_end": train_end}).encode(),
     }
+    if refitted is not None:
+        dump_model(refitted, folder / "refitted.skops")
+        contents["refitted.skops"] = folder / "refitted.skops"
     registry = open_registry("unit", settings)
     version = registry.publish(contents, signer=signer_from(settings), parent=None)
     return Champion(version, registry.fetch(version, folder / "fetched"))
@@ -123,6 +126,21 @@ def test_a_champion_is_never_scored_on_rows_of_its_own_training_time(tmp_path):
         end = 300 if not changes else 420
         lied.loc[lied.index[first:end], "y"] = ~lied["y"].iloc[first:end].to_numpy()
         assert (compared(asked, lied, tmp_path, challenger, champion).champion != honest.champion) is changes
+
+
+def test_a_champion_is_asked_through_its_tested_model(tmp_path):
+    """The refitted one has seen test rows: whatever it learnt there, the comparison is the same."""
+    asked, frame = project(timed=True), rows()
+    model = fitted(asked, LogisticRegression(), frame[frame["t"] <= TRAIN_END])
+    challenger = {"new": (0.5, fitted(asked, DummyClassifier(strategy="prior"), frame))}
+    seen = fitted(asked, DecisionTreeClassifier(random_state=0), frame)
+    found = []
+    for name, refitted in (("one", None), ("two", seen)):
+        champion = champion_of(tmp_path / name, asked, model, TRAIN_END.isoformat(), refitted)
+        assert champion.bundle.served == ("model.skops" if refitted is None else "refitted.skops")
+        found.append(compared(asked, frame, tmp_path, challenger, champion))
+    assert found[0].champion == found[1].champion is not None
+    assert found[0].champion_rows == found[1].champion_rows == 300
 
 
 def test_a_champion_is_not_scored_on_too_few_unseen_rows(tmp_path):

@@ -139,8 +139,11 @@ class World:
         self.predictions = PredictionStore(self.settings.predictions_uri)
         self.log = DecisionLog(self.store, self.project.name)
 
-    def publish(self, folder, score=0.9, deployed=True, run="by hand"):
-        """Publish the model as the next version, make it the champion, and name it as what serves."""
+    def publish(self, folder, score=0.9, deployed=True, run="by hand", refit=None):
+        """Publish the model as the next version, make it the champion, and name it as what serves.
+
+        With ``refit``, what is known of a refitted model, the version holds one as well.
+        """
         dump_model(self.model, folder / "model.skops")
         verdict = Verdict(
             gate="evaluation", decision="promote", reason="", subject="x",
@@ -150,11 +153,12 @@ class World:
         version = self.registry.publish(
             {
                 "model.skops": folder / "model.skops",
+                **({"refitted.skops": folder / "model.skops"} if refit else {}),
                 "card.html": b"<html></html>",
                 "card.json": b"{}",
                 "contract.json": self.contract.model_dump_json().encode(),
                 "golden.json": b'{"rows": [], "predictions": []}',
-                "lineage.json": json.dumps({"run": run}).encode(),
+                "lineage.json": json.dumps({"run": run, "refit": refit or {}}).encode(),
                 "profile.json": self.profile.model_dump_json().encode(),
                 "project.yaml": project_to_yaml(self.project).encode(),
                 "verdict.json": verdict.model_dump_json().encode(),

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ciclo.components.answering.compiled import Parity
+from ciclo.components.answering.engine import Engine, first_difference
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.errors import IntegrityError, VerdictError
 from ciclo.components.core.profile import Profile
@@ -16,12 +18,19 @@ from ciclo.components.evaluation.gate import Outputs, evaluate
 from ciclo.components.feasibility.assessment import assess
 from ciclo.components.publishing import publish as publishing
 from ciclo.components.publishing.publish import Parts, Published, Run, lineage, publish
-from ciclo.components.releases.history import life_of, waiting
+from ciclo.components.publishing.restoring import restore
+from ciclo.components.releases.history import life_of, rolled_back, waiting
+from ciclo.components.releases.names import Move
 from ciclo.components.releases.promotion import approve, promote, rollback
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.releases.retention import prune
+from ciclo.components.releases.story import sections
+from ciclo.components.serving.model import serve
+from ciclo.components.storage.bundle import FILES, STORY
+from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import Dataset, file_digest
+from ciclo.components.training.candidates import build
 from ciclo.components.training.search import fit
 from ciclo.components.validation.checks import reference_profile
 from tests.forged_models import costly
@@ -182,6 +191,82 @@ def test_a_version_that_was_rolled_back_is_not_promoted_by_the_run_that_made_it(
     with pytest.raises(VerdictError, match="ann rolled it back"):
         publish(project(), settings, parts, RUN)
     assert registry.alias("champion").version == 1
+
+
+def refitted(folder: Path, parts: Parts) -> tuple[Parts, dict]:
+    """The same with a refitted model, and what is known of that."""
+    asked, data = project(), Dataset.open(parts.dataset)
+    model = build(asked.candidates["logistic_regression"], asked, data.contract, len(data), {"C": 0.01})
+    dump_model(model.fit(data.X, data.y), folder / "again")
+    golden = json.loads(Path(parts.golden).read_text())
+    said = Engine(model, data.contract).predict(data.contract.parse(golden["rows"]))
+    tested = {"predictions": golden["predictions"], "parity": golden["parity"]}
+    golden |= {"predictions": said, "parity": Parity().model_dump(), "tested": tested}
+    (folder / "answers").write_text(json.dumps(golden))
+    facts = {"digest": file_digest(folder / "again"), "refit_of": file_digest(parts.model), "rows": 1500.0}
+    facts |= {"end": "2026-03-01T00:00:00+00:00", "disagreement": 0.01, "limit": 0.02}
+    return replace(parts, refitted=str(folder / "again"), golden=str(folder / "answers")), facts
+
+
+@pytest.mark.slow
+def test_two_models_are_published_served_pruned_and_gone_back_on(tmp_path, settings):
+    verdict, parts = evaluated(tmp_path / "one", settings)
+    both, facts = refitted(tmp_path, parts)
+    assert publish(project(), settings, both, replace(RUN, refit=facts)) == Published(1, True)
+    registry, signer = open_registry("unit", settings), signer_from(settings)
+    bundle = registry.fetch(1, tmp_path / "fetched")
+    assert (
+        bundle.files["model.skops"] == bundle.verdict.subject == verdict.subject == bundle.lineage["refit"]["refit_of"]
+    )
+    assert bundle.files["refitted.skops"] == facts["digest"]
+    assert (bundle.lineage["refit"]["rows"], bundle.lineage["refit"]["end"]) == (1500, facts["end"])
+    assert bundle.lineage["train_end"] == bundle.profile.end  # what the tested model has seen decides what may test it
+    assert "1,500 labelled rows up to 2026-03-01" in bundle.read("card.html").decode()
+    assert "1,500 labelled rows" in sections(registry.record(1))["serves"]["model"]
+    here = settings.model_copy(update={"project": "unit", "version": 1})
+    served = serve(here).engine
+    X = bundle.contract.parse(bundle.golden["rows"])
+    assert first_difference(bundle.golden["predictions"], served.predict(X)) is None
+    assert first_difference(bundle.golden["tested"]["predictions"], served.predict(X)) is not None
+
+    assert restore(registry, by="ann", why="worse", signer=signer).version == 2
+    alias = registry.alias("champion")
+    assert (alias.version, alias.action, alias.by) == (2, "rollback", "ann")
+    assert "ann rolled it back" in rolled_back(1, registry.history())
+    back = registry.fetch(2, tmp_path / "back")
+    assert back.served == "model.skops"
+    assert back.files["model.skops"] == verdict.subject
+    assert (back.lineage["restored_from"], back.lineage["train_end"]) == (1, bundle.lineage["train_end"])
+    assert back.read("card.html").decode().count("ann went back to it from version 1: worse") == 1
+    answers = serve(here.model_copy(update={"version": 2})).engine.predict(X)
+    assert first_difference(bundle.golden["tested"]["predictions"], answers) is None
+    with pytest.raises(VerdictError, match="serves its tested model already"):
+        restore(registry, by="ann", why="again", signer=signer)
+    with pytest.raises(VerdictError, match="ann rolled it back"):
+        promote(registry, 1, by="bob", signer=signer)
+
+    newest = registry.publish({name: back.folder / name for name in FILES}, signer=signer, parent=2)
+    registry.move(
+        "champion", newest, Move("ann", "on"), expected=alias, signer=signer
+    )  # 1 is not the previous any more
+    prune(registry, keep=1, by="ann")
+    left = {key.rpartition("/")[2] for key in registry.store.list("projects/unit/versions/1/")}
+    assert left == set(STORY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [{"digest": "0" * 64}, {"refit_of": "0" * 64}, {"digest": None}])
+def test_a_refitted_model_that_is_not_of_the_tested_one_is_refused(tmp_path, settings, change):
+    _, parts = evaluated(tmp_path / "one", settings)
+    both, facts = refitted(tmp_path, parts)
+    with pytest.raises(VerdictError, match="not the one that was made of the tested one"):
+        publish(project(), settings, both, replace(RUN, refit={**facts, **change}))
+    with pytest.raises(VerdictError, match="not the one that was made of the tested one"):
+        publish(project(), settings, parts, replace(RUN, refit=facts))
+    Path(both.refitted).write_bytes(costly()["SIGSEGV"])
+    with pytest.raises(IntegrityError, match="SIGSEGV"):
+        publish(project(), settings, both, replace(RUN, refit={**facts, "digest": file_digest(both.refitted)}))
+    assert open_registry("unit", settings).versions() == []
 
 
 @pytest.mark.slow

@@ -11,19 +11,26 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from ciclo.components.core.errors import IntegrityError
 from ciclo.components.releases.registry import Registry
 from ciclo.components.storage import bundle as bundles
-from ciclo.components.storage.bundle import FILES, MANIFEST, SIGNATURE, open_bundle, seal
+from ciclo.components.storage.bundle import FILES, MANIFEST, REFITTED, SIGNATURE, open_bundle, seal
 from ciclo.components.storage.directory import DirectoryStore
+from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust
+from ciclo.components.training.preprocessing import preprocessor
 from tests.forged_models import beside
 from tests.keys import SIGNER, STRANGER, TRUST
-from tests.versions import files
+from tests.tables import table
+from tests.versions import CONTRACT, files
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> Path:
@@ -55,6 +62,21 @@ def _signed_manifest(**changes: object) -> dict[str, bytes]:
     contents = dict(files())
     manifest = json.loads(_sealed(contents)[MANIFEST]) | changes
     return _signed({**contents, MANIFEST: json.dumps(manifest).encode()})
+
+
+def _two() -> dict[str, bytes]:
+    """The files of a version with two models."""
+    return {**files(), REFITTED: _other_model()}
+
+
+@cache
+def _other_model() -> bytes:
+    rows = table(150, seed=1)
+    X, y = CONTRACT.frame(rows), CONTRACT.encode(rows["y"])
+    model = Pipeline([("preprocess", preprocessor(CONTRACT, "linear", "median")), ("model", LogisticRegression(C=0.1))])
+    with tempfile.TemporaryDirectory() as folder:
+        dump_model(model.fit(X, y), Path(folder) / "model")
+        return (Path(folder) / "model").read_bytes()
 
 
 def _zipped(data: bytes) -> bytes:
@@ -130,7 +152,13 @@ TAMPERS: dict[str, Callable[[Path], object]] = {
 
 # What a publisher with the key can have got wrong, or another release may have written.
 SIGNED: dict[str, Callable[[Path], object]] = {
-    "newer format": lambda f: _write(f, _signed_manifest(format=3, engine="engine.bin")),
+    "newer format": lambda f: _write(f, _signed_manifest(format=4, engine="engine.bin")),
+    "format of two models, and there is one": lambda f: _write(f, _signed_manifest(format=3)),
+    "format of one model, and there are two": lambda f: _write(
+        f, _signed({**_two(), MANIFEST: json.dumps(json.loads(_sealed(_two())[MANIFEST]) | {"format": 2}).encode()})
+    ),
+    "format as a list": lambda f: _write(f, _signed_manifest(format=[2])),
+    "pickle as a refitted model": lambda f: _write(f, _sealed({**files(), REFITTED: pickle.dumps(print)})),
     "format as text": lambda f: _write(f, _signed_manifest(format="2")),
     "unknown field": lambda f: _write(f, _signed_manifest(extra=1)),
     "file left out of the manifest": lambda f: _write(
@@ -191,6 +219,26 @@ def test_an_honest_bundle_is_read_whole(stored: Path, tmp_path: Path) -> None:
     assert bundle.model().predict_proba(X).shape == (2, 2)
 
 
+def test_a_bundle_of_two_models_serves_the_refitted_one_and_is_judged_by_the_tested_one(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    registry = Registry(store, "unit", TRUST)
+    assert [registry.publish(f, signer=SIGNER, parent=None) for f in (files(), _two())] == [1, 2]
+    one, two = (registry.fetch(number, tmp_path / str(number)) for number in (1, 2))
+    assert [json.loads((b.folder / MANIFEST).read_text())["format"] for b in (one, two)] == [2, 3]
+    X = two.contract.parse(two.golden["rows"])
+    tested, served = (m.predict_proba(X)[:, 1] for m in (two.model(), two.served_model()))
+    assert not np.allclose(tested, served)
+    assert np.array_equal(tested, one.served_model().predict_proba(X)[:, 1])
+    assert two.files["model.skops"] == two.verdict.subject != two.files[two.served]
+    assert (registry.record(1).served, registry.record(2).served) == ("model.skops", REFITTED)
+    _flip(tmp_path / "store/projects/unit/versions/2" / REFITTED)
+    with pytest.raises(IntegrityError, match=r"refitted\.skops"):
+        registry.fetch(2, tmp_path / "again")
+    (tmp_path / "store/projects/unit/versions/2" / REFITTED).unlink()
+    with pytest.raises(IntegrityError, match=r"missing: refitted\.skops"):
+        registry.fetch(2, tmp_path / "third")
+
+
 def test_the_table_is_long_enough() -> None:
     assert len(TAMPERS) + len(SIGNED) >= 50
 
@@ -212,7 +260,7 @@ def test_anything_but_what_was_signed_is_refused(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("newer format", "format 3, known is 2"),
+        ("newer format", "format 4, known are 2, 3"),
         ("of an older version", "version 1 of unit"),
         ("signed with another key", "CICLO_PUBLIC_KEYS"),
         ("without golden.json", "missing: golden.json"),

@@ -17,8 +17,9 @@ from ciclo.components.storage.models import parse_model
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training import worker
 from ciclo.components.training.candidates import RECIPES, build
+from ciclo.components.training.children import death
 from ciclo.components.training.folds import plan_for
-from ciclo.components.training.search import _death, fit
+from ciclo.components.training.search import fit
 from ciclo.components.training.trials import contains, run_trials, seed_of
 from tests.tables import dataset, project
 
@@ -272,15 +273,15 @@ def test_how_a_process_ends_is_told(tmp_path, monkeypatch, capsys, error, event)
     (-signal.SIGKILL, "want of memory"), (-signal.SIGSEGV, "died of signal 11"), (3, "ended with code 3"),
 ])  # fmt: skip
 def test_how_a_process_died_is_said(code, says):
-    assert says in _death(code)
+    assert says in death(code)
 
 
 def test_a_temporary_folder_with_a_long_name_stops_nothing(tmp_path):
     """The address of a socket holds a hundred characters; of two threads one may hold a lock, so nothing is forked."""
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
-    code = "import threading; threading.Timer(60, int).start(); from ciclo.components.training import search; "
-    code += "import os; print(search._context().get_start_method(), flush=True); os._exit(0)"
+    code = "import threading; threading.Timer(60, int).start(); from ciclo.components.training import children; "
+    code += "import os; print(children.context_for(print).get_start_method(), flush=True); os._exit(0)"
     env = {**os.environ, "TMPDIR": str(folder)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "spawn"

@@ -17,7 +17,6 @@ from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
 from ciclo.components.core.verdict import Check
 from ciclo.components.core.wording import shown
-from ciclo.components.tables.datasets import Dataset
 
 ROWS = 300
 ALIKE = 1e-9
@@ -26,26 +25,25 @@ UNSEEN = "a value nobody has seen"
 BREACHES = 0.01  # share of steps that may break a statement: a tree of thousands of leaves has a few odd ones
 
 
-def behaviour(project: Project, engine: Engine, test: Dataset) -> tuple[Check, ...]:
+def behaviour(project: Project, engine: Engine, X: pd.DataFrame) -> tuple[Check, ...]:  # noqa: N803
     """Ask a model what has nothing to do with its score.
 
     Args:
         project: May state which columns must not matter, or in which direction they may.
         engine: What will answer.
-        test: The test rows.
+        X: Features as ``contract.frame`` gives them; some of the rows are asked.
     """
-    rows = test.sample(ROWS, project.training.seed)
-    X = rows.X.reset_index(drop=True)  # noqa: N806
+    X = (X if len(X) <= ROWS else X.sample(ROWS, random_state=project.training.seed)).reset_index(drop=True)  # noqa: N806
     checks = [
-        _passes("missing_values", lambda: _missing(engine, test, X), "it answers where an optional value is missing"),
+        _passes("missing_values", lambda: _missing(engine, X), "it answers where an optional value is missing"),
         _passes("unseen_categories", lambda: _unseen(engine, X), "it answers where a category is new"),
         _passes("column_order", lambda: _order(engine, X), "the order of the columns does not matter"),
         _passes("one_row_as_many", lambda: _single(engine, X), "it answers one row as it answers many"),
     ]
     policy = project.evaluation
     checks += [_unmoved(engine, X, column) for column in policy.unchanged_by]
-    checks += [_moves(engine, X, rows, column, 1) for column in policy.rises_with]
-    checks += [_moves(engine, X, rows, column, -1) for column in policy.falls_with]
+    checks += [_moves(engine, X, column, 1) for column in policy.rises_with]
+    checks += [_moves(engine, X, column, -1) for column in policy.falls_with]
     return tuple(checks)
 
 
@@ -57,8 +55,8 @@ def _passes(name: str, ask: Callable[[], str], found: str) -> Check:
     return Check(name=name, passed=not problem, message=problem or found)
 
 
-def _missing(engine: Engine, test: Dataset, X: pd.DataFrame) -> str:  # noqa: N803
-    for column in test.contract.columns:
+def _missing(engine: Engine, X: pd.DataFrame) -> str:  # noqa: N803
+    for column in engine.contract.columns:
         if column.nullable:
             engine.predict(X.assign(**{column.name: pd.Series([np.nan] * len(X), dtype=X[column.name].dtype)}))
     return ""
@@ -119,11 +117,11 @@ def _unmoved(engine: Engine, X: pd.DataFrame, column: str) -> Check:  # noqa: N8
     return Check(name=name, passed=share == 0, value=share, limit=0.0, message=message)
 
 
-def _moves(engine: Engine, X: pd.DataFrame, rows: Dataset, column: str, sign: int) -> Check:  # noqa: N803
+def _moves(engine: Engine, X: pd.DataFrame, column: str, sign: int) -> Check:  # noqa: N803
     """Direction: as the column rises through its values and all else stays, the answer moves one way only."""
     word = "rises" if sign > 0 else "falls"
     name = f"{word}_with_{column}"
-    values = rows.X[column].astype("float64").dropna() if column in X else pd.Series(dtype="float64")
+    values = X[column].astype("float64").dropna() if column in X else pd.Series(dtype="float64")
     steps = np.unique(np.quantile(values, np.linspace(0.05, 0.95, STEPS))) if len(values) else np.empty(0)
     if steps.size < 2:
         return Check(name=name, passed=True, message=f"'{column}' has no values to move between")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from ciclo.components.answering.behaviour import ROWS, behaviour
 from ciclo.components.answering.engine import Engine
 from ciclo.components.core.errors import ProjectError
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.evaluation.behaviour import ROWS, behaviour
 from ciclo.components.tables.datasets import Dataset
 from tests.tables import COLUMNS, TARGETS, dataset
 
@@ -50,7 +50,7 @@ def test_rows(tmp_path_factory):
 
 
 def asked(test_rows, function, **evaluation):
-    checks = behaviour(project(**evaluation), Engine(Odds(function), test_rows.contract), test_rows)
+    checks = behaviour(project(**evaluation), Engine(Odds(function), test_rows.contract), test_rows.X)
     assert all(c.level == "error" for c in checks)
     return {c.name: c for c in checks}
 
@@ -118,7 +118,7 @@ def test_a_direction(test_rows, function, direction, passed):
 def test_a_direction_of_a_regression(tmp_path):
     rows = Dataset.open(dataset(tmp_path / "rows.parquet", "regression", rows=300))
     engine = Engine(Value(lambda X: -2 * X["size"].fillna(0)), rows.contract)
-    checks = {c.name: c for c in behaviour(project("regression", rises_with=["size"]), engine, rows)}
+    checks = {c.name: c for c in behaviour(project("regression", rises_with=["size"]), engine, rows.X)}
     assert not checks["rises_with_size"].passed
     assert "the answer falls in 100.0% of the steps in which 'size' rises" in checks["rises_with_size"].message
 
