@@ -92,6 +92,10 @@ bench-gate: env ## how often do the gates promote what is equal, better and wors
 bench-drift: env ## is the watch calm, awake and fast? beside Evidently, 20 minutes (on PostgreSQL too, where CICLO_PREDICTIONS names one)
 	$(BIN)/python -m benchmarks.drift
 
+.PHONY: bench-quality
+bench-quality: env ## how good is the model that comes out, beside FLAML and boosting as it comes? 8 minutes
+	$(BIN)/python -m benchmarks.quality
+
 ##@ Build
 .PHONY: compile
 compile: env ## compile PROJECT for IMAGE into build/pipeline.yaml

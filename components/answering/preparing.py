@@ -90,7 +90,7 @@ def _numbers(fitted: Any) -> Block:
 
 def _imputer(fitted: Any) -> Block:
     filling = np.asarray(fitted.statistics_, dtype="float64")
-    if np.isnan(filling).any():
+    if np.isnan(filling).any() and not fitted.keep_empty_features:
         raise NotCompiledError("an imputer that drops columns has no compiled form")
     flagged = fitted.indicator_.features_ if fitted.indicator_ is not None else None
 

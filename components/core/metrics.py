@@ -134,7 +134,7 @@ def metric_named(name: str, task: Task) -> Metric:
     return METRICS[name]
 
 
-def predictions(needs: str, model: Any, X: "pd.DataFrame", codes: list[int]) -> Array:  # noqa: N803
+def predictions(needs: str, model: Any, X: "pd.DataFrame | Array", codes: list[int]) -> Array:  # noqa: N803
     """What a fitted model says, in the form a metric needs.
 
     Args:
@@ -148,7 +148,7 @@ def predictions(needs: str, model: Any, X: "pd.DataFrame", codes: list[int]) -> 
     """
     if needs == "value" or not codes:
         return np.asarray(model.predict(X))
-    probability = np.zeros((len(X), len(codes)))
+    probability = np.zeros((X.shape[0], len(codes)))
     probability[:, [codes.index(int(c)) for c in model.classes_]] = model.predict_proba(X)
     return probability if needs == "probability" else labels_of(model, probability)
 

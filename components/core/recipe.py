@@ -15,7 +15,7 @@ from ciclo.components.core.sections import Column
 from ciclo.components.core.values import EDITION
 
 # Raised where a release fits other models of the same project: other defaults of the search, or other preprocessing.
-RECIPES = 1
+RECIPES = 2
 PARTS = ("features", "target", "candidates", "cleaning", "metric", "release")
 
 

@@ -318,7 +318,7 @@ class Training(Section):
         positive: The class of a binary task that counts as positive.
         metric: What is made as good as can be.
         candidates: Models to try, by name; by default those for the task.
-        trials: Sets of parameters that are tried for each candidate.
+        trials: Sets of parameters that are tried for each candidate, at most: a search that brings nothing more ends.
         search_rows: Most rows a trial is fitted on.
         search_seconds: How long a candidate may take, from its first trial to the fit of the model. The half of it is
             for the search.

@@ -19,8 +19,10 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from ciclo.components.core.clusters import LEAST_GROUPS, Groups, gain_interval
+from ciclo.components.core.empty_columns import zero_if_empty
 from ciclo.components.core.intervals import Interval, scorer
 from ciclo.components.core.metrics import Array, Metric, predictions
 from ciclo.components.core.project import Project
@@ -76,7 +78,8 @@ def first_model(project: Project, kind: str, rows: Dataset) -> Any:
         made = make_pipeline(coded, SimpleImputer(keep_empty_features=True), StandardScaler(), model)
     else:
         trees = HistGradientBoostingRegressor if values else HistGradientBoostingClassifier
-        made = make_pipeline(coded, trees(max_iter=60, random_state=0, early_stopping=False))
+        filled = SimpleImputer(strategy=zero_if_empty, keep_empty_features=True)
+        made = make_pipeline(coded, filled, trees(max_iter=60, random_state=0, early_stopping=False))
     return made.fit(rows.X, rows.y)
 
 
@@ -92,7 +95,8 @@ def tried(project: Project, known: Dataset, feature: str) -> Trial:
     groups = Groups.of(project, held_out.rows)
     by_day = groups.unit == "day"
     if len(known) < SMALL or (by_day and groups.count < LEAST_GROUPS):
-        return _crossed(project, known.sample(CROSSED, project.training.seed), feature)
+        with threadpool_limits(1):  # threads cost so few rows more than they bring
+            return _crossed(project, known.sample(CROSSED, project.training.seed), feature)
     return _held_out(project, known.split("train"), held_out, feature)
 
 

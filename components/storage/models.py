@@ -17,6 +17,7 @@ from ciclo.components.storage.archive import check_archive
 
 # What the pipelines of components/training need beyond the defaults of skops 0.16 on scikit-learn 1.9.
 TRUSTED = (
+    "ciclo.components.core.empty_columns.zero_if_empty",  # of numbers that trees are given
     "functools.partial",  # of check_array, inside histogram gradient boosting with categories
     "numpy.cos",  # of what comes round; skops trusts it by itself on numpy 2 alone
     "numpy.dtype",

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from ciclo.components.core.contract import Contract, ContractColumn
+from ciclo.components.core.empty_columns import zero_if_empty
 
 Style = Literal["linear", "trees"]
 
@@ -34,14 +35,15 @@ def preprocessor(contract: Contract, style: Style, impute: str) -> ColumnTransfo
         contract: The data contract.
         style: ``linear``: impute with an indicator, scale, one-hot with rare levels merged; what comes round, such as
             an hour, as sine and cosine too, so that 23 is next to 0. ``trees``: numbers pass as
-            they are, since trees place missing values themselves; categories become codes, -1 where missing or unseen.
+            they are, since trees place missing values themselves, but a column without one value becomes zero;
+            categories become codes, -1 where missing or unseen.
         impute: How linear models impute a missing number: ``median``, ``mean`` or ``most_frequent``.
 
     Returns:
         A transformer whose output holds the numbers first, then the categories, then sines and cosines.
     """
     cycles: list[tuple[str, Any, list[str]]] = []
-    number: Any = "passthrough"
+    number: Any = SimpleImputer(strategy=zero_if_empty, keep_empty_features=True)
     category: Any = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, max_categories=250
     )

@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -21,6 +21,8 @@ from ciclo.components.training.folds import Plan
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 RANDOM_TRIALS = 6  # before TPE has seen enough to model; its own default is 10
+PATIENCE = 8  # trials in a row without a better score, after which a search has found what it will find
+BEHIND = "behind the median of the trials before it, and not finished"
 UNFIT = (CicloError, ValueError, MemoryError, ArithmeticError)
 
 
@@ -68,8 +70,9 @@ def run_trials(
 
     Where the whole grid of listed values is not larger than the number of trials, all of it is tried instead. A trial
     that is behind the median of the earlier ones after its first fold, or on the first quarter of its rows, is not
-    finished (Golovin et al., Google Vizier, 2017). The same data and seed give the same trials; when time runs out,
-    there are fewer of them.
+    finished (Golovin et al., Google Vizier, 2017), and the same parameters are not fitted twice. A search whose last
+    ``PATIENCE`` trials have brought nothing ends; that of a grid does not. The same data and seed give the same trials;
+    when time runs out, there are fewer of them.
 
     Args:
         candidate: What to try.
@@ -92,27 +95,48 @@ def run_trials(
     )
     origins = {} if is_grid else _enqueue(study, space, candidate, project, start)
     kinds = ESTIMATORS[candidate.estimator].parameters(project.task) or {}
+    prepared = _Prepared(candidate, project, plan)
+    known: dict[tuple[Any, ...], Trial] = {}
 
     def objective(trial: optuna.Trial) -> float:
         started = time.monotonic()
         parameters = {name: _suggest(trial, name, values, kinds[name]) for name, values in space.items()}
         origin = "grid" if is_grid else origins.get(trial.number, "search")
         score, problem = math.nan, ""
+        if (same := known.get(tuple(parameters.values()))) is not None:
+            report(replace(same, seconds=0.0, origin=origin))
+            if same.problem == BEHIND:
+                raise optuna.TrialPruned
+            return same.score
         try:
-            score = _score(candidate, project, plan, parameters, trial)
+            score = _score(candidate, project, plan, prepared, parameters, trial)
             problem = (
                 "" if math.isfinite(score) else f"{project.metric.name} is not defined on the rows it is scored on"
             )
         except optuna.TrialPruned:
-            problem = "behind the median of the trials before it, and not finished"
+            problem = BEHIND
             raise
         except UNFIT as error:
             problem = " ".join(str(error).split())[:500] or type(error).__name__
         finally:
-            report(Trial(parameters, score, time.monotonic() - started, origin, problem))
+            ended = Trial(parameters, score, time.monotonic() - started, origin, problem)
+            known[tuple(parameters.values())] = ended
+            report(ended)
         return score
 
-    study.optimize(objective, n_trials=int(math.prod(sizes)) if is_grid else project.training.trials, timeout=seconds)
+    study.optimize(
+        objective,
+        n_trials=int(math.prod(sizes)) if is_grid else project.training.trials,
+        timeout=seconds,
+        callbacks=[] if is_grid else [_stop_if_stale],
+    )
+
+
+def _stop_if_stale(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    """End a search whose last trials have brought nothing."""
+    scored = any(t.value is not None for t in study.get_trials(deepcopy=False))
+    if scored and trial.number - max(study.best_trial.number, RANDOM_TRIALS) >= PATIENCE:
+        study.stop()
 
 
 def _enqueue(
@@ -149,15 +173,46 @@ def _suggest(trial: optuna.Trial, name: str, values: Values, kinds: str) -> Any:
     return trial.suggest_float(name, float(values.low), float(values.high), log=values.log)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """The features of one step of a plan as the estimator takes them: those to fit on and those to score on."""
+
+    X: Any
+    y: Array
+    asked: Any
+    answers: Array
+
+
+class _Prepared:
+    """The steps of a plan; what happens to the features is not searched, and so is learnt once for all trials."""
+
+    def __init__(self, candidate: Candidate, project: Project, plan: Plan) -> None:
+        self._candidate, self._project, self._plan = candidate, project, plan
+        self._known: dict[int, _Step] = {}
+
+    def __getitem__(self, number: int) -> _Step:
+        if number not in self._known:
+            rows, (fit, held_out) = self._plan.rows, self._plan.steps[number]
+            preprocess = build(self._candidate, self._project, rows.contract, len(fit), {})["preprocess"]
+            X = preprocess.fit_transform(rows.X.iloc[fit], rows.y[fit])
+            self._known[number] = _Step(X, rows.y[fit], preprocess.transform(rows.X.iloc[held_out]), rows.y[held_out])
+        return self._known[number]
+
+
 def _score(
-    candidate: Candidate, project: Project, plan: Plan, parameters: dict[str, Any], trial: optuna.Trial
+    candidate: Candidate,
+    project: Project,
+    plan: Plan,
+    prepared: _Prepared,
+    parameters: dict[str, Any],
+    trial: optuna.Trial,
 ) -> float:
-    rows = plan.rows
     scores: list[float] = []
-    for number, (fit, held_out) in enumerate(plan.steps):
-        model = build(candidate, project, rows.contract, len(fit), parameters)
-        model.fit(rows.X.iloc[fit], rows.y[fit])
-        scores.append(_held_out(project, model, rows, held_out))
+    for number in range(len(plan.steps)):
+        step = prepared[number]
+        model = build(candidate, project, plan.rows.contract, len(step.y), parameters)["model"]
+        model.fit(step.X, step.y)
+        scores.append(_held_out(project, model, step, plan.rows.contract.codes))
         if number + 1 < len(plan.steps) and math.isfinite(scores[-1]):
             trial.report(sum(scores) / len(scores), number)
             if trial.should_prune():
@@ -168,12 +223,11 @@ def _score(
     return sum(defined) / len(defined) if len(defined) * 2 > len(scores) else math.nan
 
 
-def _held_out(project: Project, model: Any, rows: Any, held_out: Array) -> float:
+def _held_out(project: Project, model: Any, step: _Step, codes: list[int]) -> float:
     """The score on rows that the model was not fitted on; a metric of labels is taken at the threshold they ask for."""
-    metric, codes = project.metric, rows.contract.codes
-    y, X = rows.y[held_out], rows.X.iloc[held_out]
+    metric, y = project.metric, step.answers
     if metric.needs == "label" and project.task == "binary":
-        positive = predictions("probability", model, X, codes)[:, 1]
+        positive = predictions("probability", model, step.asked, codes)[:, 1]
         threshold = choose_threshold(y == 1, positive, Rule.of(metric, project.evaluation.costs))
         return metric.score(y, (positive >= threshold).astype("int64"), codes)
-    return metric.score(y, predictions(metric.needs, model, X, codes), codes)
+    return metric.score(y, predictions(metric.needs, model, step.asked, codes), codes)

@@ -46,6 +46,17 @@ def test_every_built_in_candidate_compiles_exactly(task, estimator):
     assert first_difference(theirs, ours) is None
 
 
+@pytest.mark.parametrize("task", CLASSES)
+@pytest.mark.parametrize("estimator", ["gradient_boosting", "random_forest", "decision_tree"])
+def test_trees_learn_where_a_column_has_not_one_value_and_compile(task, estimator):
+    model, contract, X = fitted(task, estimator, data=table(500, task=task).assign(noise=np.nan))
+    assert parity(model, contract, X, seed=1).why == ""
+    blank, filled = (Engine(model, contract).predict(X.assign(noise=value)) for value in (np.nan, 7.0))
+    assert first_difference(blank, filled) is None, "nothing could be learnt of it"
+    some = X.assign(size=np.nan)
+    assert first_difference(Engine(model, contract).predict(some), blank) is not None
+
+
 def test_neighbours_are_the_same_where_the_features_were_sparse():
     data = table(3_000).assign(colour=[f"level {n % 40}" for n in range(3_000)])
     model, contract, X = fitted("binary", "nearest_neighbours", data=data)

@@ -52,6 +52,13 @@ def test_ml_is_appropriate_where_several_columns_tell(tmp_path, task):
     assert verdict.facts["learning_curve"].count("rows: ") == 3
 
 
+@pytest.mark.parametrize("rows", [400, 2000], ids=["crossed", "held out"])
+def test_a_column_without_one_value_is_no_obstacle(tmp_path, rows):
+    known = Dataset.open(dataset(tmp_path / "d.parquet", rows=rows))
+    emptied = Dataset(known.contract, known.rows.assign(noise=np.nan))
+    assert assess(project(), emptied, "d", tmp_path / "b.parquet").decision == "ml"
+
+
 def weak(rows, strength, seed, days=0):
     """Five features of one strength, and what a project says of them; rows of so many days if there are any."""
     rng = np.random.default_rng(seed)

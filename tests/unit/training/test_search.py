@@ -15,12 +15,13 @@ from ciclo.components.core.metrics import predictions
 from ciclo.components.core.sections import Range
 from ciclo.components.storage.models import parse_model
 from ciclo.components.tables.datasets import Dataset
+from ciclo.components.training import trials as trials_module
 from ciclo.components.training import worker
 from ciclo.components.training.candidates import RECIPES, build
 from ciclo.components.training.children import death
 from ciclo.components.training.folds import plan_for
 from ciclo.components.training.search import fit
-from ciclo.components.training.trials import contains, run_trials, seed_of
+from ciclo.components.training.trials import PATIENCE, RANDOM_TRIALS, contains, run_trials, seed_of
 from tests.tables import dataset, project
 
 QUICK = {"trials": 2, "search_rows": 300}
@@ -157,6 +158,22 @@ def test_trials_that_are_far_behind_are_not_finished(tmp_path):
     assert max(t.parameters["C"] for t in trials if t.score == min(u.score for u in trials)) > 1e-3
 
 
+def test_a_search_that_brings_nothing_more_ends_and_fits_nothing_twice(tmp_path, monkeypatch):
+    fits = []
+    monkeypatch.setattr(trials_module, "build", lambda *a: fits.append(a[-1]) or build(*a))
+    search = {"n_neighbors": {"low": 3, "high": 6}, "weights": ["uniform", "distance"]}
+    trials = tried(one(estimator="nearest_neighbours", search=search, trials=60), dataset(tmp_path / "d.parquet"))
+    best = max(range(len(trials)), key=lambda n: np.nan_to_num(trials[n].score, nan=-1.0))
+    assert len(trials) == max(best, RANDOM_TRIALS) + PATIENCE + 1 < 60
+    fitted = [tuple(sorted(parameters.items())) for parameters in fits if parameters]
+    assert len(set(fitted)) < len(trials), "nothing was tried twice"
+    assert max(fitted.count(one) for one in set(fitted)) == 5, "of one set, each of the five folds once"
+    scores = {}
+    for trial in trials:
+        scores.setdefault(tuple(trial.parameters.values()), set()).add(str((trial.score, trial.problem)))
+    assert all(len(found) == 1 for found in scores.values())
+
+
 @pytest.mark.parametrize(("values", "value", "is_in"), [
     (Range(low=1, high=5), 5, True), (Range(low=1, high=5), 5.5, False), (Range(low=0, high=5), True, False),
     (("sqrt", 0.5), 0.5, True), (("sqrt", 0.5), "log2", False), ((0, 1), True, False), ((None, 3), None, True),
@@ -213,7 +230,7 @@ def test_a_trial_that_would_not_end_is_stopped(tmp_path):
 @pytest.mark.slow
 def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
     search = {**ENDLESS, "kernel": ["rbf", "poly"], "C": {"low": 1.0, "high": 1e9, "log": True}}
-    parsed = one(estimator="support_vectors", search=search, search_seconds=9.0, trials=300)
+    parsed = one(estimator="support_vectors", search=search, search_seconds=9.0, trials=300, seed=2)
     path = dataset(tmp_path / "d.parquet", rows=1_500, signal=0.5)
     start = {"kernel": "rbf", "degree": 9, "gamma": 50.0, "tol": 1e-12, "C": 1.0}
     fitted = fit(parsed, "it", path, tmp_path / "m.skops", start)
