@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from ciclo.components.core.errors import CicloError, IntegrityError, NotFoundError, SubmissionError
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.settings import settings
@@ -34,7 +35,7 @@ from ciclo.components.monitoring.unserved import Unserved, mend, unserved
 from ciclo.components.releases.names import SERVING, Alias
 from ciclo.components.releases.registry import Registry
 from ciclo.components.releases.story import refitted_until
-from ciclo.components.storage.bundle import REFITTED
+from ciclo.components.storage.bundle import REFITTED, Bundle
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.windows import PredictionWindows
 
@@ -285,7 +286,7 @@ def _observed(
         observer = Observer(
             project=project.name,
             serving=serving,
-            profile=bundle.profile,
+            profile=_of_what_serves(bundle),
             contract=bundle.contract,
             verdict=bundle.verdict,
             predictions=predictions,
@@ -295,3 +296,14 @@ def _observed(
             tested=bundle.model if bundle.served == REFITTED else None,
         )
         yield observer
+
+
+def _of_what_serves(bundle: Bundle) -> Profile:
+    """The profile without what it says of the tested model's answers, where another model answers.
+
+    A refitted model may well answer on another level, for what the newest rows taught it. Against the answers of the
+    tested one that would look like drift, and a correction of those would be none of its own.
+    """
+    if bundle.served != REFITTED:
+        return bundle.profile
+    return bundle.profile.model_copy(update={"prediction": None, "estimation": None})

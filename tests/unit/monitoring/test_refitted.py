@@ -3,9 +3,13 @@
 from datetime import datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from ciclo.components.monitoring.observing.refitted import first_window
+from ciclo.components.core.contract import Contract, ContractColumn
+from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.sections import Monitoring
+from ciclo.components.monitoring.observing.refitted import compare_refit, first_window
 from ciclo.components.monitoring.telling.explanation import next_step
 from ciclo.components.storage.windows import PredictionWindows
 
@@ -78,9 +82,73 @@ def test_where_there_is_nothing_to_compare_nothing_is_told(refitted, case):
     assert decision.kinds != ("refit",)
 
 
+@pytest.mark.parametrize(("refit", "cause"), [(REFIT, ""), (None, "prediction drift")])
+def test_its_answers_are_not_compared_with_those_of_the_tested_model(refitted, refit, cause):
+    """What the newest rows taught it may lie on another level; that is no drift."""
+    world, now = refitted(0.0, refit=refit)
+    world.model = Noisy(world.model, 1.0)
+    world.serve(now + 8 * DAY, rows=800, version=2)
+    decision = world.tick(now + 8 * DAY + timedelta(hours=1))
+    assert decision.cause == cause, decision.reason
+    assert ("prediction_effect" in decision.evidence) is bool(cause)
+
+
 def test_new_labels_are_those_the_refitted_model_has_not_seen(refitted, monkeypatch):
     asked = []
     world, now = refitted(0.0)
     monkeypatch.setattr(PredictionWindows, "newer_labels", lambda self, project, since, most: asked.append(since))
     world.tick(now + timedelta(hours=1))
     assert asked == [datetime.fromisoformat(REFIT["end"])]
+
+
+class Tested:
+    """Answers with the column, as a value or as the probability of the second class."""
+
+    classes_ = np.array([0, 1])
+
+    def predict(self, X):
+        return X["x"].to_numpy()
+
+    def predict_proba(self, X):
+        return np.column_stack([1 - X["x"], X["x"]])
+
+
+@pytest.mark.parametrize("metric", ["roc_auc_score", "log_loss", "f1_score", "root_mean_squared_error"])
+@pytest.mark.parametrize("noise", [0.0, 0.6])
+def test_every_form_of_answer_is_compared_in_the_right_direction(metric, noise):
+    """With noise the refitted model is worse; rows without a usable answer or label are left out."""
+    rng, metric = np.random.default_rng(0), METRICS[metric]
+    regression = metric.needs == "value"
+    contract = Contract(
+        task="regression" if regression else "binary",
+        target="y",
+        target_type="number" if regression else "boolean",
+        classes=() if regression else ("false", "true"),
+        columns=(ContractColumn(name="x", type="number"),),
+    )
+    x = rng.random(1_500)
+    y = x + 0.1 * rng.normal(size=1_500) if regression else rng.random(1_500) < x
+    x = np.clip(x, 0.01, 0.99)
+    served = np.clip(x + noise * rng.normal(size=1_500), 0.01, 0.99)
+    labelled = pd.DataFrame(
+        {
+            "time": pd.date_range("2026-01-01", periods=1_500, freq="20min", tz="UTC"),
+            "features": [f'{{"x": {v}}}' for v in x],
+            "prediction": [str(v) if regression else str(v >= 0.5).lower() for v in served],
+            "probability": np.nan if regression else served,
+            "probabilities": None,
+            "label": y if regression else [str(bool(v)) for v in y],
+        }
+    )
+    labelled.loc[0, "label"] = None
+    if metric.needs == "probability":
+        labelled.loc[1, "probability"] = np.nan
+    found = compare_refit(labelled, Tested(), contract, metric, Monitoring())
+    assert found.rows == (1_498 if metric.needs == "probability" else 1_499)
+    assert found.worse is (noise > 0)
+    assert found.gain.low <= found.gain.point <= found.gain.high
+    if not noise:
+        assert found.gain.point == pytest.approx(0, abs=2e-3)
+    assert compare_refit(labelled.head(40), Tested(), contract, metric, Monitoring()) is None
+    wider = compare_refit(labelled, Tested(), contract, metric, Monitoring(false_alarm_rate=0.001))
+    assert noise == 0 or wider.gain.high > found.gain.high

@@ -223,10 +223,10 @@ def refused(folder: Path, asked: Project, seed: int, inverted: bool) -> bool:
 @pytest.mark.parametrize("estimator", ["logistic_regression", "decision_tree"])
 def test_rows_like_the_others_are_no_reason_and_rows_unlike_them_are(tmp_path, estimator):
     asked = project(estimator=estimator, training={})
-    like = [refused(tmp_path / f"{seed}", asked, seed, inverted=False) for seed in range(12)]
-    unlike = [refused(tmp_path / f"not-{seed}", asked, seed, inverted=True) for seed in range(6)]
+    like = [refused(tmp_path / f"{seed}", asked, seed, inverted=False) for seed in range(8)]
+    unlike = [refused(tmp_path / f"not-{seed}", asked, seed, inverted=True) for seed in range(4)]
     assert sum(like) <= 1
-    assert sum(unlike) >= 5
+    assert sum(unlike) >= 3
 
 
 def test_stretches_are_of_one_time_each_and_spread_over_all_of_it(tmp_path):
