@@ -234,8 +234,15 @@ class Project(Section):
 
     @property
     def refits(self) -> bool:
-        """Whether a model that passed its gate is fitted anew on all labelled rows."""
-        return self.split_method == "time" if self.training.refit is None else self.training.refit
+        """Whether a model that passed its gate is fitted anew on all labelled rows.
+
+        By default where the split is by time and labels come before long: until they do, nobody can say how good the
+        refitted model is, while of the tested one performance can be estimated.
+        """
+        if self.training.refit is not None:
+            return self.training.refit
+        known_after = self.monitoring.performance_windows * self.monitoring.window_days
+        return self.split_method == "time" and self.design.label_delay_days <= known_after
 
     @property
     def candidates(self) -> dict[str, Candidate]:

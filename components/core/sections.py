@@ -324,7 +324,8 @@ class Training(Section):
             for the search.
         seed: Of everything random; together with the data it decides the result.
         refit: Whether a model that passed its gate is fitted anew on all labelled rows, the test rows too, and that one
-            is served. By default where the split is by time; with a split by hash it is refused.
+            is served. By default where the split is by time and labels come within ``monitoring.performance_windows``
+            windows; with a split by hash it is refused.
     """
 
     task: Task | None = None

@@ -130,6 +130,9 @@ def refit(project: Project, facts: Mapping[str, Any], files: Files) -> Refit:
 def _not_asked(project: Project) -> str:
     if project.split_method == "hash":
         return "with a split by hash the test rows are the same for every version, and stay unseen"
+    if project.training.refit is None:
+        delay = project.design.label_delay_days
+        return f"labels come after {delay:g} days, and until then only the tested model's performance can be estimated"
     return "training.refit is off"
 
 

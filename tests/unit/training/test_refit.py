@@ -89,19 +89,21 @@ class Case:
 
 
 @pytest.mark.parametrize(
-    ("split", "asked", "refits"),
+    ("split", "asked", "delay", "refits", "why"),
     [
-        ("time", None, True), ("time", True, True), ("time", False, False),
-        ("auto", None, True), ("hash", None, False), ("hash", False, False),
+        ("time", None, 0, True, ""), ("time", True, 0, True, ""), ("time", False, 0, False, "training.refit is off"),
+        ("auto", None, 0, True, ""), ("hash", None, 0, False, "hash"), ("hash", False, 0, False, "hash"),
+        ("time", None, 28, True, ""), ("time", None, 29, False, "labels come after 29 days"), ("time", True, 99, True, ""),
     ],
 )  # fmt: skip
-def test_it_is_the_default_where_the_split_is_by_time(tmp_path, split, asked, refits):
-    charter = project(cleaning={"split": {"method": split}}, training={} if asked is None else {"refit": asked})
+def test_it_is_the_default_where_the_split_is_by_time_and_labels_come_soon(tmp_path, split, asked, delay, refits, why):
+    training = {} if asked is None else {"refit": asked}
+    charter = project(cleaning={"split": {"method": split}}, training=training, design={"label_delay_days": delay})
     assert charter.refits is refits
     if not refits:
         case = Case(tmp_path, charter, rows(count=300))
         found = case.run()
-        assert ("hash" if split == "hash" else "training.refit is off") in found.why
+        assert why in found.why
         assert case.serves_the_tested()
 
 
