@@ -93,7 +93,7 @@ class Case:
     [
         ("time", None, 0, True, ""), ("time", True, 0, True, ""), ("time", False, 0, False, "training.refit is off"),
         ("auto", None, 0, True, ""), ("hash", None, 0, False, "hash"), ("hash", False, 0, False, "hash"),
-        ("time", None, 28, True, ""), ("time", None, 29, False, "labels come after 29 days"), ("time", True, 99, True, ""),
+        ("time", None, 28, True, ""), ("time", None, 29, False, "after 29 days"), ("time", True, 99, True, ""),
     ],
 )  # fmt: skip
 def test_it_is_the_default_where_the_split_is_by_time_and_labels_come_soon(tmp_path, split, asked, delay, refits, why):
