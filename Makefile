@@ -93,7 +93,7 @@ bench-drift: env ## is the watch calm, awake and fast? beside Evidently, 20 minu
 	$(BIN)/python -m benchmarks.drift
 
 .PHONY: bench-quality
-bench-quality: env ## how good is the model that comes out, beside FLAML and boosting as it comes? 8 minutes
+bench-quality: env ## how good is the model that comes out, beside FLAML and boosting as it comes? 10 minutes
 	$(BIN)/python -m benchmarks.quality
 
 ##@ Build
