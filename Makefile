@@ -37,7 +37,7 @@ check: lint ## lint, and the unit and contract tests that take no time: what to 
 
 .PHONY: test
 test: env ## run every test that needs Python only
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/local tests/serving tests/contract tests/unit
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/local tests/serving tests/contract tests/unit
 
 .PHONY: test-services
 test-services: env ## run the tests on the real S3 server and PostgreSQL that CICLO_S3_* and CICLO_PREDICTIONS name

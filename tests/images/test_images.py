@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the user of the image may write, with a table in it."""
     folder = tmp_path_factory.mktemp("home")
     folder.chmod(0o777)
-    table(1500, signal=3.0).to_csv(folder / "table.csv", index=False)
+    table(2_000, signal=3.0).to_csv(folder / "table.csv", index=False)
     return folder
 
 

@@ -21,7 +21,7 @@ def backend() -> Iterator[KfpBackend]:
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     """`ciclo init` on a file, then `ciclo run` with the real model server; stopped at the end."""
     folder = tmp_path_factory.mktemp("first")
-    table(1500, signal=3.0).to_csv(folder / "table.csv", index=False)
+    table(2_000, signal=3.0).to_csv(folder / "table.csv", index=False)
     project = folder / "project.yaml"
     home = folder / "home"
     assert ciclo(home, "init", folder / "table.csv", "--target", "y", "-o", project).code == 0

@@ -1,17 +1,25 @@
-"""The small examples, run as their reader would run them."""
+"""The small examples, run as their reader would run them, but for the length of two of the searches."""
 
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.local.command import ciclo
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "wine"])
-def test_an_example_becomes_a_published_version(name: str, tmp_path: Path) -> None:
-    ran = ciclo(tmp_path, "run", EXAMPLES / name / "project.yaml")
+@pytest.mark.parametrize(
+    ("name", "training"), [("wine", {}), ("breast_cancer", {"trials": 2}), ("diabetes", {"trials": 2})]
+)
+def test_an_example_becomes_a_published_version(name: str, training: dict[str, int], tmp_path: Path) -> None:
+    project = yaml.safe_load((EXAMPLES / name / "project.yaml").read_text())
+    project["training"] = {**project.get("training", {}), **training}
+    project["data"]["source"] = str(EXAMPLES / name / project["data"]["source"])
+    path = tmp_path / "project.yaml"
+    path.write_text(yaml.safe_dump(project))
+    ran = ciclo(tmp_path, "run", path)
     assert ran.code == 0, ran.err + ran.out
     assert (ran.summary["outcome"], ran.summary["version"]) == ("promoted", 1), ran.summary["reason"]
     assert len(ran.published) == 1

@@ -41,7 +41,7 @@ def test_the_decoys_leave_a_mark(tmp_path: Path, marks: Path) -> None:
 
 
 def test_no_child_imports_what_lies_in_the_folder_of_the_user(tmp_path: Path, marks: Path) -> None:
-    table(1500, signal=3.0).to_csv(tmp_path / "table.csv", index=False)
+    table(2_000, signal=3.0).to_csv(tmp_path / "table.csv", index=False)
     made = ciclo(tmp_path, "init", "table.csv", "--target", "y")
     assert made.code == 0, made.err
     project = tmp_path / "project.yaml"

@@ -223,7 +223,7 @@ def test_a_real_run_can_be_traced_from_its_version_and_back(first_run: Ran) -> N
     story = models("show", project)
     lineage = story["lineage"]
     assert set(lineage["data"]) >= {"source", "digest", "dataset_digest", "bytes", "source_rows", "rows", "quarantined"}
-    assert lineage["data"]["source_rows"] == lineage["data"]["rows"] + lineage["data"]["quarantined"] == 1_500
+    assert lineage["data"]["source_rows"] == lineage["data"]["rows"] + lineage["data"]["quarantined"] == 2_000
     assert set(lineage["model"]) >= {"candidate", "parameters", "score"}
     assert lineage["commit"]
     assert set(lineage["libraries"]) >= {"scikit-learn", "skops", "numpy"}

@@ -34,7 +34,7 @@ def variables(s3_settings: Settings, uri: str, tmp_path: Path) -> dict[str, str]
 
 @pytest.fixture
 def project(tmp_path: Path, variables: dict[str, str]) -> Iterator[Path]:
-    table(1500, signal=3.0).to_csv(tmp_path / "table.csv", index=False)
+    table(2_000, signal=3.0).to_csv(tmp_path / "table.csv", index=False)
     path, home = tmp_path / "project.yaml", tmp_path / "home"
     assert ciclo(home, "init", tmp_path / "table.csv", "--target", "y", "-o", path).code == 0
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **QUICK}))
