@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,27 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.environments import interpreter
 from benchmarks.watching import THREADS
 
 HOME = Path(__file__).parents[1] / "build" / "evidently"
 WANTED = ("evidently==0.7.23", "pandas<3", "numpy<2.3", "pyarrow")
 WORKER = Path(__file__).with_name("evidently_worker.py")
-
-
-def environment() -> Path:
-    """The interpreter of Evidently's own environment, which is made if it is missing."""
-    python = HOME / "bin" / "python"
-    ready = HOME / "ready"
-    if not ready.exists():
-        uv = HOME.parent / "uv" / "bin" / "uv"
-        if uv.exists():
-            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, HOME], check=True)
-            subprocess.run([uv, "pip", "install", "--quiet", "--python", HOME, *WANTED], check=True)
-        else:
-            subprocess.run([sys.executable, "-m", "venv", "--clear", HOME], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *WANTED], check=True)
-        ready.touch()
-    return python
 
 
 class Evidently:
@@ -41,7 +25,7 @@ class Evidently:
         quiet = dict.fromkeys(THREADS, "1") | {"DO_NOT_TRACK": "1"}
         self._folder = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
-            [environment(), "-P", "-W", "ignore", WORKER],
+            [interpreter(HOME, WANTED), "-P", "-W", "ignore", WORKER],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, **quiet},
         )  # fmt: skip

@@ -28,6 +28,7 @@ from sklearn import datasets
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.environments import interpreter
 from benchmarks.watching import show
 from ciclo.components.cleaning.clean import clean
 from ciclo.components.core.clusters import Groups, gain_interval
@@ -174,7 +175,7 @@ class Flaml:
     def __enter__(self) -> "Flaml":
         cores = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(CORES))
         self._process = subprocess.Popen(
-            [environment(), "-P", "-W", "ignore", WORKER],
+            [interpreter(HOME, WANTED), "-P", "-W", "ignore", WORKER],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, **cores},
         )  # fmt: skip
@@ -206,21 +207,6 @@ class Flaml:
         elif metric.needs == "label":
             said = labels_of(None, said)
         return said, float(json.loads(line)["seconds"])
-
-
-def environment() -> Path:
-    """The interpreter of FLAML's own environment, which is made if it is missing."""
-    python, ready = HOME / "bin" / "python", HOME / "ready"
-    if not ready.exists():
-        uv = HOME.parent / "uv" / "bin" / "uv"
-        if uv.exists():
-            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, HOME], check=True)
-            subprocess.run([uv, "pip", "install", "--quiet", "--python", HOME, *WANTED], check=True)
-        else:
-            subprocess.run([sys.executable, "-m", "venv", "--clear", HOME], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *WANTED], check=True)
-        ready.touch()
-    return python
 
 
 if __name__ == "__main__":
