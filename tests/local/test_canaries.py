@@ -43,7 +43,7 @@ def test_no_secret_is_in_anything_that_is_written_or_said(s3_settings: Settings,
     for folder in (work, hidden):
         folder.mkdir()
     private, public = make_keys(hidden / "keys")
-    table(2_000, signal=3.0)[list(COLUMNS)].to_csv(work / "table.csv", index=False)
+    table(1500, signal=3.0)[list(COLUMNS)].to_csv(work / "table.csv", index=False)
     project = write_project(work)
     (hidden / "table.csv").write_bytes((work / "table.csv").read_bytes())
     variables = {
