@@ -66,7 +66,7 @@ def _read(folder: Path) -> tuple[Verdict, Parts]:
 def _evaluate(folder: Path, settings: Settings, task: str, training: dict | None) -> None:
     folder.mkdir()
     parsed = project(task, training={"trials": 1, **(training or {})})
-    data = dataset(folder / "data.parquet", task, rows=2_000)
+    data = dataset(folder / "data.parquet", task, rows=1500)
     name = "gradient_boosting"
     fitted = fit(parsed, name, data, folder / "fitted.skops")
     (folder / "profile.json").write_text(reference_profile(Dataset.open(data, "train", "validation")).model_dump_json())
