@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ciclo.components.core.svg import WIDTH, Svg, hint, nice, px, svg, text
+from ciclo.components.core.svg import WIDTH, Svg, drawable, hint, nice, px, svg, text
 from ciclo.components.core.wording import clean, number
 
 LEFT, RIGHT = 58, 10
 POINTS = 180
 LABEL = 20
-HUGE = 1e100  # not finite, for a drawing
+TINY = 1e-290  # to divide by less may give infinity
 HOURS = (1, 2, 3, 6, 12, 24, 48, 96, 168, 336)  # between dates of the axis of time
 MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
 
@@ -157,8 +157,7 @@ def bars(title: str, rows: Sequence[Bar]) -> Svg:
         rows: The bins, from top to bottom.
     """
     left, right, pitch, width = 132, 54, 22, 390
-    most = max([v for r in rows for v in (r.past, r.now, r.high or 0)], default=0) or 1
-    scale = (width - left - right) / most
+    scale = _scale(width - left - right, max([v for r in rows for v in (r.past, r.now, r.high or 0)], default=0))
     parts = []
     for index, row in enumerate(rows):
         y = 4 + index * pitch
@@ -188,7 +187,7 @@ def strip(title: str, value: float, usual: Sequence[float], most: float) -> Svg:
         usual: Drawn as a bar from the least to the greatest; may be empty.
         most: The value at the right end.
     """
-    scale = 150 / (most or 1)
+    scale = _scale(150, most)
     parts = ['<line class="grid" x1="4" x2="156" y1="9" y2="9"/>']
     known = sorted(v for v in usual if math.isfinite(v))
     if known:
@@ -248,6 +247,11 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "<0.1 %"
     return f"{share:.1%}".replace(".0%", "%").replace("%", " %")
+
+
+def _scale(pixels: int, most: float) -> float:
+    """Pixels for a unit, so that the greatest value fills them; what is next to nothing fills nothing."""
+    return pixels / most if most > TINY else pixels
 
 
 class _Clock:
@@ -315,15 +319,11 @@ def _grave(tone: str) -> int:
 
 def _finite(line: Line) -> Line:
     """A line without points that cannot be drawn, and with no more of them than can be told apart."""
-    points = [p for p in line.points if _is_finite(p.value)]
+    points = [p for p in line.points if drawable(p.value)]
     every = math.ceil(len(points) / POINTS)
     kept = points[(len(points) - 1) % every :: every] if points else []  # the last one always
-    known = [p if _is_finite(p.low) and _is_finite(p.high) else Point(p.time, p.value) for p in kept]
+    known = [p if drawable(p.low) and drawable(p.high) else Point(p.time, p.value) for p in kept]
     return Line(line.name, tuple(known), line.tone, line.dashed)
-
-
-def _is_finite(value: float | None) -> bool:
-    return value is not None and abs(value) < HUGE
 
 
 def _path(line: Line, clock: _Clock, y: Callable[[float], str]) -> str:

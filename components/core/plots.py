@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from ciclo.components.core.svg import Svg, hint, nice, px, svg, text
+from ciclo.components.core.svg import Svg, drawable, hint, nice, px, svg, text
 from ciclo.components.core.wording import clean, number
 
 WIDTH, HEIGHT = 390, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44
-HUGE = 1e100  # not finite, for a drawing
 DRAWN = 400  # points of one curve that can be told apart
 SIDE = 46
 
@@ -105,7 +104,7 @@ class _Scale:
 
 def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """The points that can be drawn, no more of them than can be told apart, the first and the last always."""
-    known = [p for p in points if all(math.isfinite(v) and abs(v) < HUGE for v in p)]
+    known = [p for p in points if all(map(drawable, p))]
     every = math.ceil(len(known) / DRAWN)
     return known[:: every or 1] + (known[-1:] if known and (len(known) - 1) % (every or 1) else [])
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ciclo.components.core.wording import clean
 
 WIDTH = 600
+HUGE = 1e100  # not finite, for a drawing
 
 
 class Svg(str):
@@ -27,6 +28,11 @@ def nice(low: float, high: float) -> list[float]:
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = [round(i * step, 12 - math.floor(math.log10(step))) for i in range(first, last + 1)]
     return ticks if len(set(ticks)) > 1 and all(b > a for a, b in itertools.pairwise(ticks)) else [low, high]
+
+
+def drawable(value: float | None) -> bool:
+    """Whether a value has a place on a drawing."""
+    return value is not None and abs(value) < HUGE  # which NaN is not
 
 
 def px(value: float) -> str:

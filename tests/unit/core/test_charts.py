@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.components.core.charts import (
-    HUGE,
     Bar,
     Lane,
     Line,
@@ -24,6 +23,7 @@ from ciclo.components.core.charts import (
     timeline,
 )
 from ciclo.components.core.report import Report
+from ciclo.components.core.svg import HUGE
 from ciclo.components.core.wording import clean, number
 
 TEXTS = st.text(max_size=40) | st.sampled_from(
