@@ -13,18 +13,14 @@ which nobody vouches yet, is read there and nowhere else.
 import dataclasses
 import json
 import shutil
-import sys
 import time
-import traceback
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from ciclo.components.answering.behaviour import behaviour
 from ciclo.components.answering.compiled import engine_of, parity
@@ -35,12 +31,9 @@ from ciclo.components.core.wording import listed
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset, file_digest
 from ciclo.components.training.candidates import too_large
-from ciclo.components.training.children import context_for, death
+from ciclo.components.training.children import START_SECONDS, Child, Tell, at_work, report
 from ciclo.components.training.disagreement import LEAST_REFITS, disagreement, limit_of, stretches
 from ciclo.components.training.labels import Labels, fit_model
-from ciclo.components.training.trials import UNFIT
-
-START_SECONDS = 120  # for a process on a busy machine
 
 
 @dataclass(frozen=True)
@@ -213,38 +206,24 @@ class _Course:
 
     def run(self, job: Job) -> None:
         """Let a child work until it is done or its time is over."""
-        context = context_for(work)
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=work, args=(theirs, json.dumps(dataclasses.asdict(job))))
-        child.start()
-        theirs.close()
-        try:
-            self._listen(ours, child)
-        finally:
-            child.kill()
-            child.join()
-            ours.close()
+        with at_work(work, job) as child:
+            self._listen(child)
 
-    def _listen(self, events: Connection, child: Any) -> None:
+    def _listen(self, child: Child) -> None:
         by = time.monotonic() + START_SECONDS
-        while events.poll(max(0.0, by - time.monotonic())):
-            try:
-                event, value = json.loads(events.recv_bytes())
-            except EOFError:
-                child.join()
-                self.failure = f"it could not be fitted anew: {death(child.exitcode)}"
-                return
+        while (known := child.next_event(by)) is not None:
+            event, facts = known
             if event == "ready":
                 by = time.monotonic() + self._seconds
             elif event == "fitted":
-                self.ours = value
+                self.ours = facts
             elif event == "usual":
-                self.usual = (*self.usual, value)
+                self.usual = (*self.usual, facts)
             elif event == "failed":
-                self.failure = f"it could not be fitted anew: {value}"
+                self.failure = f"it could not be fitted anew: {facts['reason']}"
                 return
             elif event == "crashed":
-                raise RuntimeError(value)
+                raise RuntimeError(facts["reason"])
             else:
                 return
         allowed = f"training.search_seconds ({self._seconds:g})"
@@ -264,25 +243,16 @@ def work(connection: Connection, job: str) -> None:
             the tested model; ``usual`` with that of every other refit; and ``done``, ``failed`` or ``crashed``.
         job: A ``Job`` as JSON.
     """
-    warnings.simplefilter("ignore", ConvergenceWarning)
-
-    def tell(event: str, value: float | str = "") -> None:
-        connection.send_bytes(json.dumps([event, value]).encode())
-
-    tell("ready")
-    try:
-        asked = Job(**json.loads(job))
-        for event, value in fit_again(asked):
-            tell(event, value)
-        tell("done")
-    except UNFIT as error:
-        tell("failed", " ".join(str(error).split())[:500] or type(error).__name__)
-    except Exception as error:  # a fault of ours; its traceback belongs into the log of the task
-        traceback.print_exc(file=sys.stderr)
-        tell("crashed", f"{type(error).__name__}: {error}")
+    report(connection, lambda tell: _tell_all(fit_again(Job(**json.loads(job))), tell))
 
 
-def fit_again(job: Job) -> Any:
+def _tell_all(events: Iterable[tuple[str, float]], tell: Tell) -> dict[str, Any]:
+    for event, value in events:
+        tell(event, value)
+    return {}
+
+
+def fit_again(job: Job) -> Iterator[tuple[str, float]]:
     """Yield ``fitted`` and ``usual`` as ``work`` tells them; the refitted model is written first."""
     project, facts = project_from_json(job.project), job.facts
     candidate, seed = project.candidates[facts["candidate"]], project.training.seed

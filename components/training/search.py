@@ -15,21 +15,19 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_json
 from ciclo.components.tables.datasets import file_digest
-from ciclo.components.training.children import context_for, death
+from ciclo.components.training.children import START_SECONDS, at_work
 from ciclo.components.training.labels import Labels
 from ciclo.components.training.trials import Trial, best_of, seed_of
 from ciclo.components.training.worker import Job, work
 
 # The share of the seconds at which each part ends.
 SEARCH, LABELS, FIT, FEW = 0.5, 0.6, 0.75, 1.0
-START_SECONDS = 120  # for a process on a busy machine
 LEAST_ROWS = 50
 ENDS = ("done", "failed", "crashed")
 
@@ -186,32 +184,14 @@ class _Course:
 
     def _child(self) -> tuple[str, dict[str, Any]] | None:
         """How a child ends, or None if it was stopped."""
-        context = context_for(work)
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=work, args=(theirs, json.dumps(dataclasses.asdict(self._job))))
-        child.start()
-        theirs.close()
-        try:
-            return self._listen(ours, child)
-        finally:
-            child.kill()
-            child.join()
-            ours.close()
-
-    def _listen(self, events: Connection, child: Any) -> tuple[str, dict[str, Any]] | None:
         ready_by = time.monotonic() + START_SECONDS
-        while True:
-            by = ready_by if self._began == math.inf else self._began + self._end * self._seconds
-            if not events.poll(max(0.0, by - time.monotonic())):
-                return None
-            try:
-                event, facts = json.loads(events.recv_bytes())
-            except EOFError:
-                child.join()
-                return "failed", {"reason": death(child.exitcode)}
-            if event in ENDS:
-                return event, facts
-            self._take(event, facts)
+        with at_work(work, self._job) as child:
+            while True:
+                by = ready_by if self._began == math.inf else self._began + self._end * self._seconds
+                event = child.next_event(by)
+                if event is None or event[0] in ENDS:
+                    return event
+                self._take(*event)
 
     def _take(self, event: str, facts: dict[str, Any]) -> None:
         if event == "ready":

@@ -9,13 +9,13 @@ from typing import Any
 
 import optuna
 
-from ciclo.components.core.errors import CicloError
 from ciclo.components.core.estimators import ESTIMATORS, Values, is_whole
 from ciclo.components.core.metrics import Array, Metric, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Candidate, Range
 from ciclo.components.core.threshold import Rule, choose_threshold
 from ciclo.components.training.candidates import build, defaults_of, space_of
+from ciclo.components.training.children import UNFIT
 from ciclo.components.training.folds import Plan
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -23,7 +23,6 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 RANDOM_TRIALS = 6  # before TPE has seen enough to model; its own default is 10
 PATIENCE = 8  # trials in a row without a better score, after which a search has found what it will find
 BEHIND = "behind the median of the trials before it, and not finished"
-UNFIT = (CicloError, ValueError, MemoryError, ArithmeticError)
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,11 @@ It tells what it does in lines of JSON, so that nothing that has ended is lost w
 
 import dataclasses
 import json
-import sys
-import traceback
-import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from ciclo.components.core.errors import TrainingError
@@ -24,13 +19,12 @@ from ciclo.components.core.sections import Candidate
 from ciclo.components.storage.models import dump_model
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.candidates import too_large
+from ciclo.components.training.children import Tell, report
 from ciclo.components.training.folds import Plan, plan_for
 from ciclo.components.training.labels import Labels, fit_model, learn_labels
-from ciclo.components.training.trials import UNFIT, Trial, best_of, run_trials
+from ciclo.components.training.trials import Trial, best_of, run_trials
 
 THREADED_CELLS = 1_000_000  # values of a fit above which more than one thread is worth it
-
-Tell = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -70,19 +64,7 @@ def work(connection: Connection, job: str) -> None:
             and at the end ``done``, ``failed`` or ``crashed``.
         job: A ``Job`` as JSON.
     """
-    warnings.simplefilter("ignore", ConvergenceWarning)  # a trial that has not converged is judged by its score
-
-    def tell(event: str, facts: Mapping[str, Any]) -> None:
-        connection.send_bytes(json.dumps([event, facts]).encode())
-
-    tell("ready", {})
-    try:
-        tell("done", fit_candidate(Job(**json.loads(job)), tell))
-    except UNFIT as error:
-        tell("failed", {"reason": " ".join(str(error).split())[:500] or type(error).__name__})
-    except Exception as error:  # a fault of ours; its traceback belongs into the log of the task
-        traceback.print_exc(file=sys.stderr)
-        tell("crashed", {"reason": f"{type(error).__name__}: {error}"})
+    report(connection, lambda tell: fit_candidate(Job(**json.loads(job)), tell))
 
 
 def fit_candidate(job: Job, tell: Tell) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ciclo.components.core.project_file import project_from_mapping, project_to_
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset, file_digest, write_table
+from ciclo.components.training.children import Child
 from ciclo.components.training.disagreement import REFITS, limit_of, stretches
 from ciclo.components.training.labels import Labels, fit_model
 from ciclo.components.training.refit import Files, Job, Refit, _Course, fit_again, labels_from, refit
@@ -196,7 +197,7 @@ def test_what_has_ended_when_time_is_over_is_used_if_it_is_enough(events, says):
     for event in (("ready", ""), *events):
         theirs.send_bytes(json.dumps(event).encode())
     course = _Course(0.1)
-    course._listen(ours, None)
+    course._listen(Child(ours, None))
     assert says in course.failure
     assert bool(course.failure) == bool(says)
     assert len(course.usual) == max(0, len(events) - 1)
