@@ -14,8 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from ciclo.components.answering.engine import Engine
 from ciclo.components.answering.estimators import Answers, calibrated, compiled_estimator
 from ciclo.components.answering.generated import generated_rows
-from ciclo.components.answering.preparing import prepared
-from ciclo.components.answering.refusal import NotCompiledError
+from ciclo.components.answering.preparing import NotCompiledError, prepared
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array, labels_of, predictions, threshold_of
 

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ciclo.components.answering.refusal import NotCompiledError
 from ciclo.components.core.metrics import Array
 
 Block = Callable[[Array], Array]
 Prepare = Callable[[pd.DataFrame], Array]
 UNKNOWN = "\x00no such value\x00"
+
+
+class NotCompiledError(Exception):
+    """A pipeline, or a part of it, has no compiled form; its message says why. The fitted pipeline answers itself."""
 
 
 def prepared(transformer: Any) -> Prepare:

@@ -13,9 +13,10 @@ from sklearn.inspection import permutation_importance
 from ciclo.components.core.clusters import Groups, gain_interval, score_interval
 from ciclo.components.core.errors import DataError, TrainingError
 from ciclo.components.core.intervals import Interval
-from ciclo.components.core.metrics import METRICS, Array, Metric, predictions
+from ciclo.components.core.metrics import METRICS, Array, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.evaluation.champion import FIRST, Champion, Gate, ask
+from ciclo.components.evaluation.curves import NOTHING, Answered
 from ciclo.components.evaluation.slices import Slice, slices_of
 from ciclo.components.storage.rehearsal import load_models
 from ciclo.components.tables.datasets import Dataset, file_digest
@@ -78,6 +79,7 @@ class Comparison:
         pieces: How many of them the test rows are.
         champion_pieces: How many the rows are that the champion has not seen.
         single_feature: The one feature of the simple answer; empty if there is none.
+        answered: What the winner says of the test rows.
     """
 
     winner: Contender
@@ -106,6 +108,7 @@ class Comparison:
     pieces: int = 0
     champion_pieces: int = 0
     single_feature: str = ""
+    answered: Answered = field(default=NOTHING, compare=False, repr=False)
 
 
 def contenders(models: Mapping[str, tuple[Path, Mapping[str, Any]]]) -> list[Contender]:
@@ -177,7 +180,8 @@ def compare(
     """
     metric, codes = project.metric, test.contract.codes
     winner = best_of(project, models)
-    predicted = predictions(metric.needs, winner.model, test.X, codes)
+    answered = Answered.of(winner.model, test)
+    predicted = answered.as_needed(metric.needs)
     groups = Groups.of(project, test.rows)
 
     def gained(ours: Array, theirs: Array, rows: Array, *, relative: bool = False) -> Interval:
@@ -199,9 +203,10 @@ def compare(
     first = ask(origin, project, test) if origin else None
     rival: dict[str, Any] = {}
     if theirs is not None and theirs.predicted is not None:
+        gain = gained(predicted, theirs.predicted, theirs.unseen)
         rival = {
-            "champion": gained(predicted, theirs.predicted, theirs.unseen),
-            "champion_share": gained(predicted, theirs.predicted, theirs.unseen, relative=relative),
+            "champion": gain,
+            "champion_share": gained(predicted, theirs.predicted, theirs.unseen, relative=True) if relative else gain,
             "champion_baselines": {n: gained(theirs.predicted, a, theirs.unseen) for n, a in simple.answers.items()},
             "champion_rows": int(theirs.unseen.sum()),
             "champion_pieces": groups[theirs.unseen].count,
@@ -213,7 +218,8 @@ def compare(
         score=score_interval(
             metric, test.y, predicted, codes, groups=groups.of_rows, confidence=project.evaluation.confidence
         ),
-        scores=every_metric(project, winner.model, test, groups),
+        scores=every_metric(project, answered, codes, groups),
+        answered=answered,
         validation={m.name: m.score for m in models},
         failed=failed,
         baselines={n: gained(predicted, a, everything) for n, a in simple.answers.items()},
@@ -240,21 +246,21 @@ def best_of(project: Project, models: list[Contender]) -> Contender:
     return max(models, key=lambda m: m.score if project.metric.greater_is_better else -m.score)
 
 
-def every_metric(project: Project, model: Any, test: Dataset, groups: Groups) -> dict[str, Interval]:
+def every_metric(project: Project, answered: Answered, codes: list[int], groups: Groups) -> dict[str, Interval]:
     """Every metric of the task on the test rows, with its interval; those that are not defined are left out."""
-    codes = test.contract.codes
-    predicted = {needs: predictions(needs, model, test.X, codes) for needs in {m.needs for m in _metrics(project)}}
     scores = {
         m.name: score_interval(
-            m, test.y, predicted[m.needs], codes, groups=groups.of_rows, confidence=project.evaluation.confidence
+            m,
+            answered.y,
+            answered.as_needed(m.needs),
+            codes,
+            groups=groups.of_rows,
+            confidence=project.evaluation.confidence,
         )
-        for m in _metrics(project)
+        for m in METRICS.values()
+        if project.task in m.tasks
     }
     return {name: score for name, score in scores.items() if math.isfinite(score.point)}
-
-
-def _metrics(project: Project) -> list[Metric]:
-    return [m for m in METRICS.values() if project.task in m.tasks]
 
 
 def importance(project: Project, model: Any, test: Dataset) -> tuple[dict[str, float], dict[str, float]]:

@@ -51,7 +51,7 @@ def evaluation(
         from ciclo.components.evaluation.curves import log_pictures
         from ciclo.components.evaluation.gate import Outputs, evaluate
 
-        found = evaluate(
+        result, comparison = evaluate(
             project_from_json(project),
             settings(),
             dataset=dataset.path,
@@ -60,9 +60,9 @@ def evaluation(
             models={str(m.metadata["candidate"]): (m.path, m.metadata) for m in models},
             outputs=Outputs(best.path, verdict.path, reference.path, golden.path, card.path, card_data.path),
         )
-        best.metadata.update(found.comparison.winner.facts)
-        for name, score in found.comparison.scores.items():
+        best.metadata.update(comparison.winner.facts)
+        for name, score in comparison.scores.items():
             metrics.log_metric(name, score.point)
-        log_pictures(curves, found.answered)
-        log.done(f"{found.verdict.decision}: {found.verdict.reason}")
-    return found.verdict.decision
+        log_pictures(curves, comparison.answered)
+        log.done(f"{result.decision}: {result.reason}")
+    return result.decision

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ciclo.components.core.calibration import Reliability
-from ciclo.components.core.metrics import Array
+from ciclo.components.core.metrics import Array, labels_of, predictions, threshold_of
 from ciclo.components.core.plots import Curve, Plot
 from ciclo.components.core.report import Section, Table, Text
 from ciclo.components.core.wording import number
+from ciclo.components.tables.datasets import Dataset
 
 POINTS = 150
 CLASSES = 6  # curves that can be told apart
@@ -37,6 +38,22 @@ class Answered:
     classes: tuple[str, ...]
     threshold: float | None = None
 
+    @classmethod
+    def of(cls, model: Any, rows: Dataset) -> Self:
+        """Ask a model once, for all that is made of its answers."""
+        codes, classes = rows.contract.codes, tuple(rows.contract.classes)
+        if not classes:
+            return cls(rows.y, predictions("value", model, rows.X, codes), rows.y[:0], ())
+        probability = predictions("probability", model, rows.X, codes)
+        return cls(rows.y, probability, labels_of(model, probability), classes, threshold_of(model))
+
+    def as_needed(self, needs: str) -> Array:
+        """The answers in the form a metric needs, as ``predictions`` gives them."""
+        return self.labels if needs == "label" else self.predicted
+
+
+NOTHING = Answered(np.empty(0), np.empty(0), np.empty(0), ())
+
 
 def sections_of(answered: Answered) -> tuple[Section, ...]:
     """The pictures for the task of the answers."""
@@ -53,8 +70,7 @@ def roc_points(positive: Array, score: Array, most: int = POINTS) -> tuple[Array
     if positive.all() or not positive.any():
         return np.empty(0), np.empty(0), np.empty(0)
     found = roc_curve(positive, score)
-    kept = np.unique(np.linspace(0, len(found[0]) - 1, min(most, len(found[0]))).astype(int))
-    fpr, tpr, thresholds = (values[kept] for values in found)
+    fpr, tpr, thresholds = (values[_thinned(len(values), most)] for values in found)
     return fpr, tpr, np.minimum(thresholds, 1.0)  # scikit-learn begins with infinity, which JSON has not
 
 
@@ -108,8 +124,13 @@ def _precision(positive: Array, score: Array) -> tuple[Array, Array]:
     if not positive.any():
         return np.empty(0), np.empty(0)
     precision, recall, _ = precision_recall_curve(positive, score)
-    kept = np.unique(np.linspace(0, len(recall) - 1, min(POINTS, len(recall))).astype(int))
+    kept = _thinned(len(recall), POINTS)
     return recall[kept], precision[kept]
+
+
+def _thinned(length: int, most: int) -> Array:
+    """Positions of that many points at most, spread evenly, the first and the last among them."""
+    return np.unique(np.linspace(0, length - 1, min(most, length)).astype(int))
 
 
 def _line(

@@ -11,7 +11,6 @@ from typing import Any
 from ciclo.components.answering.behaviour import behaviour
 from ciclo.components.answering.compiled import parity
 from ciclo.components.answering.engine import Engine
-from ciclo.components.core.metrics import labels_of, predictions, threshold_of
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
@@ -19,7 +18,7 @@ from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.card import Portrait, model_card
 from ciclo.components.evaluation.champion import gate_of, read_champion, read_origin
 from ciclo.components.evaluation.comparison import Comparison, compare, contenders, read_answers
-from ciclo.components.evaluation.curves import Answered, sections_of
+from ciclo.components.evaluation.curves import sections_of
 from ciclo.components.evaluation.decision import decide
 from ciclo.components.evaluation.memory import Unbeaten
 from ciclo.components.evaluation.reference import reference_of
@@ -43,15 +42,6 @@ class Outputs:
     card_data: str
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """What evaluation found: the verdict, what it rests on, and the answers of the winner."""
-
-    verdict: Verdict
-    comparison: Comparison
-    answered: Answered
-
-
 def evaluate(
     project: Project,
     settings: Settings,
@@ -61,7 +51,7 @@ def evaluate(
     profile: str,
     models: Mapping[str, tuple[str, Mapping[str, Any]]],
     outputs: Outputs,
-) -> Evaluated:
+) -> tuple[Verdict, Comparison]:
     """Compare all models on the test rows and decide.
 
     Args:
@@ -108,11 +98,10 @@ def evaluate(
     Path(outputs.reference).write_text(reference.model_dump_json())
     golden = golden_requests(service.engine, test)
     Path(outputs.golden).write_text(json.dumps(golden | {"parity": found.model_dump()}))
-    answered = answers_of(winner.model, test)
     portrait = Portrait(
         service=service_checks(service, project.design.infrastructure, project.deployment),
         engine=found.sentence,
-        curves=sections_of(answered),
+        curves=sections_of(comparison.answered),
         rows={"train": 0, "validation": 0, "test": 0} | split_rows(fitted_on, test),
         window=split_times(fitted_on, test),
         digest=file_digest(dataset),
@@ -121,7 +110,7 @@ def evaluate(
     card = model_card(project, comparison, verdict, portrait)
     card.report().write(outputs.card)
     Path(outputs.card_data).write_text(card.model_dump_json(indent=2))
-    return Evaluated(verdict, comparison, answered)
+    return verdict, comparison
 
 
 def golden_requests(engine: Engine, test: Dataset) -> dict[str, Any]:
@@ -129,15 +118,6 @@ def golden_requests(engine: Engine, test: Dataset) -> dict[str, Any]:
     step = max(1, len(test) // GOLDEN_ROWS)
     rows = test.contract.rows(test.rows.iloc[::step].head(GOLDEN_ROWS))
     return {"rows": rows, "predictions": engine.predict(test.contract.parse(rows))}
-
-
-def answers_of(model: Any, test: Dataset) -> Answered:
-    """What a model says of the test rows, as pictures need it."""
-    codes, classes = test.contract.codes, tuple(test.contract.classes)
-    if not classes:
-        return Answered(test.y, predictions("value", model, test.X, codes), test.y[:0], ())
-    probability = predictions("probability", model, test.X, codes)
-    return Answered(test.y, probability, labels_of(model, probability), classes, threshold_of(model))
 
 
 def split_rows(*parts: Dataset) -> dict[str, int]:

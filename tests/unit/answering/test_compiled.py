@@ -12,7 +12,7 @@ from ciclo.components.answering.compiled import CompiledModel, Parity, engine_of
 from ciclo.components.answering.engine import Engine, first_difference
 from ciclo.components.answering.estimators import compiled_estimator
 from ciclo.components.answering.generated import UNSEEN, generated_rows
-from ciclo.components.answering.refusal import NotCompiledError
+from ciclo.components.answering.preparing import NotCompiledError
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.sections import Candidate
 from ciclo.components.tables.datasets import Dataset

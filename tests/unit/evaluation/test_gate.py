@@ -13,7 +13,8 @@ from ciclo.components.core.profile import Profile
 from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.evaluation.gate import GOLDEN_ROWS, Evaluated, Outputs, evaluate, golden_requests
+from ciclo.components.evaluation.comparison import Comparison
+from ciclo.components.evaluation.gate import GOLDEN_ROWS, Outputs, evaluate, golden_requests
 from ciclo.components.feasibility.assessment import assess
 from ciclo.components.tables.datasets import Dataset, file_digest
 from ciclo.components.training.search import fit
@@ -36,10 +37,9 @@ class Case:
         seen = reference_profile(Dataset.open(self.data, "train", "validation"))
         (folder / "profile.json").write_text(seen.model_dump_json())
         facts = {"candidate": "linear", "score": self.fitted.score, "failed": 0}
-        found = self.evaluate({"linear": (str(folder / "fitted.skops"), facts), "b": BROKEN})
-        self.verdict, self.comparison, self.answered = found.verdict, found.comparison, found.answered
+        self.verdict, self.comparison = self.evaluate({"linear": (str(folder / "fitted.skops"), facts), "b": BROKEN})
 
-    def evaluate(self, models: dict[str, Any]) -> Evaluated:
+    def evaluate(self, models: dict[str, Any]) -> tuple[Verdict, Comparison]:
         names = ("best", "verdict.json", "reference.json", "golden.json", "card.html", "card.json")
         return evaluate(
             PROJECT,
