@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.watching import share, show, side_by_side
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.feasibility.assessment import assess
 from ciclo.components.tables.datasets import Dataset
@@ -70,8 +71,8 @@ def said(task: tuple[int, int]) -> tuple[str, bool]:
     names = [f"x{n}" for n in range(FEATURES)]
     frame = pd.DataFrame(rng.normal(size=(table.rows, FEATURES)), columns=names)
     frame["y"] = rng.random(table.rows) < 1 / (1 + np.exp(-table.weight * frame[names].to_numpy().sum(axis=1)))
-    frame["row_id"] = [f"{n:032x}" for n in range(table.rows)]
-    frame["split"] = rng.choice(["train", "validation", "test"], table.rows, p=[0.7, 0.15, 0.15])
+    frame[ROW_ID] = [f"{n:032x}" for n in range(table.rows)]
+    frame[SPLIT] = rng.choice(["train", "validation", "test"], table.rows, p=[0.7, 0.15, 0.15])
     columns = {"y": {"type": "boolean"}, **{name: {"type": "number"} for name in names}}
     project = project_from_mapping(
         {"name": "unit", "data": {"source": "t.csv", "target": "y", "columns": columns}}, origin="benchmark"

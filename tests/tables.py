@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.tables.datasets import write_table
@@ -58,10 +59,10 @@ def table(rows: int = 600, task: str = "binary", seed: int = 0, signal: float = 
 
 
 def dataset(path: Path, task: str = "binary", **options) -> Path:
-    """Write a cleaned dataset as cleaning does: typed columns, ``row_id``, ``split`` and the contract."""
+    """Write a cleaned dataset as cleaning does: typed columns, identity, side of the split and the contract."""
     frame = table(task=task, **options)
-    frame["row_id"] = [f"{i:032x}" for i in range(len(frame))]
-    frame["split"] = np.where(
+    frame[ROW_ID] = [f"{i:032x}" for i in range(len(frame))]
+    frame[SPLIT] = np.where(
         np.arange(len(frame)) % 10 < 7, "train", np.where(np.arange(len(frame)) % 10 < 8, "validation", "test")
     )
     classes = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}[task]

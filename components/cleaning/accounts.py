@@ -10,6 +10,7 @@ import pyarrow as pa
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, UnusableError
+from ciclo.components.core.own_columns import LINE, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
 from ciclo.components.tables.datasets import SPLITS
@@ -71,12 +72,12 @@ class CleaningReport:
         labels: Counter[str] = Counter()
         trained: set[str] = set()
         if contract.classes:
-            pairs = kept.group_by([contract.target, "split"]).aggregate([("_line", "count")]).to_pylist()
+            pairs = kept.group_by([contract.target, SPLIT]).aggregate([(LINE, "count")]).to_pylist()
             for pair in pairs:
                 label = contract.label_of(pair[contract.target])
-                labels[label] += pair["_line_count"]
-                trained |= {label} if pair["split"] == "train" else set()
-        sides = Counter({row["values"]: row["counts"] for row in kept["split"].value_counts().to_pylist()})
+                labels[label] += pair[f"{LINE}_count"]
+                trained |= {label} if pair[SPLIT] == "train" else set()
+        sides = Counter({row["values"]: row["counts"] for row in kept[SPLIT].value_counts().to_pylist()})
         missing = {name: kept[name].null_count / kept.num_rows for name in contract.names}
         return replace(
             self,

@@ -16,6 +16,7 @@ from ciclo.components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_
 from ciclo.components.cleaning.splitting import by_hash, by_time, time_cuts
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, QuarantineError, UnusableError
+from ciclo.components.core.own_columns import LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import collect, connect, write_table
 from ciclo.components.tables.reading import Value
@@ -29,8 +30,8 @@ def clean(
     Args:
         project: The rules.
         raw_path: What ingestion wrote.
-        dataset_path: Parquet file to write: typed columns, ``_line``, ``row_id``, ``split``, the contract inside.
-        quarantine_path: Parquet file to write: raw columns, ``_line``, ``_malformed``, ``reasons``.
+        dataset_path: Parquet file to write: typed columns, ``LINE``, ``ROW_ID``, ``SPLIT``, the contract inside.
+        quarantine_path: Parquet file to write: raw columns, ``LINE``, ``MALFORMED``, ``REASONS``.
 
     Returns:
         What was kept and why the rest was not.
@@ -60,8 +61,8 @@ class Checked:
 
     Attributes:
         raw: The raw table.
-        rows: ``_line``, the typed columns, ``row_id``, ``reasons``.
-        repeated: ``_line`` and ``occurrence`` of the good rows that are not the first of their identity.
+        rows: ``LINE``, the typed columns, ``ROW_ID``, ``REASONS``.
+        repeated: ``LINE`` and ``OCCURRENCE`` of the good rows that are not the first of their identity.
         duplicate: Reason of a repeated row, or None if it may stay.
     """
 
@@ -86,8 +87,8 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
     values = read_columns(raw, project)
     read = stored(
         raw.select(
-            "_line",
-            malformed=raw["_malformed"].notnull(),
+            LINE,
+            malformed=raw[MALFORMED].notnull(),
             **{f"v{n}": value.typed for n, value in enumerate(values.values())},
             **{f"m{n}": value.missing for n, value in enumerate(values.values())},
             **{f"e{n}": value.inexact for n, value in enumerate(values.values()) if value.inexact is not None},
@@ -101,43 +102,43 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
     reasons = reasons_of(broken_rules(values, read["malformed"], project))
     typed = [value.typed.name(name) for name, value in values.items()]
     rows = stored(
-        read.select("_line", *typed, row_id=row_id(values, project), reasons=reasons),
+        read.select(LINE, *typed, row_id(values, project).name(ROW_ID), reasons.name(REASONS)),
         "checked.parquet",
     )
-    repeated = stored(repeats(rows.filter(rows["reasons"].length() == 0)), "repeated.parquet")
+    repeated = stored(repeats(rows.filter(rows[REASONS].length() == 0)), "repeated.parquet")
     reason = DUPLICATE_ID if project.data.id_columns else DUPLICATE_ROW
     return Checked(raw, rows, repeated, reason if project.cleaning.duplicates == "quarantine" else None)
 
 
 def _quarantine(checked: Checked, path: str | Path) -> list[list[str]]:
     """Write the rows that are not kept, as they came, and give their reasons."""
-    reasons = checked.rows.select("_line", "reasons").left_join(checked.repeated, "_line")
-    repeated = reasons["occurrence"].notnull() & (checked.duplicate is not None)
-    all_reasons = repeated.ifelse(ibis.array([checked.duplicate or ""]), reasons["reasons"])
-    refused = reasons.select("_line", reasons=all_reasons)
-    refused = refused.filter(refused["reasons"].length() > 0)
-    checked.raw.inner_join(refused, "_line").order_by("_line").to_parquet(path, compression="zstd")
-    listed: list[list[str]] = pq.read_table(path, columns=["reasons"])["reasons"].to_pylist()
+    reasons = checked.rows.select(LINE, REASONS).left_join(checked.repeated, LINE)
+    repeated = reasons[OCCURRENCE].notnull() & (checked.duplicate is not None)
+    all_reasons = repeated.ifelse(ibis.array([checked.duplicate or ""]), reasons[REASONS])
+    refused = reasons.select(LINE, all_reasons.name(REASONS))
+    refused = refused.filter(refused[REASONS].length() > 0)
+    checked.raw.inner_join(refused, LINE).order_by(LINE).to_parquet(path, compression="zstd")
+    listed: list[list[str]] = pq.read_table(path, columns=[REASONS])[REASONS].to_pylist()
     return listed
 
 
 def _keep(checked: Checked, project: Project) -> pa.Table:
     """The good rows in the order of the source, each on its side of the split."""
-    good = checked.rows.filter(checked.rows["reasons"].length() == 0).drop("reasons")
+    good = checked.rows.filter(checked.rows[REASONS].length() == 0).drop(REASONS)
     if checked.duplicate is not None:
-        good = good.anti_join(checked.repeated, "_line")
+        good = good.anti_join(checked.repeated, LINE)
     else:
-        numbered = good.left_join(checked.repeated, "_line").drop("_line_right")
-        again = numbered["row_id"] + "-" + numbered["occurrence"].cast("string")
-        good = numbered.mutate(row_id=again.fill_null(numbered["row_id"])).drop("occurrence")
+        numbered = good.left_join(checked.repeated, LINE).drop(f"{LINE}_right")
+        again = numbered[ROW_ID] + "-" + numbered[OCCURRENCE].cast("string")
+        good = numbered.mutate(again.fill_null(numbered[ROW_ID]).name(ROW_ID)).drop(OCCURRENCE)
     split = project.cleaning.split
     if project.split_method == "hash":
-        side = by_hash(good["row_id"], split)
+        side = by_hash(good[ROW_ID], split)
     else:
         time = good[project.data.time_column]
         times = collect(good.select(time=time))["time"].to_numpy().astype("datetime64[us]").astype("int64")
         side = by_time(time, time_cuts(times, split))
-    return collect(good.mutate(split=side).order_by("_line"))
+    return collect(good.mutate(side.name(SPLIT)).order_by(LINE))
 
 
 def _refuse(report: CleaningReport, project: Project) -> None:

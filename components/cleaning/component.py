@@ -20,7 +20,7 @@ def cleaning(
         raw: The records as read.
 
     Returns:
-        dataset: Typed rows with row_id and split, the data contract inside. Metadata: facts of the
+        dataset: Typed rows with their identity and split, the data contract inside. Metadata: facts of the
             source, rows, quarantined, train, validation, test. Empty, with the metadata unusable, if no model
             can be trained on what is left.
         quarantine: The other rows as they came, with their reasons. Metadata: rows.

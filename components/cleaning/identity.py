@@ -5,6 +5,7 @@ from typing import Any
 
 import ibis
 
+from ciclo.components.core.own_columns import LINE, OCCURRENCE, ROW_ID
 from ciclo.components.core.project import Project
 from ciclo.components.tables.reading import TIME, Value
 
@@ -47,11 +48,11 @@ def repeats(rows: Any) -> Any:
     """The rows that are not the first of their identity, with how many came before.
 
     Args:
-        rows: Table with ``_line`` and ``row_id``.
+        rows: Table with ``LINE`` and ``ROW_ID``.
 
     Returns:
-        Table of ``_line`` and ``occurrence``, 1 or more.
+        Table of ``LINE`` and ``OCCURRENCE``, 1 or more.
     """
-    order = ibis.window(group_by="row_id", order_by="_line")
-    numbered = rows.select("_line", occurrence=ibis.row_number().over(order))
-    return numbered.filter(numbered["occurrence"] > 0)
+    order = ibis.window(group_by=ROW_ID, order_by=LINE)
+    numbered = rows.select(LINE, ibis.row_number().over(order).name(OCCURRENCE))
+    return numbered.filter(numbered[OCCURRENCE] > 0)

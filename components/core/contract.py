@@ -19,6 +19,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Column
 from ciclo.components.core.values import EDITION, KINDS, ColumnType, Refusal, ValueReader
 from ciclo.components.core.wording import did_you_mean, listed, shown
+from ciclo.components.core.written import DecimalMark, ThousandsMark
 
 
 class ContractColumn(BaseModel):
@@ -34,6 +35,10 @@ class ContractColumn(BaseModel):
     categories: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     cycle: float | None = None
+    decimal: DecimalMark = "."
+    thousands: ThousandsMark = ""
+    day_first: bool | None = None
+    ignore_case: bool = False
 
     @property
     def reader(self) -> ValueReader:
@@ -293,6 +298,10 @@ def _contract_column(name: str, column: Column) -> ContractColumn:
         maximum=column.maximum,
         categories=column.categories,
         missing=column.missing,
+        decimal=column.decimal,
+        thousands=column.thousands,
+        day_first=column.day_first,
+        ignore_case=column.ignore_case,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from ciclo.components.core.estimators import problem_of
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
+from ciclo.components.core.own_columns import is_own
 from ciclo.components.core.sections import (
     Candidate,
     Cleaning,
@@ -56,8 +57,6 @@ DEFAULT_CANDIDATES: dict[bool, tuple[str, ...]] = {
 
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
-# Columns that Ciclo adds to tables.
-RESERVED = frozenset({"row_id", "split", "reasons", "_line", "_malformed"})
 
 
 def _texts(raw: object, path: str = "") -> Iterator[tuple[str, str]]:
@@ -92,9 +91,8 @@ class Project(Section):
     def _consistent(self) -> Self:
         if not self.features:
             raise ValueError("data.columns: at least one column has to be a feature")
-        reserved = [name for name in self.data.columns if name.casefold() in RESERVED]
-        if reserved:
-            raise ValueError(f"data.columns.{reserved[0]}: the name is Ciclo's own; rename the column in the source")
+        if own := [name for name in self.data.columns if is_own(name)]:
+            raise ValueError(f"data.columns.{own[0]}: such names are Ciclo's own; rename the column in the source")
         for field, names in (
             ("cleaning.missing.delete", self.cleaning.missing.delete),
             ("evaluation.slices", self.evaluation.slices),

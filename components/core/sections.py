@@ -10,6 +10,7 @@ from ciclo.components.core.metrics import Task
 from ciclo.components.core.schedule import check_hours, check_schedule
 from ciclo.components.core.values import ColumnType, folded
 from ciclo.components.core.wording import did_you_mean, listed
+from ciclo.components.core.written import DecimalMark, ThousandsMark, labels
 
 Level = Literal["error", "warning", "off"]
 CANARY_MINUTES = 15  # the task has half an hour, and the rollout itself takes its part
@@ -19,6 +20,9 @@ ALERT_KEY = re.compile(r"(?!CICLO_)[A-Z][A-Z0-9_]*_ALERTS")
 QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
 # What a query may say without being a secret; of anything else nobody can know.
 HARMLESS = frozenset({"version", "versionid", "format", "page", "limit", "year", "month", "day", "date", "lang"})
+
+
+WRITTEN = ("decimal", "thousands", "day_first", "ignore_case")  # fields of a column that say how its text is written
 
 
 class Section(BaseModel):
@@ -93,6 +97,12 @@ class Column(Section):
         nullable: Whether a value may be missing.
         cycle: After how much a number comes round to the same, such as 24 for the hour of the day or 360 for a wind
             direction in degrees: linear models, neighbours and support vectors are given its sine and cosine as well.
+        decimal: What stands before the decimals of a number that is written as text, a point or a comma.
+        thousands: What may stand between thousands in such a number: a comma, a point, a space or an apostrophe; by
+            default nothing.
+        day_first: For times that are written like 17/04/2023, 4.7.2026 08:30 or 4/17/2023 1:05 PM: whether the day
+            comes before the month. By default only ISO 8601 is a time, which is one in any case.
+        ignore_case: Whether a value that differs from one of the categories only in case or in spaces is taken for it.
         why: Why the column is ignored or restricted, for the next reader.
     """
 
@@ -104,11 +114,27 @@ class Column(Section):
     missing: tuple[str, ...] = ()
     nullable: bool = True
     cycle: float | None = Field(None, gt=0)
+    decimal: DecimalMark = "."
+    thousands: ThousandsMark = ""
+    day_first: bool | None = None
+    ignore_case: bool = False
     why: str = ""
 
     def reading(self) -> dict[str, object]:
-        """What decides how a value is read: two columns that agree in this read every value alike."""
-        return self.model_dump(mode="json", exclude={"role", "why", "minimum", "maximum", "nullable", "cycle"})
+        """What decides how a value is read: two columns that agree in this read every value alike.
+
+        How text is written is left out where it is plain, so that the models of before this could be said compare.
+        """
+        read = self.model_dump(
+            mode="json", exclude={"role", "why", "minimum", "maximum", "nullable", "cycle", *WRITTEN}
+        )
+        return {**read, **self.written}
+
+    @property
+    def written(self) -> dict[str, object]:
+        """How its text is written, where that is not plain."""
+        fields = type(self).model_fields
+        return {name: value for name in WRITTEN if (value := getattr(self, name)) != fields[name].default}
 
     @field_validator("categories", "missing", mode="before")
     @classmethod
@@ -131,6 +157,19 @@ class Column(Section):
         return self
 
     @model_validator(mode="after")
+    def _text_is_written_as_its_type_can_be(self) -> Self:
+        article = "an" if self.type == "integer" else "a"
+        for field in self.written:
+            kinds = {"day_first": ("timestamp",), "ignore_case": ("category",)}.get(field, ("number", "integer"))
+            if self.type not in kinds:
+                raise ValueError(f"{field} is for a {' or an '.join(kinds)}, not for {article} {self.type}; remove it")
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands cannot both be {self.decimal!r}")
+        if self.ignore_case and len(labels(self.categories)) < max(len(self.categories), 1):
+            raise ValueError("ignore_case needs categories that differ in more than case or spaces")
+        return self
+
+    @model_validator(mode="after")
     def _a_word_is_missing_or_a_category(self) -> Self:
         if both := sorted({*map(folded, self.missing)} & {*map(folded, self.categories)}):
             raise ValueError(f"{listed(both)} cannot be among both missing and categories")
@@ -138,11 +177,19 @@ class Column(Section):
 
 
 class Data(Section):
-    """Where the rows come from and what they look like."""
+    """Where the rows come from and what they look like.
+
+    Attributes:
+        format: CSV, Parquet or JSON lines; by default found in each file. Text may be packed with gzip or zstd.
+        delimiter: Of a CSV file; by default the one that cuts its first records alike.
+        header: Whether the first record of a CSV file names the columns; without one they are column_1, column_2 and so
+            on. By default there is one, and a first record that looks like values is asked about.
+    """
 
     source: str = Field(min_length=1)
-    format: Literal["auto", "csv", "parquet"] = "auto"
+    format: Literal["auto", "csv", "parquet", "jsonl"] = "auto"
     delimiter: str | None = Field(None, min_length=1, max_length=1)
+    header: bool | None = None
     target: str = Field(min_length=1)
     time_column: str | None = None
     id_columns: tuple[str, ...] = ()
@@ -161,9 +208,10 @@ class Data(Section):
         return value
 
     @model_validator(mode="after")
-    def _only_text_has_a_delimiter(self) -> Self:
-        if self.delimiter is not None and self.format == "parquet":
-            raise ValueError("delimiter is for CSV files, and format is parquet; remove one of them")
+    def _only_csv_has_a_delimiter_and_a_header(self) -> Self:
+        for field, value in (("delimiter", self.delimiter), ("header", self.header)):
+            if value is not None and self.format not in ("auto", "csv"):
+                raise ValueError(f"{field} is for CSV files, and format is {self.format}; remove one of them")
         return self
 
     @model_validator(mode="after")

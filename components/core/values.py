@@ -10,7 +10,10 @@ patterns here; a property test holds the two to each other value by value.
   may a float32 beyond 2^24 - 1.
 - Booleans are the words below in any case, and the numbers 1 and 0. A boolean is no number.
 - A category is its text (``007`` stays). A whole number is its digits however it is written (``3.0`` is ``3``), a
-  boolean is ``true`` or ``false`` in any case; where the project lists categories, it is spelled as there.
+  boolean is ``true`` or ``false`` in any case; where the project lists categories, it is spelled as there, and where
+  it says so in whatever case or spaces.
+- A column may say that its numbers are written otherwise (``1.622,15``), or its times (``17/04/2023``); text is then
+  turned into the plain form first, by ``core.written``. Values that are no text are what they are.
 - Times are ISO 8601, UTC where no zone is given, and within the years 1 and 9999 in UTC. A time that is a category is
   its ISO text.
 """
@@ -18,13 +21,15 @@ patterns here; a property test holds the two to each other value by value.
 import math
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, Protocol
+
+from ciclo.components.core.written import DecimalMark, ThousandsMark, iso_time, labels, plain_number, same_label
 
 ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 
@@ -108,6 +113,22 @@ class Rules(Protocol):
     def missing(self) -> tuple[str, ...]:
         """Words that stand for a missing value."""
 
+    @property
+    def decimal(self) -> DecimalMark:
+        """What stands before the decimals of a number that is text."""
+
+    @property
+    def thousands(self) -> ThousandsMark:
+        """What may stand between thousands in a number that is text."""
+
+    @property
+    def day_first(self) -> bool | None:
+        """Whether 1/2/2026 is in February or in January; None if only ISO times are times."""
+
+    @property
+    def ignore_case(self) -> bool:
+        """Whether a value that differs from a category only in case or spaces is that category."""
+
 
 @dataclass(frozen=True)
 class Plain:
@@ -119,6 +140,10 @@ class Plain:
     nullable: bool = True
     minimum: float | None = None
     maximum: float | None = None
+    decimal: DecimalMark = "."
+    thousands: ThousandsMark = ""
+    day_first: bool | None = None
+    ignore_case: bool = False
 
 
 class ValueReader:
@@ -134,11 +159,13 @@ class ValueReader:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._read = _READERS[rules.type]
+        self._plain = _plain(rules)
         self._words = frozenset(missing_words(rules))
         self._numbers = frozenset(missing_numbers(rules))
         self._times = frozenset(missing_times(rules))
         self._categories = frozenset(rules.categories)
         self._spelling = spelling(rules.categories)
+        self._labels = labels(rules.categories) if rules.ignore_case else {}
 
     def read(self, raw: Any) -> Any:
         """Read a value and hold it against every rule.
@@ -169,6 +196,8 @@ class ValueReader:
             raw = raw.strip(BLANK)
             if not raw or raw in self._words:
                 return None
+            if self._plain is not None:
+                raw = self._plain(raw)
         elif type(raw) not in (int, bool):
             raw = _scalar(raw)
             if raw is None:
@@ -178,6 +207,8 @@ class ValueReader:
         value = self._read(raw)
         if isinstance(value, str):
             value = raw if raw in self._categories else self._spelling.get(value, value)
+            if self._labels and value not in self._categories:
+                value = self._labels.get(same_label(value), value)
             return None if value in self._words else value
         return None if self._times and value in self._times else value
 
@@ -198,13 +229,16 @@ def missing_numbers(rules: Rules) -> tuple[float, ...]:
     """The numbers among the words that stand for a missing value; a category knows words alone."""
     if rules.type not in ("number", "integer", "boolean"):
         return ()
-    numbers = (_number(word) for word in rules.missing)
+    plain = _plain(rules)
+    numbers = (_number(plain(word) if plain else word) for word in rules.missing)
     return tuple(number for number in numbers if isinstance(number, float))
 
 
 def missing_times(rules: Rules) -> tuple[datetime, ...]:
     """The times among the words that stand for a missing value, in UTC."""
-    times = map(_time, rules.missing if rules.type == "timestamp" else ())
+    plain = _plain(rules)
+    words = rules.missing if rules.type == "timestamp" else ()
+    times = (_time(plain(word) if plain else word) for word in words)
     return tuple(time for time in times if isinstance(time, datetime))
 
 
@@ -217,6 +251,15 @@ def folded(text: str) -> str:
     """A text as a category: a whole float as its digits, a boolean in lower case."""
     lower = text.lower() if len(text) <= 5 else text
     return lower if lower in ("true", "false") else _WHOLE_FLOAT.sub(r"\1\2", text) if ".0" in text else text
+
+
+def _plain(rules: Rules) -> Callable[[str], str] | None:
+    """What turns text of a column into the plain form of its type, where that is another one."""
+    if rules.type in ("number", "integer"):
+        return plain_number(rules.decimal, rules.thousands)
+    if rules.type == "timestamp" and rules.day_first is not None:
+        return partial(iso_time, day_first=rules.day_first)
+    return None
 
 
 class _Single(float):

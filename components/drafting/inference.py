@@ -11,13 +11,13 @@ import ibis
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
+from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.sections import Cleaning
 from ciclo.components.core.values import Plain
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, measure
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.sources.layout import Source, open_source
-from ciclo.components.sources.text import LINE, MALFORMED
 from ciclo.components.tables.datasets import Dataset, collect
 from ciclo.components.tables.reading import TIME, read
 from ciclo.components.tables.relations import relations

@@ -14,6 +14,7 @@ from ciclo.components.core.clusters import Groups, gain_interval, score_interval
 from ciclo.components.core.errors import DataError, TrainingError
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import METRICS, Array, predictions
+from ciclo.components.core.own_columns import ROW_ID
 from ciclo.components.core.project import Project
 from ciclo.components.evaluation.champion import FIRST, Champion, Gate, ask
 from ciclo.components.evaluation.curves import NOTHING, Answered
@@ -150,9 +151,9 @@ def read_answers(path: str | Path, test: Dataset) -> SimpleAnswers:
     """
     table = pq.read_table(path)
     frame = table.to_pandas()
-    if frame["row_id"].tolist() != test.rows["row_id"].tolist():
+    if frame[ROW_ID].tolist() != test.rows[ROW_ID].tolist():
         raise DataError("the simple answers are about other rows than the test", hint="Run the pipeline again.")
-    answers = {name: np.array(frame[name].tolist()) for name in frame.columns if name != "row_id"}
+    answers = {name: np.array(frame[name].tolist()) for name in frame.columns if name != ROW_ID}
     return SimpleAnswers(answers, (table.schema.metadata or {}).get(SINGLE_FEATURE, b"").decode())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ciclo.components.answering.behaviour import behaviour
 from ciclo.components.answering.compiled import parity
 from ciclo.components.answering.engine import Engine
+from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
@@ -122,7 +123,7 @@ def golden_requests(engine: Engine, test: Dataset) -> dict[str, Any]:
 
 def split_rows(*parts: Dataset) -> dict[str, int]:
     """Rows of each split."""
-    return {str(name): int(count) for part in parts for name, count in part.rows["split"].value_counts().items()}
+    return {str(name): int(count) for part in parts for name, count in part.rows[SPLIT].value_counts().items()}
 
 
 def split_times(*parts: Dataset) -> dict[str, tuple[str, str]] | None:
@@ -130,5 +131,5 @@ def split_times(*parts: Dataset) -> dict[str, tuple[str, str]] | None:
     column = parts[0].contract.time_column
     if column is None:
         return None
-    spans = [part.rows.groupby("split", observed=True)[column].agg(["min", "max"]) for part in parts]
+    spans = [part.rows.groupby(SPLIT, observed=True)[column].agg(["min", "max"]) for part in parts]
     return {str(n): (f"{a:%Y-%m-%d %H:%M}", f"{b:%Y-%m-%d %H:%M}") for s in spans for n, a, b in s.itertuples()}

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ciclo.components.core.intervals import Interval
+from ciclo.components.core.own_columns import ROW_ID
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check, Verdict, more_than
@@ -125,7 +126,7 @@ def assess(
         project: The project.
         dataset: All cleaned rows; no test row has a say in the verdict.
         digest: sha256 of the dataset.
-        baselines_path: Where the simple answers on the test rows are written as Parquet: ``row_id`` and one list
+        baselines_path: Where the simple answers on the test rows are written as Parquet: ``ROW_ID`` and one list
             column for each, fitted on the training and validation rows.
         fixed: The feature of the single-feature answer, if it is fixed.
     """
@@ -164,7 +165,7 @@ def _facts(found: Trial, feature: str) -> Facts:
 
 def _write_answers(project: Project, dataset: Dataset, fitted_on: Dataset, feature: str, path: str | Path) -> None:
     test = dataset.split("test")
-    columns: dict[str, Any] = {"row_id": test.rows["row_id"].to_numpy()}
+    columns: dict[str, Any] = {ROW_ID: test.rows[ROW_ID].to_numpy()}
     for baseline in baselines(project, fitted_on, feature):
         answer = baseline.predict(project.metric.needs, test.X, dataset.contract.codes)
         columns[baseline.name] = list(answer) if answer.ndim == 2 else answer

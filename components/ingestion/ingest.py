@@ -10,9 +10,10 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ciclo.components.core.errors import DataError
+from ciclo.components.core.own_columns import MALFORMED
 from ciclo.components.core.project import Project
+from ciclo.components.core.sections import Data
 from ciclo.components.sources.layout import Source, open_source
-from ciclo.components.sources.text import MALFORMED
 from ciclo.components.tables.datasets import collect
 
 
@@ -78,9 +79,10 @@ class Window:
 def ingest(project: Project, out_path: str | Path, window_start: str = "", window_end: str = "") -> SourceFacts:
     """Read the source of a project into one Parquet file.
 
-    CSV values stay text exactly as read, empty ones null; Parquet values keep their types, with times in UTC. Beside
-    the columns of the project the file has ``_line``, the 1-based number of the record in the source, and
-    ``_malformed``: null, or why the record cannot be laid under the header, with its text.
+    Values of CSV stay text exactly as read, empty ones null; those of JSON lines become text as JSON has them; Parquet
+    values keep their types, with times in UTC. Beside
+    the columns of the project the file has ``LINE``, the 1-based number of the record in the source, and
+    ``MALFORMED``: null, or why the record cannot be laid under the header, with its text.
 
     Args:
         project: Gives the source, its columns and the row budget.
@@ -98,7 +100,7 @@ def ingest(project: Project, out_path: str | Path, window_start: str = "", windo
     window = Window.of(window_start, window_end, data.time_column)
     with TemporaryDirectory() as scratch:
         source = open_source(data.source, Path(scratch), data)
-        outside, start, end = _write(source, window, data.time_column, out_path)
+        outside, start, end = _write(source, window, data, out_path)
     rows = pq.read_metadata(out_path).num_rows
     if rows + outside != source.rows:
         raise DataError(f"{data.source} was not read whole", seen=f"{rows + outside:,} of {source.rows:,} records")
@@ -133,12 +135,12 @@ def _instant(name: str, text: str) -> datetime | None:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def _write(source: Source, window: Window, time_column: str | None, path: str | Path) -> tuple[int, str, str]:
+def _write(source: Source, window: Window, data: Data, path: str | Path) -> tuple[int, str, str]:
     """Write the rows of the window; how many lie outside, and the first and last time of the source."""
     taken, outside, start, end = source.table, 0, "", ""
     try:
-        if time_column is not None:
-            time = source.time(time_column)
+        if data.time_column is not None:
+            time = source.time(data.time_column, data.columns[data.time_column])
             seen = source.table.aggregate(outside=window.outside(time).sum(), start=time.min(), end=time.max())
             row = collect(seen).to_pylist()[0]
             outside, start, end = int(row["outside"]), _iso(row["start"]), _iso(row["end"])

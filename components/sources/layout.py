@@ -1,5 +1,9 @@
 """All files of a source as one table, whatever their format."""
 
+import codecs
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,15 +12,20 @@ import duckdb
 import ibis
 
 from ciclo.components.core.errors import DataError, ProjectError
-from ciclo.components.core.project import RESERVED
+from ciclo.components.core.own_columns import PREFIX, is_own
 from ciclo.components.core.sections import Data
-from ciclo.components.core.values import Plain
+from ciclo.components.core.values import Plain, Rules
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.sources.files import SourceFile, locate, size_and_digest
+from ciclo.components.sources.json_lines import JsonLinesFile
 from ciclo.components.sources.parquet import MAGIC, ParquetFile
 from ciclo.components.sources.text import TextFile
+from ciclo.components.sources.unpacking import plain_text
 from ciclo.components.tables.datasets import connect
 from ciclo.components.tables.reading import read
+
+File = TextFile | JsonLinesFile | ParquetFile
+_JSON_NAME = re.compile(r"\.(jsonl|ndjson|json)(\.(gz|zst))?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -24,87 +33,130 @@ class Source:
     """A source that was read through once.
 
     Attributes:
-        table: The ibis table: the columns, ``_line``, ``_malformed``.
-        is_text: Whether it was CSV.
+        table: The ibis table: the columns, ``LINE``, ``MALFORMED``.
         rows: Records counted while reading.
         bytes: Size of the files.
         digest: sha256 of their contents, one after the other.
         dropped: Columns that were not taken.
         unusable: Those of them whose values are lists or the like, with their type.
+        indexes: Columns that are but numbers of rows, with why they are taken for them.
     """
 
     table: Any
-    is_text: bool
     rows: int
     bytes: int
     digest: str
     dropped: tuple[str, ...]
     unusable: dict[str, str]
+    indexes: dict[str, str]
 
-    def time(self, column: str) -> Any:
+    def time(self, column: str, rules: Rules = Plain("timestamp")) -> Any:  # noqa: B008  (immutable)
         """A column as UTC times, null where it cannot be read as one."""
-        return read(self.table[column], Plain("timestamp")).typed
+        return read(self.table[column], rules).typed
 
 
-def open_source(source: str, scratch: Path, data: Data | None = None) -> Source:
+def open_source(source: str, scratch: Path, data: Data | None = None, header: bool | None = None) -> Source:
     """Check every file of a source and lay them out as one table.
 
     Args:
         source: Path, glob, ``file://`` or ``s3://`` address.
-        scratch: Folder for downloads and for CSV turned into Parquet; has to outlive the table.
+        scratch: Folder for downloads and for text turned into Parquet; has to outlive the table.
         data: Says which columns to take, the format and the delimiter; without it every usable column is taken.
+        header: Without ``data``: whether the first record of a CSV file names the columns; None to find out.
 
     Raises:
         DataError: If a file is missing, broken or empty, or lacks a column.
         ProjectError: If the project gives a delimiter and the source is Parquet.
     """
     connection = connect()
-    parts: list[Any] = []
-    opened: list[TextFile | ParquetFile] = []
-    rows = 0
     files = locate(source, scratch)
-    for file in files:
-        opened.append(_open(file, data))
-        columns = _columns(opened[-1], None if data is None else list(data.columns))
+    opened = [_open(file, data, header, scratch) for file in files]
+    wanted = _wanted(opened, data)
+    parts: list[Any] = []
+    rows = 0
+    for file in opened:
+        columns = _columns(file, wanted, opened)
         try:
-            part, count = opened[-1].table(connection, columns, rows + 1, scratch)
+            part, count = file.table(connection, columns, rows + 1, scratch)
         except duckdb.Error as error:
             raise DataError(f"{file.name} cannot be read", seen=str(error).split("\n")[0]) from error
         if count == 0:
             raise DataError(f"{file.name} has a header and no rows", hint="Give a file with rows.")
         if parts:
-            _same(parts[0], part, files[0].name, file.name)
+            _same(parts[0], part, opened[0].name, file.name)
         parts.append(part)
         rows += count
     size, digest = size_and_digest(files)
     return Source(
         table=ibis.union(*parts) if len(parts) > 1 else parts[0],
-        is_text=isinstance(opened[0], TextFile),
         rows=rows,
         bytes=size,
         digest=digest,
-        dropped=tuple(sorted({name for file in opened for name in file.header} - set(parts[0].columns))),
+        dropped=tuple(sorted({name for file in opened for name in file.header} - set(wanted))),
         unusable={name: kind for file in opened for name, kind in file.unusable.items()},
+        indexes={name: why for file in opened for name, why in file.indexes.items()},
     )
 
 
-def _open(file: SourceFile, data: Data | None) -> TextFile | ParquetFile:
+def _open(file: SourceFile, data: Data | None, header: bool | None, scratch: Path) -> File:
     kind = "auto" if data is None else data.format
     with file.path.open("rb") as stream:
         is_parquet = stream.read(len(MAGIC)) == MAGIC
     if kind == "parquet" or (kind == "auto" and (is_parquet or file.name.endswith((".parquet", ".pq")))):
-        if data is not None and data.delimiter is not None:
-            raise ProjectError(f"data.delimiter is for text, and {file.name} is Parquet", hint="Take the field out.")
+        _only_for_text(file, data, "Parquet")
         return ParquetFile.open(file.path, file.name)
-    return TextFile.open(file.path, file.name, data.delimiter if data else None)
+    plain = SourceFile(plain_text(file.path, file.name, scratch), file.name)
+    if kind == "jsonl" or (kind == "auto" and _is_json(plain)):
+        _only_for_text(file, data, "JSON lines")
+        return JsonLinesFile.open(plain.path, plain.name, scratch)
+    if data is None:
+        return TextFile.open(plain.path, plain.name, None, header)
+    return TextFile.open(plain.path, plain.name, data.delimiter, data.header)
 
 
-def _columns(file: TextFile | ParquetFile, wanted: list[str] | None) -> list[str]:
-    """The columns to take from a file, all of them usable and told apart by every engine."""
-    if wanted is None:
-        wanted = [name for name in file.header if name not in file.unusable and name.casefold() not in RESERVED]
+def _only_for_text(file: SourceFile, data: Data | None, kind: str) -> None:
+    for field in ("delimiter", "header"):
+        if data is not None and getattr(data, field) is not None:
+            raise ProjectError(f"data.{field} is for text, and {file.name} is {kind}", hint="Take the field out.")
+
+
+def _is_json(file: SourceFile) -> bool:
+    """Whether it holds JSON lines, by its name or its first byte.
+
+    Raises:
+        DataError: If it is JSON of another kind.
+    """
+    with file.path.open("rb") as stream:
+        first = stream.read(200).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    is_named = _JSON_NAME.search(file.name) is not None
+    if is_named and first == b"[":
+        raise DataError(
+            f"{file.name} holds a JSON list, not JSON lines",
+            hint="Write one object on each line, as DataFrame.to_json(orient='records', lines=True) does.",
+        )
+    return is_named or first == b"{"
+
+
+def _wanted(files: Sequence[File], data: Data | None) -> list[str]:
+    """The columns to take: those of the project, or all that can be used, in the order of the first file."""
+    if data is not None:
+        return list(data.columns)
+    files = files if isinstance(files[0], JsonLinesFile) else files[:1]
+    unusable = {name for file in files for name in file.unusable}
+    names = [name for name in dict.fromkeys(n for file in files for n in file.header) if name not in unusable]
+    if own := [name for name in names if is_own(name)]:
+        raise DataError(
+            f"column '{own[0]}' of {files[0].name} has a name that begins with {PREFIX}, as those of Ciclo's own do",
+            hint="Rename it, or leave it out.",
+        )
+    return names
+
+
+def _columns(file: File, wanted: list[str], files: Sequence[File]) -> list[str]:
+    """The wanted columns of a file, all of them usable and told apart by every engine."""
+    known = {name for other in files for name in other.header} if isinstance(file, JsonLinesFile) else set(file.header)
     for name in wanted:
-        if name not in file.header:
+        if name not in known:
             raise DataError(
                 f"{file.name} has no column '{name}'{did_you_mean(name, file.header)}", seen=listed(file.header)
             )
@@ -114,8 +166,8 @@ def _columns(file: TextFile | ParquetFile, wanted: list[str] | None) -> list[str
                 seen=file.unusable[name],
                 hint="Take it out of data.columns.",
             )
-    folded = [name.casefold() for name in wanted]
-    clash = [name for name in wanted if folded.count(name.casefold()) > 1]
+    counts = Counter(name.casefold() for name in wanted)
+    clash = [name for name in wanted if counts[name.casefold()] > 1]
     if clash:
         raise DataError(
             f"{file.name} has column names that differ only in case",

@@ -1,5 +1,6 @@
 """Parquet files as ibis tables, read by the engine itself."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ciclo.components.core.errors import DataError
-from ciclo.components.sources.text import LINE, MALFORMED
+from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.tables.reading import TIME
 
 MAGIC = b"PAR1"
+_INDEX = re.compile(r"__index_level_[0-9]+__")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class ParquetFile:
         """Columns whose values are not single ones that a model could read, with their type."""
         return {field.name: str(field.type) for field in self.schema if not _usable(field.type)}
 
+    @property
+    def indexes(self) -> dict[str, str]:
+        """Columns that pandas wrote for an index without a name."""
+        return {name: "the index of a table, as pandas writes it" for name in self.header if _INDEX.fullmatch(name)}
+
     def table(self, connection: Any, columns: list[str], first_line: int, scratch: Path) -> tuple[Any, int]:
         """Lay the file out as a table.
 
@@ -67,9 +74,10 @@ class ParquetFile:
             scratch: Folder for a link to the file, since the engine reads ``*`` and ``[`` in a path as a pattern.
 
         Returns:
-            The columns, ``_line`` and ``_malformed``; and the number of rows.
+            The columns, ``LINE`` and ``MALFORMED``; and the number of rows.
         """
         link = scratch / f"{first_line}.source.parquet"
+        link.unlink(missing_ok=True)
         link.symlink_to(self.path.resolve())
         read = connection.read_parquet(link, file_row_number=True)
         values = {name: self._value(read, name).name(name) for name in columns}
@@ -88,5 +96,5 @@ class ParquetFile:
 def _usable(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    checks = ("boolean", "integer", "floating", "decimal", "string", "large_string", "date", "timestamp", "null")
-    return any(getattr(pa.types, f"is_{check}")(kind) for check in checks)
+    checks = ("boolean", "integer", "floating", "decimal", "string", "large_string", "string_view", "date", "timestamp")
+    return any(getattr(pa.types, f"is_{check}")(kind) for check in (*checks, "null"))

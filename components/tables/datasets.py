@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.own_columns import SPLIT
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -75,7 +76,7 @@ class Dataset:
 
     Attributes:
         contract: The data contract.
-        rows: The rows, with ``row_id`` and ``split``.
+        rows: The rows, with ``ROW_ID`` and ``SPLIT`` of ``core.own_columns``.
     """
 
     contract: Contract
@@ -93,12 +94,12 @@ class Dataset:
             DataError: If the file is not a cleaned dataset.
         """
         contract = read_contract(path)
-        filters = [("split", "in", list(splits))] if splits else None
+        filters = [(SPLIT, "in", list(splits))] if splits else None
         return cls(contract, pq.read_table(path, filters=filters).to_pandas())
 
     def split(self, *names: Split) -> "Dataset":
         """The rows of one or more splits."""
-        return Dataset(self.contract, self.rows[self.rows["split"].isin(names)])
+        return Dataset(self.contract, self.rows[self.rows[SPLIT].isin(names)])
 
     def sample(self, rows: int, seed: int) -> "Dataset":
         """At most that many rows, drawn without replacement."""

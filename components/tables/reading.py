@@ -26,6 +26,7 @@ from ciclo.components.core.values import (
     spelling,
 )
 from ciclo.components.core.values import TIME as ISO_TIME
+from ciclo.components.core.written import DATE_PARTS, DAY_AND_MONTH, MARKS, SPACES, labels, number_pattern
 
 TIME = dt.Timestamp(timezone="UTC")
 
@@ -68,10 +69,15 @@ def _read_text(raw: Any, rules: Rules) -> Value:
         value = _spelled(_folded(text), rules, text)
         missing = missing | value.isin(words).fill_null(False) if words else missing
         return Value(missing.ifelse(ibis.null("string"), value), missing)
-    # Trimming is the dear part: only what cannot be read as it stands is trimmed. What can be is a word as it stands.
-    read = _TEXT[rules.type](raw)
-    missing = read.isnull().ifelse(missing, raw.isin(words) if words else False)
-    typed = read.isnull().ifelse(_TEXT[rules.type](text), read)
+    if (plain := _plain(text, rules)) is not None:
+        text = plain
+        typed = _TEXT[rules.type](text)
+    else:
+        # Trimming is the dear part: only what cannot be read as it stands is trimmed. What can be is a word as it
+        # stands.
+        read = _TEXT[rules.type](raw)
+        missing = read.isnull().ifelse(missing, raw.isin(words) if words else False)
+        typed = read.isnull().ifelse(_TEXT[rules.type](text), read)
     if numbers := missing_numbers(rules):
         number = typed.cast("float64") if rules.type in ("number", "integer") else _number_text(text)
         number = typed.isnull().ifelse(_number_text(text), number) if rules.type == "integer" else number
@@ -83,6 +89,27 @@ def _read_text(raw: Any, rules: Rules) -> Value:
     number = _number_text(text)
     whole = (text.re_search(DIGITS) | ((number % 1 == 0) & (number.abs() > LARGEST_EXACT))).fill_null(False)
     return Value(typed, missing, typed.isnull() & ~missing & whole)
+
+
+def _plain(text: Any, rules: Rules) -> Any:
+    """The plain form of text that its column writes otherwise, as ``values`` has it; None if it does not."""
+    if rules.type in ("number", "integer") and (rules.decimal != "." or rules.thousands):
+        bare = text.re_replace(MARKS[rules.thousands], "") if rules.thousands else text
+        plain = bare.replace(rules.decimal, ".") if rules.decimal != "." else bare
+        return text.re_search(number_pattern(rules.decimal, rules.thousands)).ifelse(plain, ibis.null("string"))
+    if rules.type == "timestamp" and rules.day_first is not None:
+        return _iso_time(text, day_first=rules.day_first)
+    return None
+
+
+def _iso_time(text: Any, *, day_first: bool) -> Any:
+    first, second, year, hour, rest, half = (text.re_extract(DATE_PARTS, group) for group in range(1, 7))
+    day, month = (first, second) if day_first else (second, first)
+    date = year + "-" + month.lpad(2, "0") + "-" + day.lpad(2, "0")
+    later = half.lower().cases(("p", 12), else_=0)
+    hour = (half == "").ifelse(hour, (hour.try_cast("int64") % 12 + later).cast("string"))
+    iso = (rest == "").ifelse(date, date + " " + hour.lpad(2, "0") + rest)
+    return text.re_search(DAY_AND_MONTH).ifelse(iso, text)
 
 
 def _or_time(missing: Any, time: Any, rules: Rules) -> Any:
@@ -127,8 +154,13 @@ def _folded(text: Any) -> Any:
 
 
 def _spelled(value: Any, rules: Rules, text: Any) -> Any:
-    spelled = spelling(rules.categories)
-    return text.isin(list(rules.categories)).ifelse(text, value.substitute(spelled)) if spelled else value
+    spelled, known = spelling(rules.categories), list(rules.categories)
+    if spelled:
+        value = text.isin(known).ifelse(text, value.substitute(spelled))
+    if not rules.ignore_case or not known:
+        return value
+    label = value.lower().re_replace(SPACES, " ")
+    return value.isin(known).ifelse(value, label.substitute(labels(known), else_=value))
 
 
 def _read_native(raw: Any, rules: Rules) -> Value:

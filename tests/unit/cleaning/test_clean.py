@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ciclo.components.cleaning.accounts import CleaningReport
 from ciclo.components.cleaning.clean import clean
 from ciclo.components.core.errors import CicloError, DataError, ProjectError, QuarantineError
+from ciclo.components.core.own_columns import LINE, MALFORMED, REASONS, ROW_ID, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.tables.datasets import Dataset
@@ -49,10 +50,10 @@ def project(columns: dict | None = None, data: dict | None = None, **sections: o
 def write_raw(path: Path, frame: pd.DataFrame, schema: pa.Schema | None = None) -> None:
     """A file as ingestion writes it."""
     table = pa.Table.from_pandas(frame, preserve_index=False, schema=schema)
-    if "_line" not in table.column_names:
-        table = table.append_column("_line", pa.array(range(1, len(frame) + 1), pa.int64()))
-    if "_malformed" not in table.column_names:
-        table = table.append_column("_malformed", pa.nulls(len(frame), pa.string()))
+    if LINE not in table.column_names:
+        table = table.append_column(LINE, pa.array(range(1, len(frame) + 1), pa.int64()))
+    if MALFORMED not in table.column_names:
+        table = table.append_column(MALFORMED, pa.nulls(len(frame), pa.string()))
     pq.write_table(table, path)
 
 
@@ -99,7 +100,7 @@ BROKEN = {
     "no such day": ({"t": "2026-02-30"}, ["type: column 't' is not an ISO time"]),
     "ignored columns are not judged": ({"kept": "junk"}, []),
     "malformed alone counts": (
-        {"_malformed": "2 fields", **dict.fromkeys(GOOD)},
+        {MALFORMED: "2 fields", **dict.fromkeys(GOOD)},
         ["malformed: the record does not fit the header"],
     ),
     "the same row again": ({"free": "row 3"}, ["duplicate: the same values as an earlier row"]),
@@ -115,13 +116,13 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[int, dict], s
     """Quarantined rows by number, and the numbers of the kept ones, of a table with every fault once."""
     folder = tmp_path_factory.mktemp("rules")
     frame = good_rows()
-    frame["_malformed"] = None
+    frame[MALFORMED] = None
     for line, (change, _) in enumerate(BROKEN.values(), start=101):
         frame.loc[line - 1, list(change)] = list(change.values())
     cleaning = {"missing": {"delete": ["free"]}, "split": {"method": "hash"}, "quarantine_budget": 0.2}
     run(folder, frame, project(data={"time_column": "t"}, cleaning=cleaning))
-    kept = pq.read_table(folder / "dataset", columns=["_line"])["_line"].to_pylist()
-    return {row["_line"]: row for row in pq.read_table(folder / "quarantine").to_pylist()}, set(kept)
+    kept = pq.read_table(folder / "dataset", columns=[LINE])[LINE].to_pylist()
+    return {row[LINE]: row for row in pq.read_table(folder / "quarantine").to_pylist()}, set(kept)
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -132,7 +133,7 @@ def test_row_rules(judged: tuple[dict[int, dict], set[int]], fault: str) -> None
     assert (line in kept) == (not reasons)
     assert (line in quarantine) == bool(reasons)
     if reasons:
-        assert quarantine[line]["reasons"] == reasons
+        assert quarantine[line][REASONS] == reasons
         assert {name: quarantine[line][name] for name in change} == change
 
 
@@ -254,7 +255,7 @@ def test_duplicates_by_id_keep_the_first_good_row(tmp_path: Path) -> None:
     frame.loc[:2, "i"] = ["", " ", None]  # no id: each goes by all its values
     wanted = project(data={"id_columns": ["i"]})
     run(tmp_path, frame, wanted)
-    reasons = {row["_line"]: row["reasons"] for row in pq.read_table(tmp_path / "quarantine").to_pylist()}
+    reasons = {row[LINE]: row[REASONS] for row in pq.read_table(tmp_path / "quarantine").to_pylist()}
     assert reasons == {
         4: ["type: column 'n' is not a finite number"],
         6: ["duplicate: the same id as an earlier row"],
@@ -267,10 +268,10 @@ def test_kept_duplicates_are_told_apart_and_stay_together(tmp_path: Path) -> Non
     report = run(tmp_path, frame, project(cleaning={"duplicates": "keep"}))
     rows = pq.read_table(tmp_path / "dataset").to_pandas()
     assert report.kept == 300
-    assert rows["row_id"].is_unique
-    first = rows["row_id"].str.slice(0, 32)
-    assert (rows.groupby(first)["split"].nunique() == 1).all()
-    assert sorted(rows["row_id"].str.slice(32).unique()) == ["", "-1", "-2"]
+    assert rows[ROW_ID].is_unique
+    first = rows[ROW_ID].str.slice(0, 32)
+    assert (rows.groupby(first)[SPLIT].nunique() == 1).all()
+    assert sorted(rows[ROW_ID].str.slice(32).unique()) == ["", "-1", "-2"]
 
 
 def test_the_report_is_a_page_with_the_reasons(tmp_path: Path) -> None:
@@ -303,13 +304,13 @@ WORDS = st.sampled_from(["1", "2.5", "-3", "", "NA", "junk", "inf", "yes", "red"
 def test_no_row_is_lost_whatever_it_holds(tmp_path: Path, rows: list[tuple[str, str, str, str, bool]]) -> None:
     columns = {"n": COLUMNS["n"], "i": COLUMNS["i"], "c": {"type": "category"}, "y": {"type": "boolean"}}
     sound = [("1", str(i), "x", str(i % 2), False) for i in range(80)]
-    frame = pd.DataFrame(sound + rows, columns=["n", "i", "c", "y", "_malformed"])
-    frame["_malformed"] = frame["_malformed"].map({True: "broken", False: None}).astype(object)
+    frame = pd.DataFrame(sound + rows, columns=["n", "i", "c", "y", MALFORMED])
+    frame[MALFORMED] = frame[MALFORMED].map({True: "broken", False: None}).astype(object)
     report = run(tmp_path, frame, project(columns, cleaning={"quarantine_budget": 1}))
-    kept = pq.read_table(tmp_path / "dataset", columns=["_line", "split"]).to_pylist()
-    gone = pq.read_table(tmp_path / "quarantine", columns=["_line", "reasons"]).to_pylist()
-    assert sorted(row["_line"] for row in kept + gone) == list(range(1, len(frame) + 1))
-    assert all(row["reasons"] for row in gone)
-    assert {row["split"] for row in kept} == {"train", "validation", "test"}
+    kept = pq.read_table(tmp_path / "dataset", columns=[LINE, SPLIT]).to_pylist()
+    gone = pq.read_table(tmp_path / "quarantine", columns=[LINE, REASONS]).to_pylist()
+    assert sorted(row[LINE] for row in kept + gone) == list(range(1, len(frame) + 1))
+    assert all(row[REASONS] for row in gone)
+    assert {row[SPLIT] for row in kept} == {"train", "validation", "test"}
     assert report.kept == len(kept)
     assert report.quarantined == len(gone)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ciclo.components.cleaning.clean import clean
 from ciclo.components.cleaning.splitting import time_cuts
 from ciclo.components.core.errors import DataError
+from ciclo.components.core.own_columns import LINE, MALFORMED, ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Split
 
@@ -33,12 +34,12 @@ def sides(path: Path, table: pa.Table, columns: list[str]) -> dict[float, tuple[
     """Identity and side of each row by its target, which tells the rows of a test apart."""
     described = {"source": "x", "target": "y", "columns": {name: COLUMNS[name] for name in columns}}
     project = project_from_mapping({"name": "unit", "data": described}, origin="test")
-    table = table.append_column("_line", pa.array(range(1, len(table) + 1), pa.int64()))
-    table = table.append_column("_malformed", pa.nulls(len(table), pa.string()))
+    table = table.append_column(LINE, pa.array(range(1, len(table) + 1), pa.int64()))
+    table = table.append_column(MALFORMED, pa.nulls(len(table), pa.string()))
     pq.write_table(table, path / "raw")
     clean(project, path / "raw", path / "dataset", path / "quarantine")
-    rows = pq.read_table(path / "dataset", columns=["y", "row_id", "split"]).to_pylist()
-    return {row["y"]: (row["row_id"], row["split"]) for row in rows}
+    rows = pq.read_table(path / "dataset", columns=["y", ROW_ID, SPLIT]).to_pylist()
+    return {row["y"]: (row[ROW_ID], row[SPLIT]) for row in rows}
 
 
 QUICK = settings(

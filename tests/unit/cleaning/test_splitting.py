@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from ciclo.components.core.own_columns import SPLIT
 from tests.unit.cleaning.test_clean import project, run
 
 COLUMNS = {"n": {"type": "number"}, "t": {"type": "timestamp"}, "y": {"type": "boolean"}}
@@ -16,7 +17,7 @@ def sides(folder, split: dict, *, timed: bool = True) -> pd.DataFrame:
     frame = pd.DataFrame({"n": np.arange(200), "t": days.strftime("%Y-%m-%d"), "y": np.arange(200) % 2}).astype(str)
     data = {"time_column": "t"} if timed else {}
     run(folder, frame, project(COLUMNS, data, cleaning={"split": split}))
-    return pq.read_table(folder / "dataset", columns=["t", "split"]).to_pandas()
+    return pq.read_table(folder / "dataset", columns=["t", SPLIT]).to_pandas()
 
 
 @pytest.mark.parametrize(
@@ -29,8 +30,8 @@ def sides(folder, split: dict, *, timed: bool = True) -> pd.DataFrame:
 )
 def test_by_time_the_newest_rows_judge_and_the_oldest_train(tmp_path, split, days):
     found = sides(tmp_path, split)
-    assert found["split"].value_counts().to_dict() == days
-    times = found.groupby("split")["t"].agg(["min", "max"])
+    assert found[SPLIT].value_counts().to_dict() == days
+    times = found.groupby(SPLIT)["t"].agg(["min", "max"])
     assert times.loc["train", "max"] < times.loc["validation", "min"]
     assert times.loc["validation", "max"] < times.loc["test", "min"]
     assert times.loc["test", "max"] == found["t"].max()
@@ -38,8 +39,8 @@ def test_by_time_the_newest_rows_judge_and_the_oldest_train(tmp_path, split, day
 
 def test_by_hash_every_side_has_about_its_share_and_time_does_not_matter(tmp_path):
     found = sides(tmp_path, {"method": "hash", "validation": 0.3, "test": 0.1})
-    counts = found["split"].value_counts()
+    counts = found[SPLIT].value_counts()
     assert 40 <= counts["validation"] <= 80
     assert 8 <= counts["test"] <= 35
-    times = found.groupby("split")["t"].agg(["min", "max"])
+    times = found.groupby(SPLIT)["t"].agg(["min", "max"])
     assert (times["min"] < times["max"].min()).all()  # the sides lie among each other

@@ -57,7 +57,7 @@ def test_only_data_is_required():
         ("validation.checks", {"lekage": "error"}, "validation.checks.lekage"),
         ("data.columns", {"y": {"type": "boolean"}}, "at least one column has to be a feature"),
         ("data", "x.csv", "data: "),
-        ("data.columns.split", {"type": "number"}, "data.columns.split: the name is Ciclo's own"),
+        ("data.columns._ciclo_split", {"type": "number"}, "data.columns._ciclo_split: such names are Ciclo's own"),
         ("monitoring.persistence", {"alarms": 3, "windows": 2}, "3 alarms cannot show in 2 windows"),
         ("training.candidates", {"a": {"estimator": "random_forrest"}}, r"a.estimator: .*did you mean 'random_forest'"),
         ("training.candidates", {"a": {"estimator": "ridge"}}, "no 'ridge' for a binary task"),

@@ -15,6 +15,7 @@ from ciclo.components.answering.engine import Engine
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, TrainingError
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
@@ -52,7 +53,7 @@ def project(task: str = "binary", *, timed: bool = False, **sections: dict) -> P
 
 def rows(task: str = "binary", **options) -> pd.DataFrame:
     frame = table(task=task, **options)
-    return frame.assign(row_id=[f"{i:032x}" for i in range(len(frame))], split="test", t=DAYS[: len(frame)])
+    return frame.assign(**{ROW_ID: [f"{i:032x}" for i in range(len(frame))], SPLIT: "test"}, t=DAYS[: len(frame)])
 
 
 def fitted(asked: Project, estimator, frame: pd.DataFrame):
@@ -200,7 +201,7 @@ def test_by_hash_a_champion_is_scored_on_every_row_whatever_its_time(tmp_path):
 def test_answers_are_read_only_if_they_are_about_the_test_rows(tmp_path):
     asked, frame = project(), rows(rows=40)
     test = Dataset(Contract.of(asked, CLASSES["binary"]), frame)
-    answers = frame[["row_id"]].assign(trivial=[[0.5, 0.5]] * 40, rule=[[0.1, 0.9]] * 40)
+    answers = frame[[ROW_ID]].assign(trivial=[[0.5, 0.5]] * 40, rule=[[0.1, 0.9]] * 40)
     answers.to_parquet(tmp_path / "answers")
     found = read_answers(tmp_path / "answers", test).answers
     assert {name: said.shape for name, said in found.items()} == {"trivial": (40, 2), "rule": (40, 2)}

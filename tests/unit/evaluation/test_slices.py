@@ -8,6 +8,7 @@ from ciclo.components.core.clusters import Groups
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.evaluation.slices import Slice, floor_checks, slices_of
@@ -40,7 +41,7 @@ def cut(columns, rows=600, **evaluation):
          "evaluation": {"slices": columns, **evaluation}},
         origin="test",
     )  # fmt: skip
-    test = Dataset(Contract.of(project, ("false", "true")), frame.assign(row_id="", split="test"))
+    test = Dataset(Contract.of(project, ("false", "true")), frame.assign(**{ROW_ID: "", SPLIT: "test"}))
     good = np.where(frame["place"] == "east", rng.random(rows), frame["y"] * 0.6 + rng.random(rows) * 0.4)
     answers = np.column_stack([1 - good, good])
     return {(s.column, s.value): s for s in slices_of(project, test, answers, Groups.of(project, test.rows))}, test

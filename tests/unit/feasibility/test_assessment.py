@@ -9,6 +9,7 @@ import pytest
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.intervals import Interval
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.feasibility.assessment import Gained, assess, decide
@@ -72,8 +73,8 @@ def weak(rows, strength, seed, days=0):
         columns["t"] = {"type": "timestamp"}
         data["time_column"] = "t"
     part = np.arange(rows) / rows
-    frame["split"] = np.where(part < 0.7, "train", np.where(part < 0.85, "validation", "test"))
-    frame["row_id"] = [f"{n:032x}" for n in range(rows)]
+    frame[SPLIT] = np.where(part < 0.7, "train", np.where(part < 0.85, "validation", "test"))
+    frame[ROW_ID] = [f"{n:032x}" for n in range(rows)]
     asked = project_from_mapping({"name": "unit", "data": data}, origin="test")
     return asked, Dataset(Contract.of(asked, ("false", "true")), frame)
 

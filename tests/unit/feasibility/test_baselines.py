@@ -5,6 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.settings import Settings
 from ciclo.components.feasibility.assessment import assess
 from ciclo.components.feasibility.baselines import Fixed, best_feature, fixed_feature
@@ -65,7 +66,7 @@ def test_no_simple_answer_has_seen_a_test_label(tmp_path, task):
     def answers(lie: str) -> dict[str, list]:
         """What they say of the test rows where the labels of one split are turned around."""
         rows = whole.rows.copy()
-        lied = (rows["split"] == lie).to_numpy()
+        lied = (rows[SPLIT] == lie).to_numpy()
         turned = {
             "binary": lambda y: ~y,
             "multiclass": lambda y: y.map({"low": "mid", "mid": "high", "high": "low"}),

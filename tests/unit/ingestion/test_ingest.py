@@ -11,6 +11,7 @@ import pytest
 
 from ciclo.components.core import settings as settings_module
 from ciclo.components.core.errors import DataError, ProjectError
+from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
@@ -35,11 +36,11 @@ def test_parquet_keeps_types_and_takes_the_listed_columns(tmp_path: Path) -> Non
     frame().assign(more=1, tags=[["a"]] * 100).to_parquet(path)
     facts = ingest(project(path), tmp_path / "raw")
     table = pq.read_table(tmp_path / "raw")
-    assert table.column_names == ["x", "t", "y", "_line", "_malformed"]
+    assert table.column_names == ["x", "t", "y", LINE, MALFORMED]
     assert table.schema.field("x").type == pa.float64()
     assert table.schema.field("y").type == pa.bool_()
-    assert table["_line"].to_pylist() == list(range(1, 101))
-    assert table["_malformed"].null_count == 100
+    assert table[LINE].to_pylist() == list(range(1, 101))
+    assert table[MALFORMED].null_count == 100
     assert facts.dropped == ("more", "tags")
     assert (facts.bytes, facts.digest) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
     assert (facts.start, facts.end) == ("2026-01-01T00:00:00+00:00", "2026-04-10T00:00:00+00:00")
@@ -68,7 +69,7 @@ def test_a_window_is_half_open_and_utc(tmp_path: Path, form: str, start: str, en
     path = tmp_path / f"table.{form}"
     frame().to_csv(path, index=False) if form == "csv" else frame().to_parquet(path)
     facts = ingest(project(path), tmp_path / "raw", start, end)
-    assert pq.read_table(tmp_path / "raw")["_line"].to_pylist() == days
+    assert pq.read_table(tmp_path / "raw")[LINE].to_pylist() == days
     assert facts.rows == len(days)
     assert facts.start == (start or "2026-01-01T00:00:00+00:00")
 
@@ -78,7 +79,7 @@ def test_rows_without_a_readable_time_are_left_to_cleaning(tmp_path: Path) -> No
     text.loc[[3, 50], "t"] = ["soon", None]
     text.to_csv(tmp_path / "table.csv", index=False)
     ingest(project(tmp_path / "table.csv"), tmp_path / "raw", "2026-01-01", "2026-01-03")
-    assert pq.read_table(tmp_path / "raw")["_line"].to_pylist() == [1, 2, 4, 51]
+    assert pq.read_table(tmp_path / "raw")[LINE].to_pylist() == [1, 2, 4, 51]
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
@@ -90,7 +91,7 @@ def test_several_files_are_one_source(tmp_path: Path, form: str) -> None:
     facts = ingest(project(tmp_path / "part-*"), tmp_path / "raw")
     table = pq.read_table(tmp_path / "raw").to_pandas()
     assert facts.rows == 200
-    assert table["_line"].tolist() == list(range(1, 201))
+    assert table[LINE].tolist() == list(range(1, 201))
     assert table["t"].astype(str).is_monotonic_increasing
     both = b"".join((tmp_path / f"part-{n}.{form}").read_bytes() for n in (0, 1))
     assert facts.digest == hashlib.sha256(both).hexdigest()

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from ciclo.components.cleaning.rules import broken_rules, read_columns
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import RequestError
+from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.values import ColumnType, Plain, Refusal, Rules, ValueReader
@@ -54,9 +55,9 @@ def through_file(table: Any) -> dict[str, list[Any]]:
     """What cleaning makes of a raw table: by column its canonical values, or the kind of refusal."""
     wanted = project("x")
     values = read_columns(table, wanted)
-    rules = broken_rules(values, table["_malformed"].notnull(), wanted)
+    rules = broken_rules(values, table[MALFORMED].notnull(), wanted)
     rows = collect(
-        table.select("_line", **{n: v.typed for n, v in values.items() if n != "x"}, **rules).order_by("_line")
+        table.select(LINE, **{n: v.typed for n, v in values.items() if n != "x"}, **rules).order_by(LINE)
     ).to_pylist()
     found: dict[str, list[Any]] = {}
     for name in COLUMNS:
@@ -77,8 +78,8 @@ def csv(folder: Path, cells: list[str]) -> dict[str, list[Any]]:
 
 def parquet(folder: Path, array: pa.Array) -> dict[str, list[Any]]:
     table = pa.table({"x": [1.0] * len(array), **dict.fromkeys(COLUMNS, array)})
-    table = table.append_column("_line", pa.array(range(len(array))))
-    table = table.append_column("_malformed", pa.nulls(len(array), pa.string()))
+    table = table.append_column(LINE, pa.array(range(len(array))))
+    table = table.append_column(MALFORMED, pa.nulls(len(array), pa.string()))
     pq.write_table(table, folder / "x.parquet")
     return through_file(connect().read_parquet(folder / "x.parquet"))
 

@@ -3,11 +3,13 @@
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from ciclo.components.cleaning.clean import clean
 from ciclo.components.core.errors import DataError
+from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.ingestion.ingest import ingest
@@ -54,6 +56,9 @@ KEPT = {
     "tabs": (csv().replace(b",", b"\t"), {}),
     "bars": (csv().replace(b",", b"|"), {}),
     "gzip": (gzip.compress(csv()), {}),
+    "zstd": (pa.compress(csv(), "zstd", asbytes=True), {}),
+    "UTF-16": (csv().decode().encode("utf-16"), {}),
+    "UTF-16, packed": (gzip.compress(csv().decode().encode("utf-16-be").join([b"\xfe\xff", b""])), {}),
     "the same record twice": (csv(at={7: RECORDS[6]}), {"duplicate": 1}),
     "another column order": (b"y,a,b,c\n" + b"".join(b"%d,%d,1.5,red\n" % (i % 2, i) for i in range(200)), {}),
 }
@@ -70,7 +75,9 @@ REFUSED = {
     "NUL byte": (csv(at={7: "7,3.5,re\0d,1"}), "NUL byte on line 9"),
     "latin-1": (csv(at={7: "7,3.5,gr\xfcn,1"}).decode().encode("latin-1"), "0xfc on line 9"),
     "cut UTF-8": (csv() + "ü".encode()[:1], "not UTF-8"),
-    "UTF-16": (csv().decode().encode("utf-16"), "NUL byte on line 1"),
+    "UTF-16 without its mark": (csv().decode().encode("utf-16-le"), "NUL byte on line 1"),
+    "cut UTF-16": (csv().decode().encode("utf-16")[:-1], "UTF-16"),
+    "cut zstd": (bytes(pa.compress(csv(), "zstd", asbytes=True))[:-20], "zstd"),
     "binary": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "not UTF-8|NUL"),
     "cut gzip": (gzip.compress(csv())[:-20], "gzip"),
     "name twice": (csv(header="a,b,b,y"), "twice"),
@@ -92,9 +99,7 @@ def test_every_record_is_kept_or_quarantined_with_its_reason(
     facts = ingest(project(path), tmp_path / "raw")
     report = clean(project(path), tmp_path / "raw", tmp_path / "dataset", tmp_path / "quarantine")
     assert facts.rows == report.rows == 200
-    lines = [
-        pq.read_table(tmp_path / name, columns=["_line"])["_line"].to_pylist() for name in ("dataset", "quarantine")
-    ]
+    lines = [pq.read_table(tmp_path / name, columns=[LINE])[LINE].to_pylist() for name in ("dataset", "quarantine")]
     assert sorted(lines[0] + lines[1]) == list(range(1, 201))
     counted: dict[str, int] = {}
     for reason, count in report.reasons.items():
@@ -123,8 +128,8 @@ def test_values_are_text_exactly_as_read(tmp_path: Path) -> None:
     facts = ingest(project(path), tmp_path / "raw")
     assert facts.dropped == ("more",)
     assert pq.read_table(tmp_path / "raw").to_pylist() == [
-        {"a": " 1 ", "b": "2.50", "c": 'x, "y"\n z', "y": None, "_line": 1, "_malformed": None},
-        {"a": "007", "b": "NA", "c": None, "y": "1", "_line": 2, "_malformed": None},
+        {"a": " 1 ", "b": "2.50", "c": 'x, "y"\n z', "y": None, LINE: 1, MALFORMED: None},
+        {"a": "007", "b": "NA", "c": None, "y": "1", LINE: 2, MALFORMED: None},
     ]
 
 
@@ -133,8 +138,8 @@ def test_a_malformed_record_keeps_its_text_and_its_number(tmp_path: Path) -> Non
     path.write_bytes(csv(at={7: "7,3.5," + "x" * 2_000}))
     assert ingest(project(path), tmp_path / "raw").malformed == 1
     row = pq.read_table(tmp_path / "raw").to_pylist()[7]
-    assert row["_line"] == 8
-    assert row["_malformed"] == "3 fields where the header has 4: 7,3.5," + "x" * 494
+    assert row[LINE] == 8
+    assert row[MALFORMED] == "3 fields where the header has 4: 7,3.5," + "x" * 494
     assert row["a"] is None
 
 

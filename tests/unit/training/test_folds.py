@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.folds import CELLS, FOLDS, Plan, partition, plan_for
@@ -31,7 +32,7 @@ def made(rows: int, *, time: bool = False, ids: int = 0, validation: float = 0.2
             "who": order // (ids or 1),
             "x": rng.normal(size=rows),
             "y": rng.random(rows) < positive,
-            "split": np.where(held_out, "validation", "train"),
+            SPLIT: np.where(held_out, "validation", "train"),
         }
     )
     return charter, Dataset(Contract.of(charter, ("false", "true")), frame)
@@ -47,8 +48,8 @@ def test_many_validation_rows_are_one_split():
     (few, held_out), (every, again) = plan.steps
     assert (plan.averaged, plan.fitted_on, len(few), len(every)) == (False, 8_000, 2_000, 8_000)
     assert (len(held_out), held_out.tolist()) == (2_000, again.tolist())
-    assert set(side(plan, every, "split")) == {"train"}
-    assert set(side(plan, held_out, "split")) == {"validation"}
+    assert set(side(plan, every, SPLIT)) == {"train"}
+    assert set(side(plan, held_out, SPLIT)) == {"validation"}
 
 
 @pytest.mark.parametrize(("rows", "steps"), [(3_999, 1), (4_000, 2)])

@@ -14,6 +14,7 @@ from scipy.stats import t
 from ciclo.components.answering.engine import Engine, first_difference
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import ProjectError, VerdictError
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping, project_to_json
 from ciclo.components.core.verdict import Verdict
@@ -41,10 +42,10 @@ def rows(task: str = "binary", count: int = 1200, seed: int = 0, inverted: bool 
     frame = table(count, task, seed)
     day = np.arange(count) * DAYS // count
     frame["at"] = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(np.arange(count) * DAYS * 24 / count, unit="h")
-    frame["split"] = np.where(day < 36, "train", np.where(day < 48, "validation", "test"))
-    frame["row_id"] = [f"{i:032x}" for i in range(count)]
+    frame[SPLIT] = np.where(day < 36, "train", np.where(day < 48, "validation", "test"))
+    frame[ROW_ID] = [f"{i:032x}" for i in range(count)]
     if inverted:
-        last = frame["split"] == "test"
+        last = frame[SPLIT] == "test"
         frame.loc[last, "y"] = ~frame.loc[last, "y"] if task == "binary" else -5 * frame.loc[last, "y"]
     return frame
 

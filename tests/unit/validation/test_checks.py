@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.validation.checks import validate, variance_inflation
 from tests.tables import COLUMNS, TARGETS, project, table
@@ -39,7 +40,7 @@ def test_the_profile_is_that_of_the_rows_a_model_is_fitted_on():
     timed = project(data={"source": "t.csv", "target": "y", "time_column": "at", "columns": columns})
     frame = table(600)
     frame["at"] = pd.date_range("2026-01-01", periods=600, freq="h", tz="UTC")
-    frame["split"] = ["train"] * 420 + ["validation"] * 80 + ["test"] * 100
+    frame[SPLIT] = ["train"] * 420 + ["validation"] * 80 + ["test"] * 100
     profile = validate(timed, Dataset(Contract.of(timed, ("false", "true")), frame), "d" * 64).profile
     assert profile.rows == 500
     assert (profile.start, profile.end) == (frame["at"][0].isoformat(), frame["at"][499].isoformat())
@@ -51,7 +52,7 @@ def test_enough_rows_of_each_class_are_asked_for(positive, decision):
     """The test rows do not count: no model learns from them."""
     charter = project(validation={"checks": {"imbalance": "off", "leakage": "off"}})
     frame = table(600)
-    frame["split"] = ["train"] * 420 + ["validation"] * 80 + ["test"] * 100
+    frame[SPLIT] = ["train"] * 420 + ["validation"] * 80 + ["test"] * 100
     frame["y"] = [n < positive or n >= 550 for n in range(600)]
     verdict = validate(charter, Dataset(Contract.of(charter, ("false", "true")), frame), "d" * 64).verdict
     assert verdict.decision == decision, verdict.reason

@@ -1,0 +1,330 @@
+"""Files as people have them: the first project file, ingestion and cleaning together give the right values."""
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from ciclo.components.cleaning.clean import clean
+from ciclo.components.core.errors import DataError, ProjectError
+from ciclo.components.core.own_columns import LINE, PREFIX
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.drafting.inference import propose
+from ciclo.components.ingestion.ingest import ingest
+
+ROWS = 120
+N = range(ROWS)
+X = [i * 7919 % ROWS / 8 for i in N]
+
+
+def prepared(folder: Path, source: Path | str, header: bool | None = None, target: str = "y") -> tuple[Any, str]:
+    """What becomes of a source: the cleaned rows in its order, with every row accounted for; and the project file."""
+    text = propose(source, target, header=header)
+    charter = yaml.safe_load(text)
+    charter["cleaning"] = {**charter.get("cleaning", {}), "quarantine_budget": 0.5, "minimum_rows": 1}
+    project = project_from_mapping(charter, origin="test")
+    facts = ingest(project, folder / "raw")
+    report = clean(project, folder / "raw", folder / "dataset", folder / "quarantine")
+    assert facts.rows == report.rows == report.kept + report.quarantined
+    rows = pq.read_table(folder / "dataset").sort_by(LINE).to_pandas(ignore_metadata=True)
+    assert len(rows) == report.kept
+    return rows, text
+
+
+def comment(text: str, column: str) -> str:
+    """The line of a column in a project file."""
+    (line,) = (line for line in text.splitlines() if line.startswith((f"    {column}:", f'    "{column}":')))
+    return line
+
+
+def write(folder: Path, header: str, *columns: list[Any], delimiter: str = ";", encoding: str = "utf-8") -> Path:
+    """A CSV file with a feature ``x``, a target ``y`` and other columns as they are written."""
+    lines = [delimiter.join([header, "x", "y"])]
+    lines += [
+        delimiter.join([*map(str, cells), str(i * 37 % 100), "ab"[i % 2]]) for i, cells in enumerate(zip(*columns))
+    ]
+    (folder / "data.csv").write_bytes(("\n".join(lines) + "\n").encode(encoding))
+    return folder / "data.csv"
+
+
+AMOUNTS = [1000.5 + 12_345.25 * i for i in N]
+
+
+def grouped(number: float, thousands: str, decimal: str) -> str:
+    return f"{number:,.2f}".replace(",", "_").replace(".", decimal).replace("_", thousands)
+
+
+NUMBERS: dict[str, tuple[list[str], str, list[float], dict[str, str]]] = {
+    "decimal comma": ([f"{v:.3f}".replace(".", ",") for v in X], ";", X, {"decimal": ","}),
+    "Excel in Germany": ([grouped(v, ".", ",") for v in AMOUNTS], ";", AMOUNTS, {"decimal": ",", "thousands": "."}),
+    "Excel in the States": ([f'"{grouped(v, ",", ".")}"' for v in AMOUNTS], ",", AMOUNTS, {"thousands": ","}),
+    "France": ([grouped(v, "\u202f", ",") for v in AMOUNTS], ";", AMOUNTS, {"decimal": ",", "thousands": " "}),
+    "Switzerland": ([grouped(v, "'", ".") for v in AMOUNTS], ";", AMOUNTS, {"thousands": "'"}),
+    "whole thousands": ([f"{1500 * i:,}" for i in N], ";", [1500 * i for i in N], {"thousands": ","}),
+    "powers of ten": (["1.00E+05", *(str(i) for i in N[1:])], ";", [100_000, *N[1:]], {}),
+    "plain": ([str(v) for v in X], ";", X, {}),
+}
+
+
+@pytest.mark.parametrize(("cells", "delimiter", "values", "rules"), NUMBERS.values(), ids=NUMBERS)
+def test_numbers_as_they_are_written(
+    tmp_path: Path, cells: list[str], delimiter: str, values: list[float], rules: dict[str, str]
+) -> None:
+    rows, text = prepared(tmp_path, write(tmp_path, "amount", cells, delimiter=delimiter))
+    assert rows["amount"].tolist() == values
+    column = yaml.safe_load(text)["data"]["columns"]["amount"]
+    assert {key: column[key] for key in ("decimal", "thousands") if key in column} == rules
+    assert column["type"] == ("number" if isinstance(values[1], float) else "integer")
+    if rules:
+        assert "written like" in comment(text, "amount")
+
+
+DAYS = [date.fromordinal(date(2023, 4, 1).toordinal() + i) for i in N]
+MINUTES = [datetime(d.year, d.month, d.day, 8 + i % 12, 30, tzinfo=UTC) for i, d in enumerate(DAYS)]
+TIMES: dict[str, tuple[list[str], list[datetime], bool]] = {
+    "day/month": ([f"{d:%d/%m/%Y}" for d in DAYS], [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS], True),
+    "day.month and time": ([f"{t:%d.%m.%Y %H:%M}" for t in MINUTES], MINUTES, True),
+    "month/day, short": ([f"{t.month}/{t.day}/{t.year} {t.hour}:30" for t in MINUTES], MINUTES, False),
+    "month/day, half days": ([f"{t.month}/{t.day}/{t.year} {t:%I:%M %p}" for t in MINUTES], MINUTES, False),
+}
+
+
+@pytest.mark.parametrize(("cells", "times", "day_first"), TIMES.values(), ids=TIMES)
+def test_times_as_they_are_written(tmp_path: Path, cells: list[str], times: list[datetime], day_first: bool) -> None:
+    rows, text = prepared(tmp_path, write(tmp_path, "at", cells))
+    assert rows["at"].tolist() == times
+    column = yaml.safe_load(text)["data"]["columns"]["at"]
+    assert (column["type"], column["day_first"]) == ("timestamp", day_first)
+    assert "the day comes first" in comment(text, "at") or not day_first
+
+
+def test_dates_that_could_be_either_are_asked_about(tmp_path: Path) -> None:
+    path = write(tmp_path, "at", [f"0{1 + i % 9}/0{1 + i // 9 % 9}/2023" for i in N])
+    text = propose(path, "y")
+    column = yaml.safe_load(text)["data"]["columns"]["at"]
+    assert (column["role"], column.get("day_first")) == ("ignored", None)
+    assert "day_first: true" in column["why"]
+    assert yaml.safe_load(text)["data"].get("time_column") is None
+
+
+def test_numbers_that_could_be_either_go_by_the_rest_of_the_file(tmp_path: Path) -> None:
+    cells = [f"{1 + i % 9},{100 + i}" for i in N]
+    told = [f"{v:.1f}".replace(".", ",") for v in X]
+    rows, text = prepared(tmp_path, write(tmp_path, "either;told", cells, told))
+    assert rows["either"].tolist() == [float(c.replace(",", ".")) for c in cells]
+    quoted = [f'"{c}"' for c in cells]
+    told = [f'"{1_000_000 + 1000 * i:,}"' for i in N]
+    rows, _ = prepared(tmp_path, write(tmp_path, "either,told", quoted, told, delimiter=","))
+    assert rows["either"].tolist() == [int(c.replace(",", "")) for c in cells]
+    text = propose(write(tmp_path, "either", quoted, delimiter=","), "y")
+    column = yaml.safe_load(text)["data"]["columns"]["either"]
+    assert column["role"] == "ignored"
+    assert 'thousands: ","' in column["why"]
+
+
+HEAD = "a,b,c,y"
+BODY = [(f"{i}", f"{X[i]}", "uv"[i % 2], "01"[i // 2 % 2]) for i in N]
+FILES: dict[str, bytes] = {
+    "a line that says the delimiter": ("sep=;\na;b;c;y\n" + "".join(";".join(r) + "\n" for r in BODY)).encode(),
+    "UTF-16": (HEAD + "\r\n" + "".join(",".join(r) + "\r\n" for r in BODY)).encode("utf-16"),
+    "quotes after a space": ('a, "b", "c", "y"\n' + "".join(f'{a}, {b}, "{c}", {y}\n' for a, b, c, y in BODY)).encode(),
+    "commas in a header": ("a;b;c;y\n" + "".join(";".join(r) + "\n" for r in BODY)).encode(),
+    "gzip": gzip.compress((HEAD + "\n" + "".join(",".join(r) + "\n" for r in BODY)).encode()),
+    "zstd": pa.compress((HEAD + "\n" + "".join(",".join(r) + "\n" for r in BODY)).encode(), "zstd", asbytes=True),
+    "index of pandas": (",a,b,c,y\n" + "".join(f"{i},{','.join(r)}\n" for i, r in enumerate(BODY))).encode(),
+    "index of R": ('"a","b","c","y"\n' + "".join(f'"{i + 1}",{",".join(r)}\n' for i, r in enumerate(BODY))).encode(),
+    "JSON lines": "".join(
+        json.dumps({"a": int(a), "b": float(b), "c": c, "y": bool(int(y))}) + "\n" for a, b, c, y in BODY
+    ).encode(),
+    "JSON lines, gaps left out": "".join(
+        json.dumps({"y": y, "c": c, "b": float(b)} | ({"a": int(a)} if i else {})) + "\n"
+        for i, (a, b, c, y) in enumerate(BODY)
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_files_as_programs_write_them(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "data").write_bytes(content)
+    rows, text = prepared(tmp_path, tmp_path / "data")
+    assert rows["b"].tolist() == X
+    assert rows["c"].tolist() == ["uv"[i % 2] for i in N]
+    assert rows["y"].tolist() == [i // 2 % 2 == 1 for i in N]
+    assert rows["a"].tolist()[1:] == list(N)[1:]
+    columns = yaml.safe_load(text)["data"]["columns"]
+    assert set(columns) - {"a", "b", "c", "y"} <= {"index"}
+    if "index" in columns:
+        assert columns["index"]["role"] == "ignored"
+        assert "pandas or R" in columns["index"]["why"]
+        assert yaml.safe_load(text)["data"].get("id_columns", ["a"]) == ["a"]
+
+
+def test_commas_in_a_header_cut_at_semicolons(tmp_path: Path) -> None:
+    lines = ["price, EUR;weight, kg;y", *(f"{v};{i};{i % 2}" for i, v in enumerate(X))]
+    (tmp_path / "data.csv").write_text("\n".join(lines))
+    rows, _ = prepared(tmp_path, tmp_path / "data.csv")
+    assert rows["price, EUR"].tolist() == X
+
+
+def test_a_file_without_a_header_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("".join(f"{v},{5 + i % 3},{'red' if i % 3 else 'blue'},{i % 2}\n" for i, v in enumerate(X)))
+    with pytest.raises(DataError, match="is there a header") as error:
+        propose(path, "column_4")
+    assert "--no-header" in error.value.hint
+    rows, text = prepared(tmp_path, path, header=False, target="column_4")
+    assert yaml.safe_load(text)["data"]["header"] is False
+    assert rows["column_1"].tolist() == X
+    assert len(rows) == ROWS
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["country,2019,2020,2021,y", "0,1,2,3,y", "x1,x2,x3,x4,y", "red,blue,x,z,y"],
+    ids=["years", "0", "x", "words"],
+)
+def test_a_header_is_not_taken_for_values(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(header + "\n" + "".join(f"{'ab'[i % 2]},{v},{i},{i * 3},{i % 2}\n" for i, v in enumerate(X)))
+    assert len(prepared(tmp_path, path)[0]) == ROWS
+
+
+BIG = 2**53
+KINDS: dict[str, tuple[pa.Array, list[Any], str]] = {
+    "string_view": (pa.array(["u", "v"] * 60, pa.string_view()), ["u", "v"] * 60, "category"),
+    "large_string": (pa.array(["u", "v"] * 60, pa.large_string()), ["u", "v"] * 60, "category"),
+    "dictionary": (pa.array(["u", "v"] * 60).dictionary_encode(), ["u", "v"] * 60, "category"),
+    "decimals that are ids": (
+        pa.array([Decimal(BIG + i) for i in N], pa.decimal128(38, 0)),
+        [BIG + i for i in N],
+        "integer",
+    ),
+    "decimals beyond 64 bits": (
+        pa.array([Decimal(10**30 + i) for i in N], pa.decimal128(38, 0)),
+        [str(10**30 + i) for i in N],
+        "category",
+    ),
+    "decimals": (pa.array([Decimal(i) / 4 for i in N], pa.decimal128(10, 2)), [i / 4 for i in N], "number"),
+    "uint64": (pa.array([i * 5 % 97 for i in N], pa.uint64()), [i * 5 % 97 for i in N], "integer"),
+    "uint64 beyond int64": (
+        pa.array([2**63 + i for i in N], pa.uint64()),
+        [str(2**63 + i) for i in N],
+        "category",
+    ),
+    "NaN without nulls": (pa.array([np.nan, *X[1:]], from_pandas=False), [None, *X[1:]], "number"),
+    "whole floats with a gap": (
+        pa.array([np.nan, *(float(i * 5 % 97) for i in N[1:])]),
+        [None, *(i * 5 % 97 for i in N[1:])],
+        "integer",
+    ),
+    "whole floats": (pa.array([float(i * 5 % 97) for i in N]), [float(i * 5 % 97) for i in N], "number"),
+    "seconds": (pa.array(MINUTES, pa.timestamp("s")), MINUTES, "timestamp"),
+    "milliseconds of a zone": (pa.array(MINUTES, pa.timestamp("ms", "Europe/Zurich")), MINUTES, "timestamp"),
+    "microseconds": (pa.array(MINUTES, pa.timestamp("us", "UTC")), MINUTES, "timestamp"),
+    "nanoseconds of a zone": (pa.array(MINUTES, pa.timestamp("ns", "America/New_York")), MINUTES, "timestamp"),
+    "days": (pa.array(DAYS, pa.date32()), [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS], "timestamp"),
+}
+
+
+@pytest.mark.parametrize(("array", "values", "kind"), KINDS.values(), ids=KINDS)
+def test_parquet_of_any_writer(tmp_path: Path, array: pa.Array, values: list[Any], kind: str) -> None:
+    table = pa.table({"v": array, "x": X, "y": ["a", "b"] * 60})
+    pq.write_table(table, tmp_path / "data.parquet")
+    rows, text = prepared(tmp_path, tmp_path / "data.parquet")
+    assert yaml.safe_load(text)["data"]["columns"]["v"]["type"] == kind
+    found = [None if v is None or v != v else v for v in rows["v"].astype(object)]
+    assert found == values
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_classes_written_as_floats_stay_classes(tmp_path: Path, form: str) -> None:
+    labels = pd.Series([None, *(float(i % 3) for i in N[1:])])
+    frame = pd.DataFrame({"x": X, "z": X[::-1], "y": labels})
+    path = tmp_path / f"data.{form}"
+    frame.to_csv(path, index=False) if form == "csv" else frame.to_parquet(path)
+    rows, text = prepared(tmp_path, path)
+    assert yaml.safe_load(text)["training"]["task"] == "multiclass"
+    assert rows["y"].tolist() == [str(i % 3) for i in N[1:]]
+
+
+def test_files_with_their_columns_in_another_order_are_laid_out_by_name(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": X, "c": ["u", "v"] * 60, "y": ["a", "b", "b", "a"] * 30})
+    frame[:60].to_csv(tmp_path / "part-0.csv", index=False)
+    frame[60:][["y", "x", "c"]].to_csv(tmp_path / "part-1.csv", index=False)
+    rows, _ = prepared(tmp_path, f"{tmp_path}/part-*.csv")
+    pd.testing.assert_frame_equal(rows[["x", "c", "y"]], frame, check_dtype=False)
+
+
+NAMES = ["split", "reasons", "occurrence", "row_id", "_line", "_line_right", "_malformed", "self", "v0", "c0", "count"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_any_name_works(tmp_path: Path, form: str) -> None:
+    frame = pd.DataFrame({name: np.roll(X, place) for place, name in enumerate(NAMES)} | {"y": ["a", "b"] * 60})
+    path = tmp_path / f"data.{form}"
+    frame.to_csv(path, index=False) if form == "csv" else frame.to_parquet(path)
+    for duplicates in (frame, pd.concat([frame, frame[:30]])):
+        duplicates.to_csv(path, index=False) if form == "csv" else duplicates.to_parquet(path, index=False)
+        rows, _ = prepared(tmp_path, path)
+        pd.testing.assert_frame_equal(rows[[*NAMES, "y"]], duplicates.reset_index(drop=True), check_dtype=False)
+
+
+def test_names_of_our_own_are_named_in_the_error(tmp_path: Path) -> None:
+    name = f"{PREFIX}Split".upper()
+    pd.DataFrame({name: X, "x": X, "y": ["a", "b"] * 60}).to_csv(tmp_path / "data.csv", index=False)
+    with pytest.raises(DataError, match=f"column '{name}'"):
+        propose(tmp_path / "data.csv", "y")
+    columns = {name: {"type": "number"}, "y": {"type": "category"}}
+    with pytest.raises(ProjectError, match=name):
+        project_from_mapping({"name": "p", "data": {"source": "x", "target": "y", "columns": columns}}, origin="test")
+
+
+def test_labels_that_differ_in_case_or_spaces_are_one_class(tmp_path: Path) -> None:
+    labels = ["Yes", "yes", "YES ", "No", "not  yet", "Not Yet"]
+    rows, text = prepared(
+        tmp_path, write(tmp_path, "z;label", [i * 11 % 97 for i in N], [labels[i % 6] for i in N]), target="label"
+    )
+    column = yaml.safe_load(text)["data"]["columns"]["label"]
+    assert column["ignore_case"] is True
+    assert {c.lower() for c in column["categories"]} == {"yes", "no", "not yet"}
+    assert rows["label"].value_counts().to_dict() == {
+        next(c for c in column["categories"] if c.lower() == label): count
+        for label, count in {"yes": 60, "no": 20, "not yet": 40}.items()
+    }
+    assert "'YES'" in comment(text, "label")
+
+
+@pytest.mark.parametrize(("word", "rows", "task"), [("other", 40, "multiclass"), ("pending", 12, "regression")])
+def test_a_frequent_word_in_a_target_of_numbers(tmp_path: Path, word: str, rows: int, task: str) -> None:
+    numbers = [str(i % 3) if task == "multiclass" else f"{X[i]}" for i in N]
+    cells = [word if i < rows else numbers[i] for i in N]
+    kept, text = prepared(tmp_path, write(tmp_path, "z;label", [i * 11 % 97 for i in N], cells), target="label")
+    assert yaml.safe_load(text)["training"]["task"] == task
+    if task == "multiclass":
+        assert kept["label"].value_counts()[word] == rows
+    else:
+        assert len(kept) == ROWS - rows
+        assert f"{word!r} in {rows} rows" in comment(text, "label")
+        assert "quarantined" in comment(text, "label")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_infinity_is_reported_as_such(tmp_path: Path, form: str) -> None:
+    frame = pd.DataFrame({"v": [np.inf, -np.inf, np.inf, *X[3:]], "x": X, "y": ["a", "b"] * 60})
+    path = tmp_path / f"data.{form}"
+    frame.to_csv(path, index=False) if form == "csv" else frame.to_parquet(path)
+    rows, text = prepared(tmp_path, path)
+    assert yaml.safe_load(text)["data"]["columns"]["v"]["type"] == "number"
+    assert "3 values are infinite" in comment(text, "v")
+    assert len(rows) == ROWS - 3
