@@ -1,22 +1,19 @@
 """What the values of a column look like, and what that makes of it: the guesses of a first project file."""
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Task
+from ciclo.components.core.sections import Cleaning
 from ciclo.components.core.values import ColumnType, Plain
 from ciclo.components.core.wording import listed
-from ciclo.components.tables.datasets import collect
-from ciclo.components.tables.reading import read
+from ciclo.components.core.written import same_label
 
 LEVELS = 200
 MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "?")  # in any case; they mean nothing until the file lists them
-_AS: tuple[ColumnType, ...] = ("category", "number", "boolean", "timestamp")
 _TOLERANCE = 0.01
+_BUDGET = Cleaning().quarantine_budget
 _FEW = 20
 _LONG_TEXT = 40
 _CLASS_ROWS = 10
@@ -36,17 +33,24 @@ class Facts:
         present: Rows that have a value.
         distinct: Different values.
         numbers: Values that read as finite numbers.
-        whole: Values written as whole numbers.
+        whole: Values that are whole numbers, and not written with a point.
+        rounded: Whole numbers that are written with a point, or stored as floats.
+        huge: Whole numbers that 64 bits do not hold.
+        infinite: Values that are infinite.
         booleans: Values that read as true or false.
         times: Values that read as ISO times.
         padded: Values such as 007, whose zeros a number would lose.
         length: Mean length as text.
+        longest: One of the longest values.
         minimum: Smallest number.
         maximum: Largest number.
         first: First time, ISO date.
         last: Last time.
         levels: Rows by value, for at most ``LEVELS`` values.
         words: Rows by word that is likely to stand for a missing value, and is taken for one.
+        strays: Rows by value that is no number in a column of numbers, the most frequent first.
+        rules: How its numbers or times are written, where that is not plain.
+        question: What the values leave open about that.
     """
 
     name: str
@@ -55,16 +59,23 @@ class Facts:
     distinct: int
     numbers: int = 0
     whole: int = 0
+    rounded: int = 0
+    huge: int = 0
+    infinite: int = 0
     booleans: int = 0
     times: int = 0
     padded: int = 0
     length: float = 0.0
+    longest: str = ""
     minimum: float | None = None
     maximum: float | None = None
     first: str = ""
     last: str = ""
     levels: dict[str, int] = field(default_factory=dict)
     words: dict[str, int] = field(default_factory=dict)
+    strays: dict[str, int] = field(default_factory=dict)
+    rules: Plain | None = None
+    question: str = ""
 
     def mostly(self, count: int) -> bool:
         """Whether all but a stray value in a hundred are counted."""
@@ -73,12 +84,19 @@ class Facts:
     @property
     def is_flag(self) -> bool:
         """Whether it has two values that read as false and true."""
-        return self.booleans == self.present and 0 < self.distinct <= 3 and len(self.levels) == 2
+        two = len(self.levels) == 2 == len({same_label(level) for level in self.levels})
+        return self.booleans == self.present and 0 < self.distinct <= 3 and two
 
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers, and not codes made of digits."""
-        return self.mostly(self.numbers) and self.padded == 0
+        return self.mostly(self.numbers + self.infinite) and self.padded == 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its numbers are whole. A program that knows no missing whole number makes floats of them."""
+        rounded = self.rounded if self.present < self.rows else 0
+        return self.mostly(self.whole + rounded)
 
     @property
     def is_unique(self) -> bool:
@@ -96,73 +114,6 @@ class Facts:
         return f"{self.minimum:.6g} to {self.maximum:.6g}" if self.minimum is not None else ""
 
 
-def measure(table: Any, names: Collection[str], scratch: Path) -> dict[str, Facts]:
-    """Count the columns of a raw table.
-
-    Args:
-        table: The raw table.
-        names: Columns to look at.
-        scratch: Folder for the values as they were read, so that each is read once.
-    """
-    places = dict(enumerate(names))
-    words = _missing_words(table, names)
-    values = {
-        f"{kind}{n}": read(table[name], Plain(kind, missing=tuple(words[name]))).typed
-        for n, name in places.items()
-        for kind in _AS
-    }
-    path = scratch / "as-types.parquet"
-    table.select(**values).to_parquet(path)
-    readings = table.get_backend().read_parquet(path)
-    decimal = {name for name in names if table[name].type().is_floating() or table[name].type().is_decimal()}
-    return {
-        name: replace(_measure(name, readings, n, decimal=name in decimal), words=words[name])
-        for n, name in places.items()
-    }
-
-
-def _missing_words(table: Any, names: Collection[str]) -> dict[str, dict[str, int]]:
-    """The words of each column that are likely to stand for a missing value, as they are written, with their rows."""
-    texts = {name: table[name].strip() for name in names if table[name].type().is_string()}
-    found: dict[str, dict[str, int]] = {name: {} for name in names}
-    if not texts:
-        return found
-    likely = {name: text.lower().isin(MISSING_WORDS) for name, text in texts.items()}
-    counted = collect(table.aggregate(**{f"c{n}": likely[name].sum() for n, name in enumerate(texts)})).to_pylist()[0]
-    for n, (name, text) in enumerate(texts.items()):
-        if counted[f"c{n}"]:
-            words = table.filter(likely[name]).group_by(word=text).aggregate(rows=lambda t: t.count()).order_by("word")
-            found[name] = {row["word"]: row["rows"] for row in collect(words).to_pylist()}
-    return found
-
-
-def _measure(name: str, readings: Any, place: int, *, decimal: bool) -> Facts:
-    text, number, flag, time = (readings[f"{kind}{place}"] for kind in _AS)
-    counts = readings.aggregate(
-        rows=readings.count(),
-        present=text.count(),
-        distinct=text.nunique(),
-        numbers=number.count(),
-        whole=(text.re_search(r"^[+-]?[0-9]+$") & (not decimal)).sum(),
-        booleans=flag.count(),
-        times=time.count(),
-        padded=text.re_search(r"^[+-]?0[0-9]").sum(),
-        length=text.length().mean(),
-        minimum=number.min(),
-        maximum=number.max(),
-        first=time.min(),
-        last=time.max(),
-    )
-    row = {key: value for key, value in collect(counts).to_pylist()[0].items() if value is not None}
-    days = {key: row.pop(key).date().isoformat() for key in ("first", "last") if key in row}
-    levels: dict[str, int] = {}
-    if row["distinct"] <= LEVELS:
-        known = readings.filter(text.notnull()).group_by(value=text)
-        counted = collect(known.aggregate(rows=lambda t: t.count()).order_by("value"))
-        levels = {level["value"]: level["rows"] for level in counted.to_pylist()}
-    return Facts(name=name, **row, **days, levels=levels)
-
-
 @dataclass(frozen=True)
 class Guess:
     """What a column is taken for.
@@ -174,6 +125,7 @@ class Guess:
         is_id: Whether it names rows.
         categories: Its values, where they are to be fixed.
         missing: The words taken for a missing value, with their rows.
+        written: The fields of the column that say how its text is written.
     """
 
     type: ColumnType
@@ -182,6 +134,7 @@ class Guess:
     is_id: bool = False
     categories: tuple[str, ...] = ()
     missing: dict[str, int] = field(default_factory=dict)
+    written: dict[str, str | bool] = field(default_factory=dict)
 
     @property
     def why_missing(self) -> str:
@@ -194,7 +147,23 @@ class Guess:
 
 def guess_column(facts: Facts) -> Guess:
     """Take a column that is not the target for something; the first that fits wins."""
-    return replace(_guess(facts), missing=facts.words)
+    return _as_written(_guess(facts), facts)
+
+
+def _as_written(guess: Guess, facts: Facts) -> Guess:
+    """A guess with the words for missing values, and with how the text is written, where the values say so."""
+    guess = replace(guess, missing=facts.words)
+    rules = facts.rules
+    if rules is None or guess.type not in ("number", "integer", "timestamp"):
+        return guess
+    if facts.question:
+        return replace(guess, ignored=facts.question, is_id=False)
+    if rules.day_first is not None:
+        order = "the day comes first" if rules.day_first else "the month comes first"
+        return replace(guess, saw=f"{guess.saw}; {order}", written={"day_first": rules.day_first})
+    marks = {name: getattr(rules, name) for name in ("decimal", "thousands") if getattr(rules, name) not in (".", "")}
+    marks |= {"thousands": "."} if rules.thousands == "." else {}
+    return replace(guess, saw=f"{guess.saw}; written like {_quoted(facts.longest)}", written=marks) if marks else guess
 
 
 def _guess(facts: Facts) -> Guess:
@@ -204,16 +173,20 @@ def _guess(facts: Facts) -> Guess:
         return Guess("category", f"always {_quoted(next(iter(facts.levels)))}{facts.missing}", "a constant")
     if facts.is_flag:
         return Guess("boolean", f"{_shares(facts)}{facts.missing}")
-    if facts.mostly(facts.times):
-        return Guess("timestamp", f"{facts.first} to {facts.last}{facts.missing}", "a time is no feature by itself")
+    if facts.mostly(facts.times) or (facts.rules is not None and facts.rules.type == "timestamp"):
+        span = f"{facts.first} to {facts.last}" if facts.first else f"dates such as {_quoted(facts.longest)}"
+        return Guess("timestamp", f"{span}{facts.missing}", "a time is no feature by itself")
     return _guess_number(facts) if facts.is_number else _guess_text(facts)
 
 
 def _guess_number(facts: Facts) -> Guess:
-    whole = facts.mostly(facts.whole)
-    saw = f"{facts.range}{facts.missing}{_strays(facts, facts.whole if whole else facts.numbers)}"
+    whole = facts.is_whole
+    saw = f"{facts.range}{facts.missing}{_strays(facts, facts.whole + facts.rounded if whole else facts.numbers)}"
     named = is_id_name(facts.name)
     counter = facts.maximum is not None and facts.maximum - (facts.minimum or 0) + 1 == facts.rows > _FEW
+    if whole and facts.huge:  # no type but text holds them all apart
+        ids = facts.is_unique or named
+        return Guess("category" if ids else "number", f"{saw}, beyond 64 bits", is_id=ids and facts.is_unique)
     if whole and facts.is_unique and (named or counter):
         return Guess("integer", f"{saw}, a whole number of its own in every row", is_id=True)
     if whole and named and facts.distinct > LEVELS:
@@ -268,7 +241,13 @@ def guess_target(facts: Facts) -> TargetGuess:
         DataError: If it cannot be predicted: missing, constant, a time, or text of its own in every row.
     """
     wanted = _guess_target(facts)
-    return replace(wanted, column=replace(wanted.column, missing=facts.words))
+    if facts.question and wanted.column.type == "number":
+        raise DataError(
+            f"the target '{facts.name}' can be read in two ways: {facts.question}",
+            seen=facts.longest,
+            hint="Write its numbers without a mark between thousands and with a point before decimals.",
+        )
+    return replace(wanted, column=_as_written(wanted.column, facts))
 
 
 def _guess_target(facts: Facts) -> TargetGuess:
@@ -279,33 +258,61 @@ def _guess_target(facts: Facts) -> TargetGuess:
         raise DataError(f"the target '{name}' has only one value", seen=next(iter(facts.levels)))
     if facts.is_flag and (facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"}):
         return TargetGuess(Guess("boolean", saw), "binary")
-    if len(facts.levels) == 2 and not (facts.is_number and not facts.mostly(facts.whole)):
-        positive = _positive(facts.levels)
-        return TargetGuess(Guess("category", saw, categories=tuple(facts.levels)), "binary", positive)
-    if facts.is_number:
+    labels = _one_spelling(facts.levels)
+    if len(labels) == 1:
+        raise DataError(f"the target '{name}' has only one value", seen=", ".join(facts.levels))
+    if len(labels) == 2 and not (facts.is_number and not facts.mostly(facts.whole + facts.rounded)):
+        return TargetGuess(_guess_labels(facts, labels, saw), "binary", _positive(labels))
+    if facts.is_number or (facts.distinct > _CLASSES and facts.numbers >= facts.present / 2 and not facts.padded):
         return _guess_number_target(facts)
     if facts.mostly(facts.times):
         raise DataError(
             f"the target '{name}' is a time", hint="Predict a number or a class, such as the days until it."
         )
-    if facts.distinct > _CLASSES:
+    if max(facts.distinct if not labels else 0, len(labels)) > _CLASSES:
         raise DataError(
             f"the target '{name}' has {facts.distinct:,} different texts, too many for classes",
             seen=", ".join(list(facts.levels)[:3]) or None,
             hint=f"Group them into at most {_CLASSES}, or name another target.",
         )
-    return TargetGuess(Guess("category", saw, categories=tuple(facts.levels)), "multiclass")
+    return TargetGuess(_guess_labels(facts, labels, saw), "multiclass")
+
+
+def _one_spelling(levels: dict[str, int]) -> dict[str, int]:
+    """Labels that differ only in case or in spaces as one, as the most frequent of them is spelled."""
+    spelled: dict[str, list[str]] = {}
+    for level in levels:
+        spelled.setdefault(same_label(level), []).append(level)
+    return {
+        max(same, key=lambda level: levels[level]): sum(levels[level] for level in same) for same in spelled.values()
+    }
+
+
+def _guess_labels(facts: Facts, labels: dict[str, int], saw: str) -> Guess:
+    if len(labels) == len(facts.levels):
+        return Guess("category", saw, categories=tuple(labels))
+    others = listed((_quoted(level) for level in facts.levels if level not in labels), 5)
+    saw = f"{saw}; {others} differ from another label only in case or spaces, and are taken for it"
+    return Guess("category", saw, categories=tuple(labels), written={"ignore_case": True})
 
 
 def _guess_number_target(facts: Facts) -> TargetGuess:
-    whole = facts.whole == facts.present
-    if whole and facts.distinct <= _FEW:
+    whole = facts.whole + facts.rounded == facts.numbers
+    if whole and facts.distinct <= _FEW and facts.rules is None:
         rarest = min(facts.levels.values())
         if rarest >= _CLASS_ROWS:
-            levels = tuple(sorted(facts.levels, key=int))
-            return TargetGuess(
-                Guess("category", f"{facts.distinct} whole numbers, taken for classes", categories=levels), "multiclass"
+            levels = tuple(
+                sorted(
+                    facts.levels,
+                    key=lambda level: (level in facts.strays, int(level) if level not in facts.strays else 0, level),
+                )
             )
+            kind = (
+                f"{facts.distinct} whole numbers"
+                if not facts.strays
+                else f"whole numbers and {listed(map(_quoted, facts.strays))}"
+            )
+            return TargetGuess(Guess("category", f"{kind}, taken for classes", categories=levels), "multiclass")
     saw = f"{facts.range}, {facts.distinct:,} different values{facts.missing}{_strays(facts, facts.numbers)}"
     return TargetGuess(Guess("number", saw), "regression")
 
@@ -322,11 +329,22 @@ def _shares(facts: Facts) -> str:
 
 
 def _strays(facts: Facts, count: int) -> str:
-    return (
-        f", {facts.present - count:,} values are not numbers; those rows are quarantined"
-        if count < facts.present
-        else ""
-    )
+    """What is said of the values that are no numbers; those of one row each say nothing by themselves."""
+    reasons = []
+    if facts.infinite:
+        reasons.append(f"{_values(facts.infinite)} infinite")
+    if (others := facts.present - count - facts.infinite) > 0:
+        frequent = [f"{_quoted(word)} in {rows:,} rows" for word, rows in facts.strays.items() if rows > 1]
+        which = f" ({listed(frequent, 3)})" if frequent else ""
+        reasons.append(f"{_values(others)} not numbers{which}")
+    if not reasons:
+        return ""
+    advice = "; list the word in missing if it says that there is no value" if others > _BUDGET * facts.rows else ""
+    return f", {' and '.join(reasons)}; those rows are quarantined{advice}"
+
+
+def _values(count: int) -> str:
+    return "1 value is" if count == 1 else f"{count:,} values are"
 
 
 def _quoted(text: str) -> str:

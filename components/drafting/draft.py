@@ -29,6 +29,7 @@ class Draft:
         columns: What each column is taken for, the target too.
         time_column: The column by which rows are split, if there is one.
         repeated: Share of the rows that are the same as another one.
+        header: Whether the file has a header, where that had to be told.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Draft:
     columns: dict[str, Guess]
     time_column: str | None
     repeated: float
+    header: bool | None = None
 
     @property
     def project(self) -> Project:
@@ -61,6 +63,7 @@ class Draft:
                 "",
                 "data:",
                 f"  source: {scalar(self.source)}",
+                *([] if self.header is None else [f"  header: {str(self.header).lower()}"]),
                 f"  target: {scalar(self.target)}",
                 *self._roles(),
                 "  columns:",
@@ -99,6 +102,7 @@ class Draft:
             fields["categories"] = "[" + ", ".join(map(scalar, guess.categories)) + "]"
         if guess.missing:
             fields["missing"] = "[" + ", ".join(map(scalar, guess.missing)) + "]"
+        fields |= {name: scalar(v) if isinstance(v, str) else str(v).lower() for name, v in guess.written.items()}
         if guess.ignored and name != self.time_column:
             fields |= {"role": "ignored", "why": scalar(guess.ignored)}
         inner = ", ".join(f"{key}: {value}" for key, value in fields.items())

@@ -15,8 +15,9 @@ from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.sections import Cleaning
 from ciclo.components.core.values import Plain
 from ciclo.components.core.wording import did_you_mean, listed
-from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, measure
+from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target
 from ciclo.components.drafting.draft import Draft
+from ciclo.components.drafting.measuring import measure
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.tables.datasets import Dataset, collect
 from ciclo.components.tables.reading import TIME, read
@@ -31,13 +32,14 @@ _NAME_LENGTH = 200
 _OTHER_TIME = re.compile(r"birth|born|dob|expir|until|due|valid|deadline|update|modif", re.IGNORECASE)
 
 
-def propose(path: str | Path, target: str, name: str | None = None) -> str:
+def propose(path: str | Path, target: str, name: str | None = None, header: bool | None = None) -> str:
     """Write a project file for a table.
 
     Args:
-        path: A CSV or Parquet file, or any source a project may name; written into the file as it is given.
+        path: A CSV, JSON lines or Parquet file, or any source a project may name; written into the file as it is given.
         target: The column to predict.
         name: Name of the project; by default made from the name of the file.
+        header: Whether the first record of a CSV file names the columns; None to find out.
 
     Returns:
         The text of a ``project.yaml`` that is valid as it stands.
@@ -47,12 +49,14 @@ def propose(path: str | Path, target: str, name: str | None = None) -> str:
         ProjectError: If the name is not one.
     """
     with TemporaryDirectory() as scratch:
-        source = open_source(str(path), Path(scratch))
+        source = open_source(str(path), Path(scratch), header=header)
         names = [column for column in source.table.columns if column not in (LINE, MALFORMED)]
         _check_names(names, target, str(path))
         facts = measure(source.table, names, Path(scratch))
         wanted = guess_target(facts[target])
         guesses = {column: wanted.column if column == target else guess_column(facts[column]) for column in names}
+        for index, why in source.indexes.items():
+            guesses[index] = replace(guesses[index], ignored=why, is_id=False)
         _check_usable(guesses, facts[target], str(path))
         draft = Draft(
             name=name or _slug(str(path)),
@@ -62,6 +66,7 @@ def propose(path: str | Path, target: str, name: str | None = None) -> str:
             columns=guesses,
             time_column=_time_column(source, facts, guesses, target, wanted.task),
             repeated=_repeated(source, names),
+            header=header,
         )
         draft = replace(draft, columns=guesses | _suspects(source, draft))
         return draft.text(source)
@@ -98,15 +103,19 @@ def _time_column(
         if guess.type == "timestamp"
         and facts[name].present == facts[name].rows
         and facts[name].distinct >= _TIMES
+        and not facts[name].question
         and not _OTHER_TIME.search(name)
     ]
+    if len(found) != 1:
+        return None
     label = read(source.table[target], Plain("category", missing=tuple(facts[target].words))).typed
-    return found[0] if len(found) == 1 and _splits_by_time(source, found[0], label, task) else None
+    time = source.time(found[0], facts[found[0]].rules or Plain("timestamp"))
+    return found[0] if _splits_by_time(source, time, label, task) else None
 
 
-def _splits_by_time(source: Source, name: str, label: Any, task: str) -> bool:
+def _splits_by_time(source: Source, time: Any, label: Any, task: str) -> bool:
     """Whether the first 60 % of the times hold every class, and later ones remain to choose and to judge by."""
-    seconds = source.time(name).delta(ibis.literal("1970-01-01", type=TIME), unit="second")
+    seconds = time.delta(ibis.literal("1970-01-01", type=TIME), unit="second")
     rows = source.table.select(time=seconds.cast("float64"), label=label)
     rows = rows.filter(rows["time"].notnull() & rows["label"].notnull())
     early, late = (rows["time"].quantile(share) for share in (0.6, 0.8))
@@ -130,8 +139,8 @@ def _repeated(source: Source, names: list[str]) -> float:
 def _suspects(source: Source, draft: Draft) -> dict[str, Guess]:
     """Features that tell the target on their own, as only what is known after the outcome does."""
     project = draft.project
-    typed = {name: read(source.table[name], column).typed for name, column in project.data.columns.items()}
-    rows = source.table.select(LINE, **typed).filter(lambda t: t[draft.target].notnull())
+    typed = [read(source.table[name], column).typed.name(name) for name, column in project.data.columns.items()]
+    rows = source.table.select(LINE, *typed).filter(lambda t: t[draft.target].notnull())
     stride = max(source.rows // _SAMPLE, 1)
     frame = collect(rows.filter(rows[LINE] % stride == 0).order_by(LINE)).to_pandas().sample(frac=1, random_state=0)
     classes = draft.wanted.classes

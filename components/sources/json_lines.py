@@ -134,7 +134,7 @@ _ROWS = f"""
             WHEN len(keys) <> len(list_distinct(keys)) THEN 'a key twice'
             WHEN list_has_any(types, ['OBJECT', 'ARRAY']) THEN 'a list or an object where a single value belongs'
         END AS reason, reason || ': ' || text[:{SHOWN}] AS {MALFORMED},
-        list_transform(list_zip(raw, types), cell -> CASE
+        list_transform(list_zip(raw, types), lambda cell: CASE
             WHEN cell[2] = 'NULL' OR (cell[2] = 'DOUBLE' AND cell[1] = 'NaN') THEN NULL ELSE cell[1] END) AS texts
     FROM read ORDER BY number
 """  # noqa: S608

@@ -45,10 +45,14 @@ def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an 
 
 @app.command()
 def init(
-    data: Annotated[str, typer.Argument(help="A CSV or Parquet file, or any source a project may name.")],
+    data: Annotated[str, typer.Argument(help="A CSV, JSON lines or Parquet file, or any source a project may name.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Project file to write.")] = Path("project.yaml"),
     name: Annotated[str, typer.Option(help="Name of the project; by default that of the data file.")] = "",
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first record of a CSV file names the columns."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
 ) -> None:
     """Look at a data file and write a first project file for it."""
@@ -57,7 +61,7 @@ def init(
     if output.exists() and not force:
         raise ProjectError(f"{output} exists already", hint="Give another --output, or --force to replace it.")
     inside = output.parent.resolve() == Path.cwd()  # a relative source is looked up beside the project file
-    text = propose(data if inside or "://" in data else Path(data).resolve(), target, name or None)
+    text = propose(data if inside or "://" in data else Path(data).resolve(), target, name or None, header)
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -1,9 +1,7 @@
 """Files as people have them: the first project file, ingestion and cleaning together give the right values."""
 
 import gzip
-import io
 import json
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -52,7 +50,8 @@ def write(folder: Path, header: str, *columns: list[Any], delimiter: str = ";", 
     """A CSV file with a feature ``x``, a target ``y`` and other columns as they are written."""
     lines = [delimiter.join([header, "x", "y"])]
     lines += [
-        delimiter.join([*map(str, cells), str(i * 37 % 100), "ab"[i % 2]]) for i, cells in enumerate(zip(*columns))
+        delimiter.join([*map(str, cells), str(i * 37 % 100), "ab"[i % 2]])
+        for i, cells in enumerate(zip(*columns, strict=True))
     ]
     (folder / "data.csv").write_bytes(("\n".join(lines) + "\n").encode(encoding))
     return folder / "data.csv"
@@ -71,7 +70,7 @@ NUMBERS: dict[str, tuple[list[str], str, list[float], dict[str, str]]] = {
     "Excel in the States": ([f'"{grouped(v, ",", ".")}"' for v in AMOUNTS], ",", AMOUNTS, {"thousands": ","}),
     "France": ([grouped(v, "\u202f", ",") for v in AMOUNTS], ";", AMOUNTS, {"decimal": ",", "thousands": " "}),
     "Switzerland": ([grouped(v, "'", ".") for v in AMOUNTS], ";", AMOUNTS, {"thousands": "'"}),
-    "whole thousands": ([f"{1500 * i:,}" for i in N], ";", [1500 * i for i in N], {"thousands": ","}),
+    "whole thousands": ([f"{15_000 * i:,}" for i in N], ";", [15_000 * i for i in N], {"thousands": ","}),
     "powers of ten": (["1.00E+05", *(str(i) for i in N[1:])], ";", [100_000, *N[1:]], {}),
     "plain": ([str(v) for v in X], ";", X, {}),
 }
