@@ -39,19 +39,19 @@ class Written:
 
 
 def counts(text: Any) -> dict[str, Any]:
-    """How many values may be written in each way, as expressions over the trimmed text of a column."""
+    """In which ways a value may be written, as expressions over the trimmed text of a column."""
     parts = text.re_search(DAY_AND_MONTH)
     first, second = (text.re_extract(r"^([0-9]+)[./-]([0-9]+)", group).try_cast("int64") for group in (1, 2))
     numbers = {
-        f"n{place}": text.re_search(number_pattern(rules.decimal, rules.thousands)).sum()
+        f"n{place}": text.re_search(number_pattern(rules.decimal, rules.thousands))
         for place, rules in enumerate(NUMBERS)
     }
     return {
         **numbers,
-        "marked": text.re_search("[.,]").sum(),
-        "dates": (parts & (first <= 31) & (second <= 31) & ((first <= 12) | (second <= 12))).sum(),
-        "day_first": (parts & (first > 12)).sum(),
-        "month_first": (parts & (second > 12)).sum(),
+        "marked": text.re_search("[.,]"),
+        "dates": parts & (first <= 31) & (second <= 31) & ((first <= 12) | (second <= 12)),
+        "day_first": parts & (first > 12),
+        "month_first": parts & (second > 12),
     }
 
 
@@ -59,7 +59,7 @@ def decide(found: Mapping[str, int], present: int) -> Written | None:
     """How a column is written, by its own values; None where it is plain or no number and no time.
 
     Args:
-        found: What ``counts`` counted.
+        found: In how many rows each of ``counts`` holds.
         present: How many values there are.
     """
     enough = (1 - _TOLERANCE) * present

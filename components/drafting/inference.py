@@ -22,6 +22,7 @@ from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.tables.datasets import Dataset, collect
 from ciclo.components.tables.reading import TIME, read
 from ciclo.components.tables.relations import relations
+from ciclo.components.tables.stacking import typed_frame
 
 _SAMPLE = 40_000
 _LEAK = 0.99
@@ -139,10 +140,9 @@ def _repeated(source: Source, names: list[str]) -> float:
 def _suspects(source: Source, draft: Draft) -> dict[str, Guess]:
     """Features that tell the target on their own, as only what is known after the outcome does."""
     project = draft.project
-    typed = [read(source.table[name], column).typed.name(name) for name, column in project.data.columns.items()]
-    rows = source.table.select(LINE, *typed).filter(lambda t: t[draft.target].notnull())
     stride = max(source.rows // _SAMPLE, 1)
-    frame = collect(rows.filter(rows[LINE] % stride == 0).order_by(LINE)).to_pandas().sample(frac=1, random_state=0)
+    rows = typed_frame(source.table.filter(source.table[LINE] % stride == 0), project.data.columns, LINE)
+    frame = rows[rows[draft.target].notna()].sample(frac=1, random_state=0)
     classes = draft.wanted.classes
     halves = [Dataset(Contract.of(project, classes), frame.iloc[start::2]) for start in (0, 1)]
     if any(len(half) < _LEAK_ROWS or _rarest(half) < _LEAK_CLASS_ROWS for half in halves):

@@ -13,8 +13,8 @@ from ciclo.components.drafting.columns import LEVELS, MISSING_WORDS, Facts
 from ciclo.components.drafting.conventions import MARKED, Written, agreed, counts, decide, settled
 from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.reading import read
+from ciclo.components.tables.stacking import batches, stacked
 
-_CELLS = 10_000_000  # values in one query
 _STRAYS = 5
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 
@@ -25,7 +25,8 @@ class _Batch:
 
     Attributes:
         names: The columns; their places are counted from 0.
-        readings: ``place``, the raw value, and what it is as text, number, flag and time.
+        readings: Every different value: ``place``, ``raw``, what it is as ``text``, ``number``, ``flag`` and ``time``,
+            and in how many ``rows`` it stands.
         facts: What was counted, by place.
         marks: What ``conventions.counts`` counted, for the columns worth it.
         words: Rows by word that is likely to stand for a missing value, by place.
@@ -47,19 +48,17 @@ def measure(table: Any, names: Collection[str], scratch: Path) -> dict[str, Fact
         scratch: Folder for the values as they were read, so that each is read once.
     """
     rows = int(collect(table.aggregate(rows=table.count()))["rows"][0].as_py())
-    batches = [
-        _read(table, batch, scratch / f"readings-{n}.parquet") for n, batch in enumerate(_batches(table, names, rows))
-    ]
+    read_in = [_read(table, batch, scratch / f"batch-{n}") for n, batch in enumerate(_batches(table, names, rows))]
     written = {
         (n, place): found
-        for n, batch in enumerate(batches)
+        for n, batch in enumerate(read_in)
         for place, marks in batch.marks.items()
         if (found := decide(marks, batch.facts[place]["present"])) is not None
     }
     mark = agreed(written.values())
-    written = {at: settled(found, batches[at[0]].marks[at[1]], mark) for at, found in written.items()}
+    written = {at: settled(found, read_in[at[0]].marks[at[1]], mark) for at, found in written.items()}
     facts: dict[str, Facts] = {}
-    for n, batch in enumerate(batches):
+    for n, batch in enumerate(read_in):
         mine = {place: found for (other, place), found in written.items() if other == n}
         for rules in {found.rules for found in mine.values()}:
             places = [place for place, found in mine.items() if found.rules == rules]
@@ -71,31 +70,45 @@ def measure(table: Any, names: Collection[str], scratch: Path) -> dict[str, Fact
     return {name: facts[name] for name in names}
 
 
-def _batches(table: Any, names: Collection[str], rows: int) -> Iterator[list[str]]:
+def _batches(table: Any, names: Collection[str], rows: int) -> Iterator[Sequence[str]]:
     """The columns of each type, so many at a time as one query bears."""
-    size = max(_CELLS // max(rows, 1), 1)
     kinds: dict[str, list[str]] = {}
     for name in names:
         kinds.setdefault(str(table[name].type()), []).append(name)
     for columns in kinds.values():
-        for start in range(0, len(columns), size):
-            yield columns[start : start + size]
+        yield from batches(columns, rows)
 
 
 def _read(table: Any, names: Sequence[str], path: Path) -> _Batch:
-    places = ibis.array([ibis.literal(place, "int32") for place in range(len(names))])
-    long = table.select(place=places.unnest(), raw=ibis.array([table[name] for name in names]).unnest())
-    raw = long["raw"]
-    is_text = raw.type().is_string()
+    """Read every different value of each column once."""
+    connection = table.get_backend()
+
+    def stored(expression: Any, name: str) -> Any:
+        expression.to_parquet(path / name)
+        return connection.read_parquet(path / name)
+
+    path.mkdir()
+    cells = stacked(table, names)
+    values = cells.group_by("place", "raw").aggregate(rows=lambda t: t.count())
+    is_text = values["raw"].type().is_string()
     if is_text:
-        likely = raw.strip().lower().isin(MISSING_WORDS)
-        long = long.mutate(
-            word=likely.ifelse(raw.strip(), ibis.null("string")), raw=likely.ifelse(ibis.null("string"), raw)
-        )
-        raw = long["raw"]
-    kinds = {"text": "category", "number": "number", "flag": "boolean", "time": "timestamp"}
-    long.mutate(**{name: read(raw, Plain(kind)).typed for name, kind in kinds.items()}).to_parquet(path)
-    readings = table.get_backend().read_parquet(path)
+        word = values["raw"].strip()
+        word = word.lower().isin(MISSING_WORDS).ifelse(word, ibis.null("string"))
+        values = stored(values.mutate(word=word), "values.parquet")
+        values = values.mutate(raw=values["word"].isnull().ifelse(values["raw"], ibis.null("string")))
+    else:
+        values = stored(values, "values.parquet")
+    raw = values["raw"]
+    readings = stored(
+        values.mutate(text=read(raw, Plain("category")).typed, number=read(raw, Plain("number")).typed),
+        "numbers.parquet",
+    )
+    raw, number = readings["raw"], readings["number"]
+    flag, time = (read(raw, Plain(kind)).typed for kind in ("boolean", "timestamp"))
+    if is_text:  # a number is no time, and only two of them are true or false
+        flag = number.isnull().ifelse(flag, ibis.cases((number == 1, True), (number == 0, False)))
+        time = number.isnull().ifelse(time, ibis.null(time.type()))
+    readings = stored(readings.mutate(flag=flag, time=time), "readings.parquet")
     facts = _facts(readings, Plain("number"))
     return _Batch(
         names, readings, facts, _marks(readings, facts) if is_text else {}, _words(readings) if is_text else {}
@@ -117,18 +130,18 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         infinite = raw.isinf() if kind.is_floating() else never
     whole = (number % 1 == 0).fill_null(False)
     grouped = readings.group_by("place").aggregate(
-        present=(text.notnull() | infinite.fill_null(False)).sum(),
+        present=_sum(text.notnull() | infinite.fill_null(False), readings),
         distinct=text.nunique(),
-        numbers=number.count(),
-        whole=(whole & ~has_point).sum(),
-        rounded=(whole & has_point).sum(),
-        huge=(whole & (number.abs() >= float(LARGEST_WHOLE))).sum(),
-        infinite=infinite.sum(),
-        booleans=flag.count(),
-        times=time.count(),
-        padded=text.re_search(r"^[+-]?0[0-9]").sum(),
-        marked=marked.sum(),
-        length=text.length().mean(),
+        numbers=_sum(number.notnull(), readings),
+        whole=_sum(whole & ~has_point, readings),
+        rounded=_sum(whole & has_point, readings),
+        huge=_sum(whole & (number.abs() >= float(LARGEST_WHOLE)), readings),
+        infinite=_sum(infinite, readings),
+        booleans=_sum(flag.notnull(), readings),
+        times=_sum(time.notnull(), readings),
+        padded=_sum(text.re_search(r"^[+-]?0[0-9]"), readings),
+        marked=_sum(marked, readings),
+        letters=(text.length() * readings["rows"]).sum(),
         longest=text.argmax(text.length()),
         minimum=number.min(),
         maximum=number.max(),
@@ -138,8 +151,14 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
     found = {}
     for place, row in _by_place(grouped):
         days = {key: row.pop(key).date().isoformat() for key in ("first", "last") if key in row}
-        found[place] = {"present": 0, "distinct": 0, **row, **days}
+        length = row.pop("letters", 0) / max(row["present"], 1)
+        found[place] = {**row, **days, "length": length}
     return found
+
+
+def _sum(condition: Any, readings: Any) -> Any:
+    """How many rows meet a condition."""
+    return condition.fill_null(False).ifelse(readings["rows"], 0).sum()
 
 
 def _by_place(grouped: Any) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -156,14 +175,20 @@ def _marks(readings: Any, facts: Mapping[int, Mapping[str, Any]]) -> dict[int, d
         return {}
     known = readings.filter(readings["place"].isin(places) & readings["text"].notnull())
     known = known.mutate(trimmed=known["raw"].strip())
-    return dict(_by_place(known.group_by("place").aggregate(**counts(known["trimmed"]))))
+    return dict(
+        _by_place(
+            known.group_by("place").aggregate(**{name: _sum(c, known) for name, c in counts(known["trimmed"]).items()})
+        )
+    )
 
 
 def _words(readings: Any) -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = {}
-    likely = readings.filter(readings["word"].notnull()).group_by("place", "word").aggregate(rows=lambda t: t.count())
+    likely = (
+        readings.filter(readings["word"].notnull()).group_by("place", "word").aggregate(rows=lambda t: t["rows"].sum())
+    )
     for row in collect(likely.order_by("place", "word")).to_pylist():
-        found.setdefault(row["place"], {})[row["word"]] = row["rows"]
+        found.setdefault(row["place"], {})[row["word"]] = int(row["rows"])
     return found
 
 
@@ -204,9 +229,9 @@ def _counted(readings: Any, places: Sequence[int], wanted: Any, order: str) -> d
     if not places:
         return {}
     known = readings.filter(wanted & readings["place"].isin(list(places))).group_by("place", value=readings["text"])
-    counted = known.aggregate(rows=lambda t: t.count())
+    counted = known.aggregate(rows=lambda t: t["rows"].sum())
     by = ibis.desc("rows") if order == "rows" else "value"
     found: dict[int, dict[str, int]] = {place: {} for place in places} if order == "value" else {}
     for row in collect(counted.order_by("place", by)).to_pylist():
-        found.setdefault(row["place"], {})[row["value"]] = row["rows"]
+        found.setdefault(row["place"], {})[row["value"]] = int(row["rows"])
     return found
