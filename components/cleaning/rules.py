@@ -6,7 +6,7 @@ import ibis
 
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Column
-from ciclo.components.core.values import KINDS
+from ciclo.components.core.values import kind_of
 from ciclo.components.tables.reading import Value, read
 
 UNLABELLED = "target: column '{}' is missing"
@@ -64,7 +64,7 @@ def _column_rules(name: str, column: Column, value: Value) -> dict[str, Any]:
     if value.inexact is not None:
         rules[f"exact: column '{name}' is a whole number too large to be read exactly"] = value.inexact
         unread = unread & ~value.inexact
-    rules[f"type: column '{name}' is not {KINDS[column.type]}"] = unread
+    rules[f"type: column '{name}' is not {kind_of(column)}"] = unread
     if not column.nullable:
         rules[f"null: column '{name}' must have a value"] = value.missing
     if column.minimum is not None:

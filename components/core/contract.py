@@ -17,7 +17,7 @@ from ciclo.components.core.errors import DataError, RequestError
 from ciclo.components.core.metrics import Array, Task
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Column
-from ciclo.components.core.values import EDITION, KINDS, ColumnType, Refusal, ValueReader
+from ciclo.components.core.values import EDITION, KINDS, ColumnType, Refusal, ValueReader, kind_of
 from ciclo.components.core.wording import did_you_mean, listed, shown
 from ciclo.components.core.written import DecimalMark, ThousandsMark
 
@@ -73,7 +73,7 @@ class ContractColumn(BaseModel):
         """
         limits = "..".join("" if limit is None else f"{limit:g}" for limit in (self.minimum, self.maximum))
         problem, hint = {
-            Refusal.TYPE: (f"has to be {KINDS[self.type]}", ""),
+            Refusal.TYPE: (f"has to be {kind_of(self)}", ""),
             Refusal.EXACT: ("holds a whole number too large to be read exactly", "Send it as text."),
             Refusal.BELOW: (f"is out of its range {limits}", ""),
             Refusal.ABOVE: (f"is out of its range {limits}", ""),

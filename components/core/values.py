@@ -86,6 +86,16 @@ KINDS: dict[ColumnType, str] = {
 }
 
 
+def kind_of(rules: "Rules") -> str:
+    """What a value of a column has to be, for a message."""
+    if rules.type in ("number", "integer") and (rules.decimal, rules.thousands) != (".", ""):
+        decimals = f"{rules.decimal}5" if rules.type == "number" else ""
+        return f"{KINDS[rules.type]}, written like 1{rules.thousands}234{decimals}"
+    if rules.type == "timestamp" and rules.day_first is not None:
+        return f"{KINDS[rules.type]}, or one like {'31/12/2026' if rules.day_first else '12/31/2026'}"
+    return KINDS[rules.type]
+
+
 class Rules(Protocol):
     """What is known of a column; the columns of a project and of a contract both are rules."""
 

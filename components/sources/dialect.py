@@ -196,12 +196,12 @@ def _looks_like_values(first: list[str], rest: list[list[str]]) -> bool:
 
     Numbers that count up are names all the same: years, or the columns of a matrix.
     """
-    rest = [record for record in rest if len(record) == len(first)]
+    rest = [record for record in rest if len(record) == len(first) and record != first]
     if not rest or len(first) < 2 or not any(first):
         return False
     columns = [{field.strip() for field in column} - {""} for column in zip(*rest, strict=True)]
     cells = [field.strip() for field in first]
-    measured = [bool(values) and all(map(_is_measured, values)) for values in columns]
+    measured = [bool(values) and sum(map(_is_measured, values)) >= 0.9 * len(values) for values in columns]
     if any(is_number and not _is_measured(cell) for cell, is_number in zip(cells, measured, strict=True)):
         return False
     numbers = [cell for cell, is_number in zip(cells, measured, strict=True) if is_number]

@@ -25,6 +25,7 @@ from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.values import ColumnType, Plain, Refusal, Rules, ValueReader
+from ciclo.components.core.written import same_label
 from ciclo.components.serving.messages import plain, read_feedback, read_request
 from ciclo.components.sources.layout import open_source
 from ciclo.components.tables import reading
@@ -86,15 +87,29 @@ def parquet(folder: Path, array: pa.Array) -> dict[str, list[Any]]:
 
 def by_table(folder: Path, array: pa.Array, rules: Rules) -> list[Any]:
     """What the table makes of values: canonical, None where they are missing, or the refusal."""
+    return by_tables(folder, array, [rules])[0]
+
+
+def by_tables(folder: Path, array: pa.Array, every: list[Rules]) -> list[list[Any]]:
+    """The same by several rules."""
     pq.write_table(pa.table({"place": range(len(array)), "raw": array}), folder / "raw.parquet")
     table = connect().read_parquet(folder / "raw.parquet")
-    value = reading.read(table["raw"], rules)
-    inexact = ibis.literal(False) if value.inexact is None else value.inexact
-    columns = {"typed": value.typed, "missing": value.missing, "inexact": inexact}
+    columns = {}
+    for n, value in enumerate(reading.read(table["raw"], rules) for rules in every):
+        inexact = ibis.literal(False) if value.inexact is None else value.inexact
+        columns |= {f"typed{n}": value.typed, f"missing{n}": value.missing, f"inexact{n}": inexact}
     found = collect(table.select("place", **columns).order_by("place")).to_pylist()
     refusals = {True: Refusal.EXACT, False: Refusal.TYPE}
     return [
-        None if row["missing"] else refusals[row["inexact"]] if row["typed"] is None else row["typed"] for row in found
+        [
+            None
+            if row[f"missing{n}"]
+            else refusals[row[f"inexact{n}"]]
+            if row[f"typed{n}"] is None
+            else row[f"typed{n}"]
+            for row in found
+        ]
+        for n in range(len(every))
     ]
 
 
@@ -379,3 +394,87 @@ def test_the_decisions_travel_in_the_contract() -> None:
         name: described["missing"] for name, described in COLUMNS.items() if "missing" in described
     }
     assert again.column_of("time").read_type("2024-01-01T12:00+02:00") == datetime(2024, 1, 1, 10, tzinfo=UTC)
+
+
+WRITTEN = {
+    "comma": Plain("number", decimal=",", missing=("-999,0",)),
+    "points and a comma": Plain("number", decimal=",", thousands="."),
+    "commas and a point": Plain("integer", thousands=",", missing=("1,000",)),
+    "spaces": Plain("integer", decimal=",", thousands=" "),
+    "apostrophes": Plain("number", thousands="'"),
+    "day first": Plain("timestamp", day_first=True, missing=("31/12/2099",)),
+    "month first": Plain("timestamp", day_first=False),
+    "labels": Plain(
+        "category", categories=("Yes", "Not yet", "No", "1", "\u0130zmir", "\u039f\u03a3"), ignore_case=True
+    ),
+}
+AS_WRITTEN = (  # noqa: SIM905
+    "1,5|-999,0|-999|1.622,15|1,622.15|1.62|1,62|1.622|12.34.567|1.234.567,8|1 622|1\u00a0622,5|1\u202f622|12 34|1'622.5|"
+    "1\u20191'622|0,5|,5|5,|.|,|1e3|1,5E+2|1.000e2|+1.000|1,000|1,000.0|0.125|0,125|007|12,345,678|1,,5|1.5.5|nan|inf|"
+    "17/04/2023|4/17/2023|7.4.2023|07-04-2023 08:30|07.04.2023 8:30|07.04.2023T08:30:15.5Z|1/2/2023 12:05 AM|"
+    "1/2/2023 12:05 PM|1/2/2023 1:05pm|1/2/2023 13:05 PM|1/2/2023 0:05 AM|1/2.2023|1/2/23|31/04/2023|04/31/2023|"
+    "31/12/2099|31.12.2099 00:00|2023-04-17|2023-04-17T01:00+02:00|1/2/2023 10:00+0530|1/2/2023 24:00|00/01/2023|"
+    "yes|YES|Yes|no|NOT  YET|not\tyet|notyet|1.0|1|\u0130ZMIR|i\u0307zmir|izmir|\u03bf\u03c3|\u03bf\u03c2|true"
+).split("|")
+MARKED = st.from_regex(r"\A[+-]?[0-9]{1,3}([., '\u00a0][0-9]{3}){0,3}([.,][0-9]{0,3})?(e[0-9])?\Z")
+DATED = st.from_regex(r"\A[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}([T ][0-9]{1,2}:[0-5][0-9]( ?[AaPp]m)?)?\Z")
+
+
+@settings(QUICK, max_examples=max(QUICK.max_examples // 3, 1))
+@given(st.lists(MARKED | DATED | st.sampled_from(AS_WRITTEN).map(lambda t: f" {t} "), min_size=200, max_size=300))
+@example(AS_WRITTEN)
+def test_text_that_is_written_otherwise(tmp_path: Path, texts: list[str]) -> None:
+    array = pa.array(texts, pa.string())
+    found = by_tables(tmp_path, array, list(WRITTEN.values()))
+    for (name, rules), values in zip(WRITTEN.items(), found, strict=True):
+        for text, value, expected in zip(texts, values, by_reader(array, rules), strict=True):
+            assert value == expected, (name, text)
+
+
+@pytest.mark.parametrize(
+    ("rules", "raw", "value"),
+    [
+        ("points and a comma", "1.622,15", 1622.15),
+        ("points and a comma", "1,62", 1.62),
+        ("points and a comma", "1.62", Refusal.TYPE),
+        ("points and a comma", 1622.15, 1622.15),
+        ("commas and a point", "1,622", 1622),
+        ("commas and a point", "1,62", Refusal.TYPE),
+        ("commas and a point", "1,000.0", None),
+        ("comma", -999, None),
+        ("spaces", "1\u202f622", 1622),
+        ("day first", "7.4.2023 08:30", datetime(2023, 4, 7, 8, 30, tzinfo=UTC)),
+        ("month first", "4/7/2023 8:30 pm", datetime(2023, 4, 7, 20, 30, tzinfo=UTC)),
+        ("month first", "17/04/2023", Refusal.TYPE),
+        ("day first", "2023-04-07", datetime(2023, 4, 7, tzinfo=UTC)),
+        ("labels", " not   YET", "Not yet"),
+        ("labels", "never", Refusal.CATEGORY),
+    ],
+)
+def test_what_is_written_means(rules: str, raw: object, value: object) -> None:
+    assert ValueReader(WRITTEN[rules]).read(raw) == value
+
+
+def test_serving_and_feedback_read_what_is_written_like_the_file() -> None:
+    columns = {
+        "amount": {"type": "number", "decimal": ",", "thousands": "."},
+        "at": {"type": "timestamp", "day_first": True},
+        "y": {"type": "category", "categories": ["No", "Yes"], "ignore_case": True},
+    }
+    data = {"source": "x", "target": "y", "time_column": "at", "columns": columns}
+    contract = Contract.of(project_from_mapping({"name": "unit", "data": data}, origin="test"), ("No", "Yes"))
+    contract = Contract.model_validate_json(contract.model_dump_json())
+    assert contract.parse([{"amount": "1.622,15"}, {"amount": 2.5}])["amount"].tolist() == [1622.15, 2.5]
+    assert contract.column_of("at").read_type("17/04/2023") == datetime(2023, 4, 17, tzinfo=UTC)
+    assert [contract.truth_of(label) for label in ("YES", " no", "Yes")] == ["Yes", "No", "Yes"]
+    with pytest.raises(RequestError, match=r"'amount' has to be a finite number, written like 1\.234,5"):
+        contract.parse([{"amount": "1622.15"}])
+
+
+def test_every_letter_is_folded_alike(tmp_path: Path) -> None:
+    letters = [chr(c) for c in range(1, 0x20000) if not 0xD800 <= c < 0xE000]
+    pq.write_table(pa.table({"place": range(len(letters)), "letter": letters}), tmp_path / "letters")
+    table = connect().read_parquet(tmp_path / "letters")
+    lower = collect(table.select("place", lower=table["letter"].lower()).order_by("place"))["lower"].to_pylist()
+    differ = [(a, b) for a, b in zip(letters, lower, strict=True) if a not in " \t\r\n\v\f" and same_label(a) != b]
+    assert differ == []
