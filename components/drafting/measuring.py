@@ -120,7 +120,7 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
     raw, text, number, flag, time = (readings[name] for name in ("raw", "text", "number", "flag", "time"))
     kind = raw.type()
     if kind.is_string():
-        has_point = text.re_search(f"[{rules.decimal}][0-9]*$")
+        has_point = raw.strip().re_search(f"[{rules.decimal}][0-9]*$")
         infinite = text.re_search(_INFINITE) | text.try_cast("float64").isinf().fill_null(False)
         marked = text.re_search(MARKED)
     else:
@@ -148,7 +148,7 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         first=time.min(),
         last=time.max(),
     )
-    found = {}
+    found: dict[int, dict[str, Any]] = {}
     for place, row in _by_place(grouped):
         days = {key: row.pop(key).date().isoformat() for key in ("first", "last") if key in row}
         length = row.pop("letters", 0) / max(row["present"], 1)

@@ -18,7 +18,7 @@ _SAMPLE = 1 << 20
 _RECORDS = 1_000
 _BOM = "\ufeff"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-_NUMBERS = [re.compile(number_pattern(mark, other)) for mark, other in ((".", ","), (",", "."))]  # type: ignore[arg-type]
+_NUMBERS = [re.compile(number_pattern(mark, other)) for mark, other in ((".", ","), (",", "."))]
 _DATE = re.compile(DAY_AND_MONTH)
 
 

@@ -129,7 +129,7 @@ def test_18_broken_files(tmp_path: Path, content: bytes, outcome: str) -> None:
         return
     kept, gone = run(project(path), tmp_path)
     assert list(gone) == [PLACE + 1]
-    assert {reason.split(":")[0] for reason in gone[PLACE + 1][REASONS]} == {outcome}
+    assert outcome in {reason.split(":")[0] for reason in gone[PLACE + 1][REASONS]}
     if outcome == "malformed":
         raw = content.decode().split("\n")[PLACE + 1]
         assert gone[PLACE + 1][MALFORMED].endswith(": " + raw)
@@ -247,6 +247,7 @@ def test_every_row_is_kept_or_quarantined_with_its_text_its_place_and_a_reason(
             assert {name: row[name] or "" for name in COLUMNS} == rows[line - 1]
 
 
+PLAIN = ('"x,y",2,"a ""b"""\n1,2,3,\n\n1,2\n4,5,6', '1,2,3\r\n1,"2\n"\r\n\r\n4,5,"6"')
 PIECES = st.sampled_from(
     ["a", '"', '""', ",", ",", "\n", "\r\n", "\r", " ", '"x,y"', '"x\ny"', ",,\n", "b,c,d\n", "1,2,3\n"]
 )
@@ -254,15 +255,16 @@ PIECES = st.sampled_from(
 
 @settings(QUICK, max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "6")) * 20)
 @given(st.lists(PIECES, max_size=25).map("".join))
-@example('"x,y",2,"a ""b"""\n1,2,3,\n\n1,2\n4,5,6')
-@example("1,2,3\r\n1,2\r\n\r\n4,5,6")
+@example(PLAIN[0])
+@example(PLAIN[1])
 def test_the_engine_reads_what_the_exact_reader_reads(tmp_path: Path, body: str) -> None:
     path = tmp_path / "data.csv"
-    path.write_text("x,y,z\n" + body, newline="")
+    path.write_text("x,y,z\r\n" + body if "\r\n" in body else "x,y,z\n" + body, newline="")
     source = TextFile.open(path, "data.csv", ",", True)
     for out in ("engine", "exact"):
         (tmp_path / out).unlink(missing_ok=True)
     if source._by_engine(tmp_path / "engine", ["z", "x", "y"], 1, tmp_path) is None:
+        assert body not in PLAIN
         return
     source._exactly(tmp_path / "exact", ["z", "x", "y"], 1)
     exact = pq.read_table(tmp_path / "exact").to_pydict()

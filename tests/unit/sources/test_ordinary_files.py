@@ -72,6 +72,13 @@ NUMBERS: dict[str, tuple[list[str], str, list[float], dict[str, str]]] = {
     "Switzerland": ([grouped(v, "'", ".") for v in AMOUNTS], ";", AMOUNTS, {"thousands": "'"}),
     "whole thousands": ([f"{15_000 * i:,}" for i in N], ";", [15_000 * i for i in N], {"thousands": ","}),
     "powers of ten": (["1.00E+05", *(str(i) for i in N[1:])], ";", [100_000, *N[1:]], {}),
+    "whole floats": ([f"{i * 5 % 97}.0" for i in N], ",", [float(i * 5 % 97) for i in N], {}),
+    "whole floats with gaps": (
+        ["", "", *(f"{i * 5 % 97}.0" for i in N[2:])],
+        ",",
+        [None, None, *(i * 5 % 97 for i in N[2:])],
+        {},
+    ),
     "plain": ([str(v) for v in X], ";", X, {}),
 }
 
@@ -81,10 +88,10 @@ def test_numbers_as_they_are_written(
     tmp_path: Path, cells: list[str], delimiter: str, values: list[float], rules: dict[str, str]
 ) -> None:
     rows, text = prepared(tmp_path, write(tmp_path, "amount", cells, delimiter=delimiter))
-    assert rows["amount"].tolist() == values
+    assert [None if pd.isna(v) else v for v in rows["amount"]] == values
     column = yaml.safe_load(text)["data"]["columns"]["amount"]
     assert {key: column[key] for key in ("decimal", "thousands") if key in column} == rules
-    assert column["type"] == ("number" if isinstance(values[1], float) else "integer")
+    assert column["type"] == ("number" if isinstance(values[2], float) else "integer")
     if rules:
         assert "written like" in comment(text, "amount")
 
