@@ -150,7 +150,7 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
     )
     found: dict[int, dict[str, Any]] = {}
     for place, row in _by_place(grouped):
-        days = {key: row.pop(key).date().isoformat() for key in ("first", "last") if key in row}
+        days: dict[str, Any] = {key: row.pop(key).date().isoformat() for key in ("first", "last") if key in row}
         length = row.pop("letters", 0) / max(row["present"], 1)
         found[place] = {**row, **days, "length": length}
     return found
