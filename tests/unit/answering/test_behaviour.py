@@ -72,6 +72,18 @@ def test_statements_are_asked_of_flags_however_they_lie(test_rows, share, patter
     assert found["rises_with_open"].value == 1
 
 
+def test_more_than_one_step_in_a_hundred_against_a_statement_is_told(test_rows):
+    """A tenth of the rows falls where it may only rise."""
+    odd = test_rows.X["noise"] > np.quantile(test_rows.X["noise"].dropna(), 0.9)
+    X = test_rows.X.assign(noise=odd.astype("float64"))
+    engine = Engine(
+        Odds(lambda X: 0.5 + np.tanh(X["size"].fillna(0)) / 4 * np.where(X["noise"] > 0, -1, 1)), test_rows.contract
+    )
+    (found,) = (c for c in behaviour(project(rises_with=["size"]), engine, X) if c.name == "rises_with_size")
+    assert not found.passed
+    assert found.value == pytest.approx(0.1, abs=0.05)
+
+
 def test_a_model_that_behaves_passes(test_rows):
     found = asked(test_rows, rising, unchanged_by=["noise", "y"], rises_with=["size"])
     assert [c.passed for c in found.values()] == [True] * 7

@@ -65,6 +65,21 @@ def test_numbers_are_cut_into_quarters_and_times_into_months_and_few_values_one_
     assert sorted(value for column, value in found if column == "pages") == ["0", "1", "2"]
 
 
+def test_a_slice_knows_the_days_of_its_rows():
+    """Rows that come ten a day, with days that move together, say less of a slice than their number."""
+    columns = {"y": {"type": "boolean"}, "place": {"type": "category"}, "at": {"type": "timestamp"}}
+    raw = {"name": "u", "data": {"source": "s.csv", "target": "y", "time_column": "at", "columns": columns},
+           "evaluation": {"slices": ["place"]}, "training": {"metric": "accuracy_score"}}  # fmt: skip
+    project = project_from_mapping(raw, origin="test")
+    day = np.repeat(np.arange(40), 10)
+    frame = pd.DataFrame({"place": "north", "at": pd.Timestamp("2026-01-05", tz="UTC") + pd.to_timedelta(day, "D")})
+    frame = frame.assign(y=True, row_id="", split="test")
+    test = Dataset(Contract.of(project, ("false", "true")), frame)
+    right = (day % 2).astype("int64")  # all of a day, or none
+    (found,) = slices_of(project, test, right, Groups.of(project, test.rows))
+    assert found.score.high - found.score.low == pytest.approx(2 * 1.685 * 0.5 / np.sqrt(39), rel=0.01)
+
+
 RNG = np.random.default_rng(0)
 
 
