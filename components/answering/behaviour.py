@@ -105,7 +105,7 @@ def _unmoved(engine: Engine, X: pd.DataFrame, column: str) -> Check:  # noqa: N8
     if column not in X:
         return Check(name=name, passed=True, message=f"'{column}' is no feature, so the model cannot see it")
     before, labels = _strength(engine, X), [a["prediction"] for a in engine.predict(X)]
-    moved = X.assign(**{column: np.roll(X[column].to_numpy(), len(X) // 3)})
+    moved = X.assign(**{column: _others(X[column])})
     after, theirs = _strength(engine, moved), [a["prediction"] for a in engine.predict(moved)]
     different = np.abs(after - before) > ALIKE * np.maximum(1, np.abs(before))
     flipped = sum(a != b for a, b in zip(labels, theirs, strict=True))
@@ -117,12 +117,27 @@ def _unmoved(engine: Engine, X: pd.DataFrame, column: str) -> Check:  # noqa: N8
     return Check(name=name, passed=share == 0, value=share, limit=0.0, message=message)
 
 
+def _others(values: pd.Series) -> Array:
+    """For each row the value of another row, a different one for as many rows as can have one.
+
+    The values are sorted and turned by the length of the longest run of equal ones.
+    """
+    order = np.argsort(pd.factorize(values, use_na_sentinel=False)[0], kind="stable")
+    longest = int(values.value_counts(dropna=False).max())
+    moved = values.to_numpy(copy=True)
+    moved[order] = np.roll(moved[order], longest)
+    return np.asarray(moved)
+
+
 def _moves(engine: Engine, X: pd.DataFrame, column: str, sign: int) -> Check:  # noqa: N803
     """Direction: as the column rises through its values and all else stays, the answer moves one way only."""
     word = "rises" if sign > 0 else "falls"
     name = f"{word}_with_{column}"
     values = X[column].astype("float64").dropna() if column in X else pd.Series(dtype="float64")
-    steps = np.unique(np.quantile(values, np.linspace(0.05, 0.95, STEPS))) if len(values) else np.empty(0)
+    steps = np.unique(values) if len(values) else np.empty(0)
+    if steps.size > STEPS:
+        inner = np.unique(np.quantile(values, np.linspace(0.05, 0.95, STEPS)))
+        steps = inner if inner.size > 1 else steps[[0, -1]]
     if steps.size < 2:
         return Check(name=name, passed=True, message=f"'{column}' has no values to move between")
     answers = np.array([_strength(engine, X.assign(**{column: float(step)})) for step in steps])

@@ -1,4 +1,4 @@
-"""Intervals that know that the rows of one day are one piece of evidence.
+"""Intervals that know that the rows of one day, or of one person, are one piece of evidence.
 
 Rows of one day share its weather, its traffic and its luck, so many rows of few days say less than their number. What
 varies is taken from the days: the statistic is computed anew without each of them (delete-one-group jackknife; Efron
@@ -22,6 +22,7 @@ from ciclo.components.core.project import Project
 
 LEAST_GROUPS = 10
 INDEPENDENT_GROUPS = 50
+MOST_GROUPS = 500
 
 
 class Clustered(BaseModel):
@@ -84,33 +85,59 @@ class Groups:
     """Which of some rows are one piece of evidence.
 
     Attributes:
-        unit: What a group is: ``day``, or ``row``.
-        of_rows: The group of each row, integers, shape ``(rows,)``.
+        unit: What is one piece: a ``day``, an ``entity`` (all rows of one id), or a ``row``.
+        of_rows: The group of each row, integers, shape ``(rows,)``; entities and rows may be dealt into fewer groups.
+        pieces: The piece each row belongs to, the same shape.
     """
 
     unit: str
     of_rows: Array
+    pieces: Array
 
     @classmethod
     def of(cls, project: Project, rows: pd.DataFrame) -> Self:
         """The groups that the split makes: what it keeps on one side belongs together.
 
         Args:
-            project: Gives the split, and the seed with which independent rows are dealt.
+            project: Gives the split, the ids, and the seed with which independent pieces are dealt.
             rows: Cleaned rows.
         """
-        unit, column = {"time": ("day", project.data.time_column)}.get(project.split_method, ("row", None))
-        values = None if column is None else rows[column].reset_index(drop=True)
-        return cls(unit, groups_of(values, len(rows), project.training.seed))
+        seed = project.training.seed
+        if project.split_method == "time":
+            days = groups_of(rows[project.data.time_column].reset_index(drop=True), len(rows))
+            return cls("day", days, days)
+        entities = entities_of(project, rows)
+        if entities is None:
+            return cls("row", groups_of(None, len(rows), seed), np.arange(len(rows)))
+        count = int(entities.max()) + 1
+        dealt = groups_of(None, count, seed)[entities] if count > MOST_GROUPS else entities
+        return cls("entity", dealt, entities)
 
     @property
     def count(self) -> int:
-        """How many there are; rows are counted one by one."""
-        return self.of_rows.size if self.unit == "row" else np.unique(self.of_rows).size
+        """How many pieces there are."""
+        return np.unique(self.pieces).size
 
     def __getitem__(self, rows: Array) -> "Groups":
         """The groups of some of the rows."""
-        return Groups(self.unit, self.of_rows[rows])
+        return Groups(self.unit, self.of_rows[rows], self.pieces[rows])
+
+
+def entities_of(project: Project, rows: pd.DataFrame) -> Array | None:
+    """Which rows share an id, and so are about the same person or thing.
+
+    Args:
+        project: Names the ids.
+        rows: Cleaned rows.
+
+    Returns:
+        Integers from 0, shape ``(rows,)``; None where there are no ids, or each has a row of its own.
+    """
+    names = list(project.data.id_columns)
+    if not names:
+        return None
+    found = rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
+    return found if np.unique(found).size < found.size else None
 
 
 def gain_interval(

@@ -57,4 +57,5 @@ def changed(ours: Mapping[str, str], theirs: object) -> list[str] | None:
 
 def _column(column: Column) -> dict[str, object]:
     limits = {"minimum": column.minimum, "maximum": column.maximum, "nullable": column.nullable}
-    return {**column.reading(), **limits}
+    cycle = {} if column.cycle is None else {"cycle": column.cycle}
+    return {**column.reading(), **limits, **cycle}

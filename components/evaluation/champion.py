@@ -24,6 +24,7 @@ from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.recipe import changed, recipe
 from ciclo.components.core.splits import end_of_training, fingerprint, same_split
+from ciclo.components.core.threshold import Rule
 from ciclo.components.core.wording import listed
 from ciclo.components.releases.names import CHAMPION
 from ciclo.components.releases.registry import Registry
@@ -67,7 +68,8 @@ class Gate:
 
     Attributes:
         name: ``first``: there is no champion yet. ``change``: it is of another recipe than the champion, and has to be
-            better. ``refresh``: it is of the same recipe on newer rows, and must not be worse by a margin.
+            better. ``refresh``: it is of the same recipe on newer rows, or under other costs of an error, and must not
+            be worse by a margin.
         why: Why it is that one, as a clause.
     """
 
@@ -104,9 +106,21 @@ def gate_of(champion: Champion | None, project: Project, train_end: str | None, 
     else:
         data = lineage.get("data")
         newer = isinstance(data, Mapping) and data.get("dataset_digest") not in (None, dataset)
+    if not newer and (rule := _another_label_rule(lineage, project)):
+        return Gate("refresh", f"the recipe is that of {who}, and its labels went by {rule}")
     if not newer:
         return Gate("change", f"the recipe is that of {who}, and no row is newer")
     return Gate("refresh", f"the recipe is that of {who}, and the rows are newer")
+
+
+def _another_label_rule(lineage: Mapping[str, Any], project: Project) -> str:
+    """By what the champion's label threshold was chosen, where that is no longer what the project asks for.
+
+    Other costs of an error are no other recipe, and a metric of ranks does not show them.
+    """
+    model = lineage.get("model")
+    then = str(model.get("threshold_by") or "") if isinstance(model, Mapping) else ""
+    return "" if not then or then == Rule.of(project.metric, project.evaluation.costs).text else then
 
 
 def read_origin(registry: Registry, champion: Champion, folder: Path) -> Champion | None:

@@ -143,7 +143,7 @@ def _no_worse(name: str, who: str, gain: Interval, comparison: Comparison, polic
         finding, limit = f"the candidate is worse than {who}", 0.0
     elif not gain.low > -margin:
         finding = f"the candidate might be worse than {who} by {_margin(margin, metric)} or more"
-        level = "warning" if gain.point > 0 else "error"
+        level = "warning" if gain.point > -margin else "error"
         more = _more(gain, -margin, comparison)
     message = f"{finding}: gain {_shown(gain, metric)} on {_on(comparison)}{more}"
     return more_than(name, gain.low, limit, message, level=level)
@@ -172,7 +172,7 @@ def _since_origin(comparison: Comparison, policy: Evaluation, metric: Metric) ->
 
 
 def _few(pieces: int, unit: str) -> str:
-    wider = f"; cleaning.split.test: {LEAST_GROUPS}d gives them" if unit == "day" else ""
+    wider = f"; make cleaning.split.test longer, until rows of {LEAST_GROUPS} days are in it" if unit == "day" else ""
     return f"test rows of {_count(pieces, unit)} tell nothing of luck: an interval needs {LEAST_GROUPS}{wider}"
 
 
@@ -182,7 +182,11 @@ def _on(comparison: Comparison) -> str:
 
 
 def _count(pieces: int, unit: str) -> str:
-    return f"{pieces:,} {unit}{'' if pieces == 1 else 's'}"
+    return f"{pieces:,} {unit if pieces == 1 else _several(unit)}"
+
+
+def _several(unit: str) -> str:
+    return "entities" if unit == "entity" else f"{unit}s"
 
 
 def _more(gain: Interval, limit: float, comparison: Comparison) -> str:
@@ -224,7 +228,7 @@ def _facts(comparison: Comparison, metric: Metric) -> dict[str, str | float | in
         "validation_score": comparison.winner.score,
     }
     if comparison.unit != "row":
-        facts[f"test_{comparison.unit}s"] = comparison.pieces
+        facts[f"test_{_several(comparison.unit)}"] = comparison.pieces
     if comparison.single_feature:
         facts["single_feature"] = comparison.single_feature
     if comparison.champion_version is not None:

@@ -21,6 +21,7 @@ from ciclo.components.core.wording import listed, number
 from ciclo.components.tables.datasets import Dataset
 
 QUARTERS = 4
+FEW = 10  # different numbers up to which each is a part
 MOST_VALUES = 30
 MISSING = "(missing)"
 
@@ -93,6 +94,9 @@ def _best(score: Interval, metric: Metric) -> float:
 
 def _parts(values: pd.Series) -> Iterator[tuple[str, Array]]:
     """The parts of a column, each with the positions of its rows."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > FEW:
+        yield from _quarters(values.to_numpy(dtype="float64", na_value=np.nan))
+        return
     named, order = _named(values)
     for name in order:
         yield name, np.flatnonzero(named == name)
@@ -103,8 +107,6 @@ def _named(values: pd.Series) -> tuple[Array, list[str]]:
     missing = values.isna().to_numpy()
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         named = values.dt.strftime("%Y-%m").to_numpy(dtype=object)
-    elif pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 10:
-        named = _quarters(values)
     else:
         named = values.astype(str).to_numpy(dtype=object)
         known = pd.Series(named[~missing]).value_counts()
@@ -116,11 +118,28 @@ def _named(values: pd.Series) -> tuple[Array, list[str]]:
     return np.where(missing, MISSING, named), [*order, *([MISSING] if missing.any() else [])]
 
 
-def _quarters(values: pd.Series) -> Array:
-    """Each quarter of the values, by its ends."""
-    numbers = values.astype("float64")
-    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, QUARTERS + 1)))
-    if edges.size < 3:
-        return values.astype(str).to_numpy(dtype=object)
-    part = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, edges.size - 2)
-    return np.array([f"{number(float(edges[p]))} to {number(float(edges[p + 1]))}" for p in part], dtype=object)
+def _quarters(numbers: Array) -> Iterator[tuple[str, Array]]:
+    """Each quarter of the values, by its ends; a value that is a quarter of the rows or more is a part by itself."""
+    found, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    frequent = found[counts * QUARTERS >= counts.sum()]
+    for value in frequent:
+        yield number(float(value)), np.flatnonzero(numbers == value)
+    rest = np.where(np.isin(numbers, frequent), np.nan, numbers)
+    if np.isfinite(rest).any():
+        edges = np.unique(np.nanquantile(rest, np.linspace(0, 1, QUARTERS + 1)))
+        part = np.clip(np.searchsorted(edges, rest, side="right") - 1, 0, max(edges.size - 2, 0))
+        ends = _told_apart(edges)
+        for place in range(max(edges.size - 1, 1)):
+            name = f"{ends[place]} to {ends[min(place + 1, len(ends) - 1)]}"
+            yield name, np.flatnonzero((part == place) & ~np.isnan(rest))
+    if np.isnan(numbers).any():
+        yield MISSING, np.flatnonzero(np.isnan(numbers))
+
+
+def _told_apart(edges: Array) -> list[str]:
+    """Numbers in as many digits as tell them apart."""
+    for digits in range(4, 17):
+        names = [number(float(edge)) if digits == 4 else f"{edge:.{digits}g}" for edge in edges]
+        if len(set(names)) == len(names):
+            break
+    return names

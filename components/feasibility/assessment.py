@@ -138,7 +138,7 @@ def assess(
     gains = {
         name: Gained(gain, _useful(project, found.scores.get(name, math.nan))) for name, gain in found.gains.items()
     }
-    _write_answers(project, dataset, sample, feature, baselines_path)
+    write_answers(project, dataset, sample, feature, baselines_path)
     facts = _facts(found, feature)
     verdict = decide(gains, found.p, project.evaluation, digest, facts, found.pieces, found.unit)
     return verdict.model_copy(update={"reason": f"{verdict.reason}. {fixed.why}"}) if fixed.why else verdict
@@ -163,7 +163,16 @@ def _facts(found: Trial, feature: str) -> Facts:
     return {k: v for k, v in facts.items() if isinstance(v, str) or np.isfinite(v)}
 
 
-def _write_answers(project: Project, dataset: Dataset, fitted_on: Dataset, feature: str, path: str | Path) -> None:
+def write_answers(project: Project, dataset: Dataset, fitted_on: Dataset, feature: str, path: str | Path) -> None:
+    """Fit the simple answers and write what they say of the test rows; arguments as in ``assess``.
+
+    Args:
+        project: The project.
+        dataset: All cleaned rows.
+        fitted_on: Those that the answers are fitted on.
+        feature: What the single-feature answer looks at.
+        path: Parquet file to write.
+    """
     test = dataset.split("test")
     columns: dict[str, Any] = {ROW_ID: test.rows[ROW_ID].to_numpy()}
     for baseline in baselines(project, fitted_on, feature):

@@ -1,7 +1,8 @@
 """What monitoring remembers, in the object store: one object for each record, nothing is ever rewritten but a claim.
 
 Below ``projects/<project>/monitoring/``: ``decisions/<day>/<time>.json``, ``reports/<time>.html``, ``claims/<n>.json``,
-``outcomes/<claim>.json``, ``acknowledgements/<time>-<nonce>.json`` and ``permissions/<time>-<nonce>.json``.
+``outcomes/<claim>.json``, ``acknowledgements/<time>-<nonce>.json``, ``permissions/<time>-<nonce>.json`` and
+``refits/<n>.json``, the refitted model beside the tested one, by the number of the move that made it serve.
 
 A tick has one decision: it is filed under the time of the tick, and the first to file it is believed.
 
@@ -30,6 +31,7 @@ from pydantic import ValidationError
 from ciclo.components.core.errors import NotFoundError, StorageError
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.monitoring.index import Index, S, merged, ordered, thinned, trimmed, united
+from ciclo.components.monitoring.observing.refitted import RefitCheck
 from ciclo.components.monitoring.records import (
     Acknowledgement,
     Claim,
@@ -40,6 +42,7 @@ from ciclo.components.monitoring.records import (
     Record,
     stamp,
 )
+from ciclo.components.releases.names import Alias
 from ciclo.components.storage.objects import ObjectStore
 
 HOLD = timedelta(minutes=30)
@@ -110,6 +113,13 @@ class DecisionLog:
         keys = sorted(self.store.list(f"{self._root}/decisions/"), key=_stamp_of)
         return sorted(self._read_all(Decision, keys[-last:] if last else []), key=lambda d: d.time)
 
+    def refit_check(self, serving: Alias) -> RefitCheck | None:
+        """How the refitted model that serves compared with the tested one, if an earlier tick has found out."""
+        try:
+            return self._read(RefitCheck, self._refit_key(serving))
+        except NotFoundError:
+            return None
+
     # --- writing ---
 
     def report_key(self, time: datetime) -> str:
@@ -170,6 +180,10 @@ class DecisionLog:
     def permit(self, permission: Permission) -> None:
         """Write down that a person allows a retraining."""
         self.store.put(self._new("permissions", permission.time), permission.document)
+
+    def file_refit_check(self, serving: Alias, check: RefitCheck) -> None:
+        """Write down how the refitted model compared; the first to do so is believed."""
+        self.store.put_if_absent(self._refit_key(serving), check.document)
 
     # --- claims ---
 
@@ -277,6 +291,9 @@ class DecisionLog:
 
     def _decision_key(self, time: datetime) -> str:
         return f"{self._root}/decisions/{stamp(time)[:8]}/{stamp(time)}.json"
+
+    def _refit_key(self, serving: Alias) -> str:
+        return f"{self._root}/refits/{serving.sequence:08}.json"
 
     def _claim_key(self, claim: Claim) -> str:
         return f"{self._root}/claims/{f'{claim.number:08}' if claim.number else claim.key}.json"

@@ -26,6 +26,7 @@ from ciclo.components.monitoring.governing.decision import replay as replay_evid
 from ciclo.components.monitoring.governing.governor import first_window
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observing.observation import Observer, window_of
+from ciclo.components.monitoring.observing.refitted import RefitCheck
 from ciclo.components.monitoring.records import Decision, History, Kind
 from ciclo.components.monitoring.submitting.submission import Submitter
 from ciclo.components.monitoring.telling.alerting import tell
@@ -83,7 +84,7 @@ def tick(
     if gap is not None and runs is not None:
         gap = mend(gap, registry, runs, now - timedelta(days=project.design.label_delay_days), now)
     serving = registry.alias(SERVING)
-    decision, view = _assess(project, serving, registry, predictions, history, now)
+    decision, view = _assess(project, serving, registry, predictions, history, log, now)
     decision = _with_gap(decision, gap)
     if serving is not None and submit is not None and submit.is_down():
         decision = _down(decision)
@@ -92,6 +93,8 @@ def tick(
     decision = _placed(decision, history)
     if dry_run:
         return decision
+    if view is not None and serving is not None and view.evidence.refit is not None:
+        log.file_refit_check(serving, view.evidence.refit)
     decision = carry_out(project, log, serving, decision, history, view, runs)
     if trouble is not None:
         raise trouble
@@ -186,6 +189,7 @@ def _assess(
     registry: Registry,
     predictions: PredictionWindows,
     history: History,
+    log: DecisionLog,
     now: datetime,
 ) -> tuple[Decision, View | None]:
     """Judge what serves; the decision, and what it was seen in if there was anything to see."""
@@ -195,7 +199,7 @@ def _assess(
         reason = "Nothing serves yet, so there is nothing to watch."
         return Decision(action="ok", reason=reason, version=0, window_start=start, window_end=end, time=now), None
     try:
-        with _observed(project, serving, registry, predictions) as observer:
+        with _observed(project, serving, registry, predictions, log.refit_check(serving)) as observer:
             evidence = observer.evidence(start, end)
     except (IntegrityError, NotFoundError) as error:
         return _unreadable(serving, error, start, end, now), None
@@ -279,7 +283,11 @@ def replay(
 
 @contextmanager
 def _observed(
-    project: Project, serving: Alias, registry: Registry, predictions: PredictionWindows
+    project: Project,
+    serving: Alias,
+    registry: Registry,
+    predictions: PredictionWindows,
+    compared: RefitCheck | None = None,
 ) -> Iterator[Observer]:
     with tempfile.TemporaryDirectory() as folder:
         bundle = registry.fetch(serving.version, Path(folder))
@@ -294,6 +302,7 @@ def _observed(
             label_delay=timedelta(days=project.design.label_delay_days),
             trained_until=refitted_until(bundle.lineage),
             tested=bundle.model if bundle.served == REFITTED else None,
+            compared=compared,
         )
         yield observer
 

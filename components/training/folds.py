@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
+from ciclo.components.core.clusters import entities_of
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
@@ -71,7 +72,7 @@ def plan_for(project: Project, dataset: Dataset, seed: int) -> Plan:
         if not steps:
             raise TrainingError("all rows are of one time, so that none can be tested on later ones")
         return Plan(rows, steps, True, f"{len(steps)} parts of the time, each after all it is fitted on", most)
-    kept = " that keep the rows of an id together" if _entities(project, rows) is not None else ""
+    kept = " that keep the rows of an id together" if entities_of(project, rows.rows) is not None else ""
     return Plan(rows, tuple(partition(project, rows, seed)), True, f"{FOLDS}-fold cross-validation{kept}", most)
 
 
@@ -89,7 +90,7 @@ def partition(project: Project, rows: Dataset, seed: int) -> list[Fold]:
     if project.split_method == "time":
         block = _blocks(rows, FOLDS)
         return [(np.flatnonzero(block != b), np.flatnonzero(block == b)) for b in np.unique(block)]
-    entities, classes = _entities(project, rows), project.task != "regression"
+    entities, classes = entities_of(project, rows.rows), project.task != "regression"
     options = {"n_splits": FOLDS, "shuffle": True, "random_state": seed}
     if entities is None:
         folds = (StratifiedKFold if classes else KFold)(**options)
@@ -119,15 +120,6 @@ def _is_large(validation: Dataset) -> bool:
     if len(validation) < LARGE or validation.contract.task == "regression":
         return len(validation) >= LARGE
     return int(np.bincount(validation.y, minlength=len(validation.contract.classes)).min()) >= LARGE_CLASS
-
-
-def _entities(project: Project, rows: Dataset) -> Array | None:
-    """Which rows share an id, as integers; None if none do."""
-    names = list(project.data.id_columns)
-    if not names:
-        return None
-    group = rows.rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
-    return group if len(np.unique(group)) < len(group) else None
 
 
 def _blocks(rows: Dataset, count: int) -> Array:

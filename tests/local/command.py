@@ -1,7 +1,8 @@
 """The real `ciclo` command, as a process of its own.
 
 Most of a short command's time is its imports, and the tests run a hundred of them. So `ciclo` forks them off a process
-that has imported the libraries (`multiprocessing`'s forkserver); `command` gives what a shell would start.
+that has imported the libraries (`multiprocessing`'s forkserver), and with `tests.local.warm` the runs that they start;
+`command` gives what a shell would start.
 """
 
 import json
@@ -17,6 +18,9 @@ from typing import Any
 
 import yaml
 
+from ciclo.pipelines.backends.warm import PRELOADED as RUN_PRELOADED
+from tests.local.warm import start_runs_warm
+
 THREE = ("logistic_regression", "random_forest", "gradient_boosting")
 QUICK = {"training": {"trials": 1, "candidates": {name: {"estimator": name} for name in THREE}}}
 ONE = {"training": {"trials": 1, "candidates": {"linear": {"estimator": "logistic_regression"}}}}
@@ -24,7 +28,9 @@ ONE = {"training": {"trials": 1, "candidates": {"linear": {"estimator": "logisti
 
 LIMIT = 300.0
 PRELOADED = (
+    *RUN_PRELOADED,
     "pytest",
+    "ciclo.pipelines.training.pipeline",
     "ciclo.pipelines.command.app",
     "ciclo.pipelines.command.console",
     "ciclo.pipelines.command.tables",
@@ -101,6 +107,7 @@ def _main(words: list[str], env: dict[str, str], out: Path, err: Path) -> None:
             os.dup2(file.fileno(), number)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
     sys.argv = ["ciclo", *words]
+    start_runs_warm()
     try:
         main()
     finally:

@@ -20,7 +20,7 @@ class Team:
         self.home = folder / "home"
         self.project = write_project(
             folder,
-            table(1200, signal=3.0).to_csv(index=False),
+            table(2_400, signal=3.0).to_csv(index=False),
             COLUMNS_AND_TARGET,
             **ONE,
             deployment={"approval": True},

@@ -50,6 +50,7 @@ class Observer:
         label_delay: How long a label takes to come; performance is judged on rows that much older.
         trained_until: Time of the newest row that what serves was fitted on, ISO; by default the end of the profile.
         tested: Loads the tested model, where a refitted one serves in its place; None where it serves itself.
+        compared: The refitted model beside the tested one, where an earlier tick has found out.
     """
 
     project: str
@@ -62,6 +63,7 @@ class Observer:
     label_delay: timedelta
     trained_until: str = ""
     tested: Callable[[], Any] | None = None
+    compared: RefitCheck | None = None
 
     def evidence(self, start: datetime, end: datetime, *, any_version: bool = False) -> Evidence:
         """Look at one window.
@@ -115,17 +117,18 @@ class Observer:
     def _refit(self, since: datetime, now: datetime) -> RefitCheck | None:
         """What serves beside the tested model, once the labels of the first rows it answered are due."""
         start, end = first_window(since, self.policy)
+        if self.compared is not None:
+            return self.compared
         if self.tested is None or end > now - self.label_delay:
             return None
         labelled = self.predictions.labelled(self.project, start, end, version=self.serving.version)
         if labelled.empty:
             return None
         try:
-            tested = self.tested()
+            return compare_refit(labelled, self.tested, self.contract, self._metric, self.policy)
         except IntegrityError as error:  # of other libraries than those here
             structlog.get_logger().warning("the tested model cannot be compared with", reason=str(error))
             return None
-        return compare_refit(labelled, tested, self.contract, self._metric, self.policy)
 
     def _new_labels(self, evidence: Evidence) -> int | None:
         if evidence.trained_until is None:

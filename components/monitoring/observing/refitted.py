@@ -2,17 +2,18 @@
 
 Nobody has tested the refitted model; the first rows that it answers do, once their labels have come. The tested model
 answers the same rows from the stored features, and the difference is told with the day as the piece of evidence. The
-rows are those of the first labelled window alone, the same at every tick: a comparison that is made again and again as
-rows come in would find a difference by luck in the end.
+rows are those of the first labelled window alone, and the comparison is made once, as soon as their labels are due: one
+that is made again and again as rows come in would find a difference by luck in the end.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ConfigDict
 
 from ciclo.components.core.clusters import LEAST_GROUPS, gain_interval, groups_of
 from ciclo.components.core.contract import Contract
@@ -21,10 +22,10 @@ from ciclo.components.core.metrics import Metric, predictions
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.monitoring.observing.performance import MINIMUM_LABELS, answers, encoded
 from ciclo.components.monitoring.observing.window import canonical, spoken
+from ciclo.components.monitoring.records import Record
 
 
-@dataclass(frozen=True)
-class RefitCheck:
+class RefitCheck(Record):
     """The refitted model beside the tested one, on the rows of the first labelled window.
 
     Attributes:
@@ -33,6 +34,8 @@ class RefitCheck:
             cannot be told from luck.
         metric: Name of the metric.
     """
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     rows: int
     gain: Interval
@@ -60,13 +63,13 @@ def first_window(since: datetime, policy: Monitoring) -> tuple[datetime, datetim
 
 
 def compare_refit(
-    labelled: pd.DataFrame, tested: Any, contract: Contract, metric: Metric, policy: Monitoring
+    labelled: pd.DataFrame, tested: Callable[[], Any], contract: Contract, metric: Metric, policy: Monitoring
 ) -> RefitCheck | None:
     """Let the tested model answer what the refitted one did, and compare.
 
     Args:
         labelled: Rows of the window as ``PredictionWindows.labelled`` gives them, answered by the refitted model.
-        tested: The tested model.
+        tested: Loads the tested model.
         contract: Gives task, features and classes.
         metric: What the version was published on.
         policy: Gives the error of the bounds, ``false_alarm_rate``.
@@ -82,7 +85,7 @@ def compare_refit(
     if rows < MINIMUM_LABELS:
         return None
     features = pd.DataFrame([json.loads(text) for text in labelled["features"][usable]])
-    ours = predictions(metric.needs, tested, canonical(features, contract), contract.codes)
+    ours = predictions(metric.needs, tested(), canonical(features, contract), contract.codes)
     y = truth[usable] if contract.task == "regression" else truth[usable].astype("int64")
     gain = gain_interval(
         metric,
@@ -93,4 +96,4 @@ def compare_refit(
         groups=groups_of(labelled["time"][usable].reset_index(drop=True), rows),
         confidence=1 - policy.false_alarm_rate,
     )
-    return RefitCheck(rows, gain, metric.name)
+    return RefitCheck(rows=rows, gain=gain, metric=metric.name)

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from ciclo.components.core.clusters import Clustered, covariance, groups_of, jackknife
+from ciclo.components.core.clusters import Clustered, Groups, covariance, gain_interval, groups_of, jackknife
+from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.project_file import project_from_mapping
 
 DAYS, A_DAY = 14, 200
 
@@ -26,6 +28,53 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(effect):
         by_rows += abs(values.mean()) > norm.ppf(0.975) * values.std() / np.sqrt(values.size)
     assert missed <= 32  # 5 % of 400 are 20
     assert (by_rows > 150) == (effect > 0)  # what takes rows for independent is wrong in a third of the cases
+
+
+def of_people(people, each, ids=("who",)):
+    """The groups of some rows of people, split by the hash of their id."""
+    columns = {"y": {"type": "boolean"}, "who": {"type": "category"}, "x": {"type": "number"}}
+    raw = {"name": "unit", "data": {"source": "t.csv", "target": "y", "id_columns": list(ids), "columns": columns}}
+    who = np.repeat(np.arange(people), each)
+    frame = pd.DataFrame({"who": who.astype(str), "x": 0.0, "y": False})
+    return Groups.of(project_from_mapping(raw, origin="test"), frame), who
+
+
+@pytest.mark.parametrize(
+    ("people", "each", "ids", "unit", "count"),
+    [
+        (40, 5, ["who"], "entity", 40),
+        (2_000, 2, ["who"], "entity", 2_000),
+        (40, 1, ["who"], "row", 40),
+        (40, 5, [], "row", 200),
+    ],
+)
+def test_rows_of_one_id_are_one_piece_of_evidence(people, each, ids, unit, count):
+    groups, who = of_people(people, each, ids)
+    assert (groups.unit, groups.count) == (unit, count)
+    assert groups[np.arange(2 * each)].count == (2 if unit == "entity" else 2 * each)
+    if unit == "entity":
+        assert (pd.Series(groups.of_rows).groupby(who).nunique() == 1).all()
+        assert np.unique(groups.of_rows).size in (count, 50)
+
+
+def test_an_equal_challenger_is_not_better_for_its_luck_with_some_people():
+    """Taken for independent, rows of 60 people make one of two equal models surely better in a third of the cases."""
+    groups, who = of_people(60, 50)
+    wrong = by_rows = 0
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        y = (rng.random(who.size) < 0.5).astype(int)
+        base = y * 0.95 + rng.normal(size=who.size)
+        ours, theirs = (base + 0.7 * rng.normal(size=60)[who] * np.where(y == 1, 1, -1) for _ in range(2))
+        for which in (groups.of_rows, groups_of(None, who.size)):
+            gain = gain_interval(
+                METRICS["roc_auc_score"], y, *(np.column_stack([-z, z]) for z in (ours, theirs)), [0, 1],
+                groups=which, confidence=0.95,
+            )  # fmt: skip
+            wrong += gain.low > 0 and which is groups.of_rows
+            by_rows += gain.low > 0 and which is not groups.of_rows
+    assert wrong <= 14  # 5 % of 120 are 6
+    assert by_rows > 25
 
 
 def test_of_a_mean_it_is_the_ordinary_error_of_the_means_of_the_days():

@@ -36,6 +36,7 @@ def trained(**training: object) -> Project:
         (charter({"id": {"type": "integer", "role": "ignored", "why": "x"}}, training=SAME.training.model_dump()), []),
         (charter({"id": {"type": "integer"}}, training=SAME.training.model_dump()), ["features"]),
         (charter({"a": {"type": "number"}}, training=SAME.training.model_dump()), ["features"]),
+        (charter({"a": {**COLUMNS["a"], "cycle": 24}}, training=SAME.training.model_dump()), ["features"]),
         (charter({"a": {**COLUMNS["a"], "maximum": 9}}, training=SAME.training.model_dump()), ["features"]),
         (trained(candidates={"linear": {**LINEAR, "search": {"C": [1.0, 2.0]}}}), ["candidates"]),
         (trained(candidates={"linear": LINEAR, "forest": {"estimator": "random_forest"}}), ["candidates"]),

@@ -129,6 +129,30 @@ def test_a_champion_is_never_scored_on_rows_of_its_own_training_time(tmp_path):
         assert (compared(asked, lied, tmp_path, challenger, champion).champion != honest.champion) is changes
 
 
+def test_whatever_a_champion_is_compared_with_is_compared_on_rows_it_has_not_seen(tmp_path):
+    """Whatever is told of rows it has seen changes nothing beside the simple answers, nor against its first version."""
+    asked, frame = project(timed=True), rows()
+    model = fitted(asked, LogisticRegression(), frame[frame["t"] <= TRAIN_END])
+    champion = champion_of(tmp_path / "champion", asked, model, train_end=TRAIN_END.isoformat())
+    winner = fitted(asked, DecisionTreeClassifier(max_depth=2), frame)
+
+    def found(told):
+        test = Dataset(Contract.of(asked, CLASSES["binary"]), told)
+        path = tmp_path / "new.skops"
+        dump_model(winner, path)
+        simple = SimpleAnswers({"trivial": np.full((len(test), 2), 0.5)})
+        contender = Contender("new", path, {"score": 0.5}, winner)
+        return compare(asked, test, [contender], {}, simple, champion, Gate("refresh", "unit"), champion)
+
+    lied = frame.copy()
+    lied.loc[lied.index[:300], "y"] = ~lied["y"].iloc[:300].to_numpy()
+    honest, other = found(frame), found(lied)
+    assert (honest.champion_rows, honest.champion_pieces, honest.pieces) == (300, 300, 600)
+    assert honest.champion_baselines["trivial"].low > 0.1
+    assert honest.baselines != other.baselines
+    assert (honest.champion_baselines, honest.origin) == (other.champion_baselines, other.origin)
+
+
 def test_a_champion_is_asked_through_its_tested_model(tmp_path):
     """The refitted one has seen test rows: whatever it learnt there, the comparison is the same."""
     asked, frame = project(timed=True), rows()

@@ -11,7 +11,7 @@ from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Evaluation
-from ciclo.components.evaluation.slices import Slice, floor_checks, slices_of
+from ciclo.components.evaluation.slices import Slice, _parts, floor_checks, slices_of
 from ciclo.components.tables.datasets import Dataset
 
 COLUMNS = {
@@ -64,6 +64,42 @@ def test_numbers_are_cut_into_quarters_and_times_into_months_and_few_values_one_
     assert float(ends[0][0]) == pytest.approx(test.rows["x"].min(), rel=1e-3)
     assert [value for column, value in found if column == "at"][:3] == ["2026-01", "2026-02", "2026-03"]
     assert sorted(value for column, value in found if column == "pages") == ["0", "1", "2"]
+
+
+def test_a_slice_knows_the_days_of_its_rows():
+    """Rows that come ten a day, with days that move together, say less of a slice than their number."""
+    columns = {"y": {"type": "boolean"}, "place": {"type": "category"}, "at": {"type": "timestamp"}}
+    raw = {"name": "u", "data": {"source": "s.csv", "target": "y", "time_column": "at", "columns": columns},
+           "evaluation": {"slices": ["place"]}, "training": {"metric": "accuracy_score"}}  # fmt: skip
+    project = project_from_mapping(raw, origin="test")
+    day = np.repeat(np.arange(40), 10)
+    frame = pd.DataFrame({"place": "north", "at": pd.Timestamp("2026-01-05", tz="UTC") + pd.to_timedelta(day, "D")})
+    frame = frame.assign(y=True, row_id="", split="test")
+    test = Dataset(Contract.of(project, ("false", "true")), frame)
+    right = (day % 2).astype("int64")  # all of a day, or none
+    (found,) = slices_of(project, test, right, Groups.of(project, test.rows))
+    assert found.score.high - found.score.low == pytest.approx(2 * 1.685 * 0.5 / np.sqrt(39), rel=0.01)
+
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        (RNG.uniform(40.7001, 40.7039, 400), [100] * 4),
+        (RNG.uniform(1e6, 1.0001e6, 400), [100] * 4),
+        (np.r_[np.zeros(300), RNG.uniform(1, 9, 100)], [300, 25, 25, 25, 25]),
+        (np.r_[np.zeros(200), np.full(150, 5.0), np.arange(50) * 3.0 + 7], [200, 150, 12, 13, 12, 13]),
+        (np.r_[np.full(40, np.nan), RNG.normal(size=360)], [90, 90, 90, 90, 40]),
+        (np.r_[np.zeros(389), np.arange(11) + 1.0], [389, 3, 2, 3, 3]),
+    ],
+)
+def test_every_number_lies_in_one_part_of_a_name_of_its_own(values, parts):
+    found = list(_parts(pd.Series(values)))
+    assert len({name for name, _ in found}) == len(found)
+    assert sorted(np.concatenate([rows for _, rows in found]).tolist()) == list(range(len(values)))
+    assert [len(rows) for _, rows in found] == pytest.approx(parts, abs=1)
 
 
 def test_parts_with_few_rows_are_left_out():

@@ -47,6 +47,23 @@ def test_the_gate_follows_from_lineage(found, end, digest, name, why):
     assert re.search(why, gate.why)
 
 
+@pytest.mark.parametrize(
+    ("costs", "by", "name"),
+    [
+        ({"false_positive": 1, "false_negative": 20}, "the greatest f1_score", "refresh"),
+        (None, "the least cost, 1 for a false positive and 20 for a false negative", "refresh"),
+        (None, "the greatest f1_score", "change"),
+        (None, None, "change"),
+    ],
+)
+def test_other_costs_of_an_error_reach_what_serves(costs, by, name):
+    """They move the label's threshold, which a metric of ranks does not see; the model only has to be no worse."""
+    asked = project(evaluation={"costs": costs})
+    gate = gate_of(champion(model={"threshold_by": by}), asked, THEN, "old")
+    assert gate.name == name
+    assert (str(by) in gate.why) is (name == "refresh")
+
+
 def test_a_chain_of_refreshes_is_held_to_its_first_version(tmp_path):
     registry = Registry(DirectoryStore(tmp_path / "store"), "unit", TRUST)
     for origin in (None, 1, 7):

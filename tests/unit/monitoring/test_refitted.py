@@ -9,7 +9,8 @@ import pytest
 from ciclo.components.core.contract import Contract, ContractColumn
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.observing.refitted import compare_refit, first_window
+from ciclo.components.monitoring.observing import observation
+from ciclo.components.monitoring.observing.refitted import RefitCheck, compare_refit, first_window
 from ciclo.components.monitoring.telling.explanation import next_step
 from ciclo.components.storage.windows import PredictionWindows
 
@@ -72,6 +73,26 @@ def test_only_the_first_rows_are_compared(refitted):
     world.model = Noisy(world.model, 5)
     world.serve(now + 5 * DAY, rows=2_000, days=4, version=2, labels=True)
     assert world.tick(now + 5 * DAY + timedelta(hours=1)).evidence["refit_gain"] == first
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_they_are_compared_once(refitted, monkeypatch, noise):
+    """Later ticks go by what was found, and neither load the tested model nor read its rows."""
+    world, now = refitted(noise)
+    first = world.tick(now + timedelta(hours=1))
+    monkeypatch.setattr(observation, "compare_refit", lambda *_: pytest.fail("compared again"))
+    second = world.tick(now + timedelta(hours=2))
+    assert (second.kinds, second.evidence["refit_gain"]) == (first.kinds, first.evidence["refit_gain"])
+
+
+def test_what_was_found_of_one_is_not_said_of_the_next(refitted, tmp_path):
+    world, now = refitted(0.4)
+    world.tick(now + timedelta(hours=1))
+    world.publish(tmp_path, score=0.5, refit=REFIT)
+    decision = world.tick(now + timedelta(hours=2))
+    assert decision.version == 3
+    assert "refit_gain" not in decision.evidence
+    assert "refit" not in decision.kinds
 
 
 @pytest.mark.parametrize("case", ["too early", "no refit"])
@@ -143,12 +164,13 @@ def test_every_form_of_answer_is_compared_in_the_right_direction(metric, noise):
     labelled.loc[0, "label"] = None
     if metric.needs == "probability":
         labelled.loc[1, "probability"] = np.nan
-    found = compare_refit(labelled, Tested(), contract, metric, Monitoring())
+    found = compare_refit(labelled, Tested, contract, metric, Monitoring())
     assert found.rows == (1_498 if metric.needs == "probability" else 1_499)
     assert found.worse is (noise > 0)
+    assert RefitCheck.model_validate_json(found.document) == found
     assert found.gain.low <= found.gain.point <= found.gain.high
     if not noise:
         assert found.gain.point == pytest.approx(0, abs=2e-3)
-    assert compare_refit(labelled.head(40), Tested(), contract, metric, Monitoring()) is None
-    wider = compare_refit(labelled, Tested(), contract, metric, Monitoring(false_alarm_rate=0.001))
+    assert compare_refit(labelled.head(40), Tested, contract, metric, Monitoring()) is None
+    wider = compare_refit(labelled, Tested, contract, metric, Monitoring(false_alarm_rate=0.001))
     assert noise == 0 or wider.gain.high > found.gain.high

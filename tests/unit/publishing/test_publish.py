@@ -15,7 +15,8 @@ from ciclo.components.core.recipe import recipe
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.gate import Outputs, evaluate
-from ciclo.components.feasibility.assessment import assess
+from ciclo.components.feasibility.assessment import write_answers
+from ciclo.components.feasibility.baselines import best_feature
 from ciclo.components.publishing import publish as publishing
 from ciclo.components.publishing.publish import Parts, Published, Run, lineage, publish
 from ciclo.components.publishing.restoring import restore
@@ -70,7 +71,9 @@ def _evaluate(folder: Path, settings: Settings, task: str, training: dict | None
     name = "gradient_boosting"
     fitted = fit(parsed, name, data, folder / "fitted.skops")
     (folder / "profile.json").write_text(reference_profile(Dataset.open(data, "train", "validation")).model_dump_json())
-    assess(parsed, Dataset.open(data), file_digest(data), folder / "baselines.parquet")
+    rows = Dataset.open(data)
+    known = rows.split("train", "validation")
+    write_answers(parsed, rows, known, best_feature(parsed, known), folder / "baselines.parquet")
     outputs = Outputs(
         *(str(folder / n) for n in ("best", "verdict.json", "reference.json", "golden.json", "card.html", "card.json"))
     )
