@@ -1,21 +1,33 @@
 """What cleaning did with every row, in numbers and as a report."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import pyarrow as pa
 
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, UnusableError
-from ciclo.components.core.own_columns import LINE, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
 from ciclo.components.tables.datasets import SPLITS
 
 SOURCE_FACTS = ("digest", "bytes", "start", "end", "malformed", "dropped")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Kept rows of one label on one side of the split.
+
+    Attributes:
+        target: The label.
+        side: The side.
+        rows: How many there are.
+    """
+
+    target: Any
+    side: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -45,20 +57,23 @@ class CleaningReport:
     missing: dict[str, float]
 
     @classmethod
-    def of(cls, rows: int, reasons: list[list[str]], project: Project) -> "CleaningReport":
+    def of(cls, rows: int, reasons: Mapping[tuple[str, ...], int], project: Project) -> "CleaningReport":
         """Count the quarantine.
 
         Args:
             rows: Rows in.
-            reasons: The reasons of each quarantined row.
+            reasons: Quarantined rows by the reasons that they have together.
             project: Names the target.
         """
         unlabelled = UNLABELLED.format(project.data.target)
-        counts = Counter(reason for row in reasons for reason in row)
+        counts: Counter[str] = Counter()
+        for together, number in reasons.items():
+            counts.update(dict.fromkeys(together, number))
+        quarantined = sum(reasons.values())
         return cls(
             rows=rows,
-            quarantined=len(reasons),
-            counted=sum(row != [unlabelled] for row in reasons),
+            quarantined=quarantined,
+            counted=quarantined - reasons.get((unlabelled,), 0),
             unlabelled=counts[unlabelled],
             reasons=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
             splits={},
@@ -67,24 +82,30 @@ class CleaningReport:
             missing={},
         )
 
-    def with_kept(self, kept: pa.Table, contract: Contract) -> "CleaningReport":
-        """Add what the kept rows look like."""
+    def with_kept(self, cells: Sequence[Cell], missing: Mapping[str, int], contract: Contract) -> "CleaningReport":
+        """Add what the kept rows look like.
+
+        Args:
+            cells: Rows by label and side of the split.
+            missing: Missing values by feature.
+            contract: Their contract.
+        """
         labels: Counter[str] = Counter()
+        sides: Counter[str] = Counter()
         trained: set[str] = set()
-        if contract.classes:
-            pairs = kept.group_by([contract.target, SPLIT]).aggregate([(LINE, "count")]).to_pylist()
-            for pair in pairs:
-                label = contract.label_of(pair[contract.target])
-                labels[label] += pair[f"{LINE}_count"]
-                trained |= {label} if pair[SPLIT] == "train" else set()
-        sides = Counter({row["values"]: row["counts"] for row in kept[SPLIT].value_counts().to_pylist()})
-        missing = {name: kept[name].null_count / kept.num_rows for name in contract.names}
+        for cell in cells:
+            sides[cell.side] += cell.rows
+            if contract.classes:
+                label = contract.label_of(cell.target)
+                labels[label] += cell.rows
+                trained |= {label} if cell.side == "train" else set()
+        shares = {name: count / max(sum(sides.values()), 1) for name, count in missing.items()}
         return replace(
             self,
             splits={side: sides[side] for side in SPLITS},
             classes={label: labels[label] for label in contract.classes},
             train_classes=tuple(label for label in contract.classes if label in trained),
-            missing=dict(sorted(missing.items(), key=lambda item: -item[1])),
+            missing=dict(sorted(shares.items(), key=lambda item: -item[1])),
         )
 
     def balance(self, kept: int) -> None:

@@ -1,15 +1,15 @@
 """Raw rows into typed rows with an identity and a side of the split; the rest into quarantine, with their reasons."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ciclo.components.cleaning.accounts import CleaningReport
+from ciclo.components.cleaning.accounts import Cell, CleaningReport
 from ciclo.components.cleaning.classes import class_labels
 from ciclo.components.cleaning.identity import repeats, row_id
 from ciclo.components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
@@ -18,7 +18,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, QuarantineError, UnusableError
 from ciclo.components.core.own_columns import LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT
 from ciclo.components.core.project import Project
-from ciclo.components.tables.datasets import collect, connect, write_table
+from ciclo.components.tables.datasets import collect, connect, write_rows
 from ciclo.components.tables.reading import Value
 
 
@@ -44,14 +44,16 @@ def clean(
     """
     with TemporaryDirectory() as scratch:
         checked = check_rows(project, raw_path, Path(scratch))
-        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, _quarantine(checked, quarantine_path), project)
+        reasons = _quarantine(checked, quarantine_path)
+        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, reasons, project)
         _refuse(report, project)
-        kept = _keep(checked, project)
-    report.balance(kept.num_rows)
-    contract = Contract.of(project, class_labels(project, kept[project.data.target].unique().to_pylist()))
-    report = report.with_kept(kept, contract)
-    report.check_splits()
-    write_table(kept, dataset_path, contract)
+        kept = checked.stored(_keep(checked, project), "kept.parquet")
+        cells = _cells(kept, project)
+        contract = Contract.of(project, class_labels(project, _observed(kept, cells, project)))
+        report = report.with_kept(cells, _missing(kept, contract), contract)
+        report.check_splits()
+        written = write_rows(kept.order_by(LINE), dataset_path, contract)
+    report.balance(written)
     return report
 
 
@@ -60,12 +62,14 @@ class Checked:
     """Rows that were read, named and held against the rules.
 
     Attributes:
+        stored: Writes an expression out under a name, and gives what was written.
         raw: The raw table.
         rows: ``LINE``, the typed columns, ``ROW_ID``, ``REASONS``.
         repeated: ``LINE`` and ``OCCURRENCE`` of the good rows that are not the first of their identity.
         duplicate: Reason of a repeated row, or None if it may stay.
     """
 
+    stored: Callable[[Any, str], Any]
     raw: Any
     rows: Any
     repeated: Any
@@ -107,23 +111,23 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
     )
     repeated = stored(repeats(rows.filter(rows[REASONS].length() == 0)), "repeated.parquet")
     reason = DUPLICATE_ID if project.data.id_columns else DUPLICATE_ROW
-    return Checked(raw, rows, repeated, reason if project.cleaning.duplicates == "quarantine" else None)
+    return Checked(stored, raw, rows, repeated, reason if project.cleaning.duplicates == "quarantine" else None)
 
 
-def _quarantine(checked: Checked, path: str | Path) -> list[list[str]]:
-    """Write the rows that are not kept, as they came, and give their reasons."""
+def _quarantine(checked: Checked, path: str | Path) -> dict[tuple[str, ...], int]:
+    """Write the rows that are not kept, as they came, and give their reasons with how many rows have just these."""
     reasons = checked.rows.select(LINE, REASONS).left_join(checked.repeated, LINE)
     repeated = reasons[OCCURRENCE].notnull() & (checked.duplicate is not None)
     all_reasons = repeated.ifelse(ibis.array([checked.duplicate or ""]), reasons[REASONS])
     refused = reasons.select(LINE, all_reasons.name(REASONS))
     refused = refused.filter(refused[REASONS].length() > 0)
     checked.raw.inner_join(refused, LINE).order_by(LINE).to_parquet(path, compression="zstd")
-    listed: list[list[str]] = pq.read_table(path, columns=[REASONS])[REASONS].to_pylist()
-    return listed
+    counted = collect(refused.group_by(REASONS).aggregate(rows=refused.count()))
+    return {tuple(row[REASONS]): row["rows"] for row in counted.to_pylist()}
 
 
-def _keep(checked: Checked, project: Project) -> pa.Table:
-    """The good rows in the order of the source, each on its side of the split."""
+def _keep(checked: Checked, project: Project) -> Any:
+    """The good rows, each on its side of the split."""
     good = checked.rows.filter(checked.rows[REASONS].length() == 0).drop(REASONS)
     if checked.duplicate is not None:
         good = good.anti_join(checked.repeated, LINE)
@@ -138,7 +142,29 @@ def _keep(checked: Checked, project: Project) -> pa.Table:
         time = good[project.data.time_column]
         times = collect(good.select(time=time))["time"].to_numpy().astype("datetime64[us]").astype("int64")
         side = by_time(time, time_cuts(times, split))
-    return collect(good.mutate(side.name(SPLIT)).order_by(LINE))
+    return good.mutate(side.name(SPLIT))
+
+
+def _cells(kept: Any, project: Project) -> list[Cell]:
+    """How many rows there are of each label on each side of the split; of each side, where the target is a number."""
+    label = kept[project.data.target] if project.task != "regression" else kept[project.data.target].isnull()
+    counted = kept.group_by(target=label, side=kept[SPLIT]).aggregate(rows=kept.count())
+    return [Cell(**row) for row in collect(counted.order_by("side", "target")).to_pylist()]
+
+
+def _observed(kept: Any, cells: list[Cell], project: Project) -> list[Any]:
+    """The different labels; of a number its least and its greatest value, which tell whether it varies."""
+    if project.task != "regression":
+        return list(dict.fromkeys(cell.target for cell in cells))
+    target = kept[project.data.target]
+    (ends,) = collect(kept.aggregate(low=target.min(), high=target.max())).to_pylist()
+    return list(dict.fromkeys((ends["low"], ends["high"])))
+
+
+def _missing(kept: Any, contract: Contract) -> dict[str, int]:
+    """Missing values by feature."""
+    counts = collect(kept.aggregate(**{f"n{n}": kept[name].isnull().sum() for n, name in enumerate(contract.names)}))
+    return dict(zip(contract.names, (int(column[0].as_py() or 0) for column in counts.columns), strict=True))
 
 
 def _refuse(report: CleaningReport, project: Project) -> None:

@@ -141,5 +141,7 @@ class ColumnProfile(BaseModel):
             slices: Its slice, the same shape.
             number: How many slices there are.
         """
-        counts = np.bincount(slices * self.bins + codes, minlength=number * self.bins).reshape(number, self.bins)
+        counts = np.bincount(slices.astype("int64") * self.bins + codes, minlength=number * self.bins).reshape(
+            number, self.bins
+        )
         return self.model_copy(update={"by_slice": tuple(tuple(row) for row in counts.tolist())})

@@ -165,14 +165,12 @@ class Contract(BaseModel):
             The features in order: ``float64`` for numbers, integers and booleans; ``object`` (text or NaN) for
             categories. Shape ``(rows, features)``.
         """
-        columns: dict[str, Any] = {}
-        for c in self.columns:
-            values = frame[c.name]
-            if c.type == "category":
-                columns[c.name] = values.astype(object).where(values.notna(), np.nan)
-            else:
-                columns[c.name] = values.astype("float64")
-        return pd.DataFrame(columns, index=frame.index)
+        return pd.DataFrame({c.name: self.canonical(c.name, frame[c.name]) for c in self.columns}, index=frame.index)
+
+    def canonical(self, name: str, values: pd.Series) -> pd.Series:
+        """One feature of clean rows in the type that every model is given; as in ``frame``."""
+        (kind,) = (c.type for c in self.columns if c.name == name)
+        return values.astype(object).where(values.notna(), np.nan) if kind == "category" else values.astype("float64")
 
     def rows(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
         """The features of a clean frame as the rows of a request: JSON values, null where missing."""
@@ -203,6 +201,12 @@ class Contract(BaseModel):
         if unknown:
             raise DataError(f"the target '{self.target}' has labels the model does not know", seen=listed(unknown, 5))
         return target.map({value: code_of[label] for value, label in labels.items()}).to_numpy(dtype="int64")
+
+    def labels(self, target: pd.Series) -> pd.Series:
+        """The target of clean rows as people read it: class labels as text, or numbers."""
+        if self.task == "regression":
+            return target.astype("float64")
+        return target.map({value: self.label_of(value) for value in target.unique()}).astype(object)
 
     def label_of(self, value: Any) -> str:
         """One label as text, spelled as among the classes where it is one: ``true`` and ``false`` for booleans.

@@ -12,7 +12,7 @@ Every window is first brought to mean 0 and deviation 1 by itself, so that colum
 are not told of again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
 import numpy as np
@@ -46,13 +46,17 @@ class Joint(BaseModel):
 
     @classmethod
     def of(
-        cls, columns: Mapping[str, ColumnProfile], frame: pd.DataFrame, codes: Mapping[str, Array], windows: Array
+        cls,
+        columns: Mapping[str, ColumnProfile],
+        values: Callable[[str], pd.Series],
+        codes: Mapping[str, Array],
+        windows: Array,
     ) -> tuple[Self, pd.Series] | None:
         """Learn the correlations of some rows.
 
         Args:
             columns: Their profiles.
-            frame: The rows, as ``Contract.frame`` gives them.
+            values: Reads a column of the rows, as ``Contract.frame`` gives it.
             codes: The bin of each row by column.
             windows: The window of each row, integers from 0 on, shape ``(rows,)``.
 
@@ -60,9 +64,9 @@ class Joint(BaseModel):
             The correlations and the error of each row, or None where fewer than three columns vary.
         """
         names = [name for name, column in columns.items() if _varies(column)]
-        if len(names) < LEAST_COLUMNS or len(frame) <= len(names):
+        if len(names) < LEAST_COLUMNS or len(windows) <= len(names):
             return None
-        numbers = _numbers([columns[n] for n in names], [frame[n] for n in names], [codes[n] for n in names], windows)
+        numbers = _numbers([columns[n] for n in names], map(values, names), [codes[n] for n in names], windows)
         parts = windows % PARTS if windows.max() >= PARTS - 1 else np.arange(len(windows)) * PARTS // len(windows)
         step = -(-len(numbers) // SAMPLE)
         products = _products(numbers[::step], parts[::step])
@@ -90,7 +94,7 @@ class Joint(BaseModel):
         return pd.Series(_errors(numbers, np.array(self.components)))
 
 
-def _numbers(columns: list[ColumnProfile], values: list[pd.Series], codes: list[Array], windows: Array) -> Array:
+def _numbers(columns: list[ColumnProfile], values: Iterable[pd.Series], codes: list[Array], windows: Array) -> Array:
     """Columns as numbers of mean 0 and deviation 1 in every window, no further than five deviations from 0.
 
     A category is the share of its value in training; what is missing is 0.

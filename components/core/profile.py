@@ -6,7 +6,7 @@ kept by slices of time as well: how much the weeks of the training rows differ a
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,23 @@ from ciclo.components.core.joint import Joint
 from ciclo.components.core.metrics import Array
 
 SLICES = 400
+JOINT_ROWS = 1_000_000  # rows from which it is learnt how columns go together, where there are more
 SEGMENT_ROWS = 200
 SEGMENTS = 20
+
+
+class Table(Protocol):
+    """A table of which one column is looked at after the other."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of its columns, in order."""
+
+    def __getitem__(self, name: str) -> pd.Series:
+        """A column, shape ``(rows,)``."""
+
+    def __len__(self) -> int:
+        """How many rows it has."""
 
 
 class Profile(BaseModel):
@@ -61,7 +76,7 @@ class Profile(BaseModel):
     @classmethod
     def of(
         cls,
-        X: pd.DataFrame,  # noqa: N803
+        X: Table,  # noqa: N803
         target: pd.Series,
         times: pd.Series | None = None,
         segments: Sequence[str] = (),
@@ -70,25 +85,22 @@ class Profile(BaseModel):
         """Profile the rows a model is fitted on.
 
         Args:
-            X: Features as ``Contract.frame`` gives them, shape ``(rows, features)``.
+            X: Features as ``Contract.frame`` gives them, shape ``(rows, features)``; each is read twice, by itself.
             target: Labels as text, or numbers.
             times: When each row happened; None if that is not known.
             segments: Columns whose values are also profiled apart.
             window_days: Length of the windows that are watched.
         """
-        columns = {name: ColumnProfile.of(X[name]) for name in X.columns}
-        codes = {name: column.codes(X[name]) for name, column in columns.items()}
-        days, windows = 0, np.zeros(len(X), dtype="intp")
+        columns, codes = {}, {}
+        for name in X.columns:
+            values = X[name]
+            columns[name] = ColumnProfile.of(values)
+            codes[name] = columns[name].codes(values).astype("uint8" if columns[name].bins <= 256 else "uint16")
+        days, slices, number = 0, np.zeros(len(X), dtype="int32"), 1
         if times is not None and len(times):
             days, slices, number = slices_of(times, window_days)
             columns = {name: column.sliced(codes[name], slices, number) for name, column in columns.items()}
-            windows = slices * days // max(round(window_days), 1)
-        joint, learnt = None, Joint.of(columns, X, codes, windows)
-        if learnt is not None:
-            joint, errors = learnt
-            if days:
-                sliced = joint.error.sliced(joint.error.codes(errors), slices, number)
-                joint = joint.model_copy(update={"error": sliced})
+        joint = _joint(columns, X, codes, slices, number, days, window_days)
         return cls(
             rows=len(X),
             start=None if times is None else times.min().isoformat(),
@@ -125,6 +137,29 @@ class Profile(BaseModel):
         return self.model_copy(update={"columns": columns, "prediction": prediction})
 
 
+def _joint(
+    columns: Mapping[str, ColumnProfile],
+    X: Table,  # noqa: N803
+    codes: Mapping[str, Array],
+    slices: Array,
+    number: int,
+    days: int,
+    window_days: float,
+) -> Joint | None:
+    """How the columns go together, from at most a million of the rows."""
+    kept: Array | slice = slice(None)
+    if len(X) > JOINT_ROWS:
+        kept = np.sort(np.random.default_rng(0).choice(len(X), JOINT_ROWS, replace=False))
+    windows = slices[kept].astype("intp") * days // max(round(window_days), 1)
+    learnt = Joint.of(columns, lambda name: X[name].iloc[kept], {n: c[kept] for n, c in codes.items()}, windows)
+    if learnt is None:
+        return None
+    joint, errors = learnt
+    if not days:
+        return joint
+    return joint.model_copy(update={"error": joint.error.sliced(joint.error.codes(errors), slices[kept], number)})
+
+
 def slices_of(times: pd.Series, window_days: float = 7.0) -> tuple[int, Array, int]:
     """Cut the span of some rows into at most 400 slices of whole days, or as many as windows of a day or more need.
 
@@ -135,7 +170,7 @@ def slices_of(times: pd.Series, window_days: float = 7.0) -> tuple[int, Array, i
     Returns:
         Days in a slice, the slice of each row, and how many there are.
     """
-    day = (times - times.min().floor("D")).dt.days.to_numpy()
+    day = (times - times.min().floor("D")).dt.days.to_numpy().astype("int32")
     days = max(1, min(math.ceil((int(day.max()) + 1) / SLICES), int(window_days)))
     slices = day // days
     return days, np.asarray(slices), int(slices.max()) + 1

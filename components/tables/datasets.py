@@ -5,6 +5,7 @@ expressions on DuckDB, which a bigger engine can run unchanged.
 """
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +22,16 @@ from ciclo.components.core.own_columns import SPLIT
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+MEMORY = "1GB"  # of the engine
+BATCH = 100_000
 _CONTRACT = b"ciclo.contract"
 
 
 def connect() -> Any:
-    """A fresh in-memory DuckDB as an ibis backend."""
+    """A fresh DuckDB as an ibis backend: what does not fit into a gigabyte goes to files in the temporary folder."""
     import ibis
 
-    return ibis.duckdb.connect()
+    return ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=tempfile.gettempdir())
 
 
 def collect(expression: Any) -> pa.Table:
@@ -37,6 +40,30 @@ def collect(expression: Any) -> pa.Table:
 
     table: pa.Table = expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table()
     return table
+
+
+def write_rows(expression: Any, path: str | Path, contract: Contract) -> int:
+    """Write the rows of an ibis expression as a dataset, batch by batch.
+
+    Args:
+        expression: On ``connect()``.
+        path: Parquet file to write.
+        contract: The contract to keep inside the file.
+
+    Returns:
+        How many there are.
+    """
+    import ibis
+
+    rows = 0
+    query = expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb"))
+    reader = query.to_arrow_reader(BATCH)
+    schema = reader.schema.with_metadata({_CONTRACT: contract.model_dump_json().encode()})
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
 
 
 def write_table(table: pa.Table, path: str | Path, contract: Contract | None = None) -> None:
@@ -107,6 +134,19 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def column(self, name: str) -> pd.Series:
+        """One column, shape ``(rows,)``."""
+        return self.rows[name].reset_index(drop=True)
+
+    def labels(self) -> pd.Series:
+        """The target: class labels as text, or numbers; shape ``(rows,)``."""
+        return self.contract.labels(self.column(self.contract.target))
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """As ``X``, with the rows numbered from 0."""
+        return self.X.reset_index(drop=True)
 
     @cached_property
     def X(self) -> pd.DataFrame:  # noqa: N802  (the name the field uses)

@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.distances import jensen_shannon
-from ciclo.components.core.profile import Profile
+from ciclo.components.core.metrics import Array
+from ciclo.components.core.profile import Profile, Table
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.relations import category_names, relations
+from ciclo.components.tables.stored import Stored
 
 SAMPLE = 20_000
+Rows = Dataset | Stored
 DEFAULT_LEVELS: dict[str, Level] = {
     "nulls": "warning",
     "imbalance": "error",
@@ -70,7 +73,7 @@ def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
     return dict(sorted(zip(filled.columns, factors.tolist(), strict=True), key=lambda item: -item[1]))
 
 
-def split_distances(profile: Profile, test: pd.DataFrame) -> dict[str, float]:
+def split_distances(profile: Profile, test: Table) -> dict[str, float]:
     """Jensen-Shannon distance (base 2, 0 to 1) of each feature between the profiled rows and others."""
     return {
         name: float(jensen_shannon(np.array(column.counts), column.bin(test[name])))
@@ -78,24 +81,19 @@ def split_distances(profile: Profile, test: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def reference_profile(dataset: Dataset, segments: Sequence[str] = (), window_days: float = 7.0) -> Profile:
+def reference_profile(dataset: Rows, segments: Sequence[str] = (), window_days: float = 7.0) -> Profile:
     """Profile the rows a model is fitted on."""
     time = dataset.contract.time_column
-    target = dataset.rows[dataset.contract.target]
-    if dataset.contract.task != "regression":
-        target = target.map(dataset.contract.label_of).astype(object)
-    else:
-        target = target.astype("float64")
-    times = dataset.rows[time].reset_index(drop=True) if time else None
-    return Profile.of(dataset.X.reset_index(drop=True), target, times, segments, window_days)
+    times = dataset.column(time) if time else None
+    return Profile.of(dataset.features, dataset.labels(), times, segments, window_days)
 
 
-def validate(project: Project, dataset: Dataset, digest: str) -> Findings:
+def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     """Judge a cleaned dataset.
 
     Args:
         project: Gives the levels and limits of the checks.
-        dataset: All its rows.
+        dataset: All its rows, in memory or on disk.
         digest: sha256 of the dataset, the subject of the verdict.
 
     Returns:
@@ -108,7 +106,7 @@ def validate(project: Project, dataset: Dataset, digest: str) -> Findings:
     numeric = train.X.drop(columns=category_names(train.X))
     related = relations(train, held_out)
     inflation = variance_inflation(numeric)
-    distances = split_distances(profile, dataset.split("test").X)
+    distances = split_distances(profile, dataset.split("test").features)
     limits = project.validation
     measures: dict[str, Callable[[Level], list[Check]]] = {
         "nulls": lambda level: _worst("nulls", {n: c.missing for n, c in profile.columns.items()}, limits.nulls, level),
@@ -155,20 +153,26 @@ def _worst(name: str, values: dict[str, float], limit: float, level: Level) -> l
     return [at_most(name, known[c], limit, _SAYS[name].format(c), level=level) for c in shown]
 
 
-def _imbalance(dataset: Dataset, limit: float, level: Level) -> list[Check]:
+def _counts(dataset: Rows) -> Array:
+    """Rows of each class, in the order of the classes."""
+    found = dataset.labels().value_counts()
+    return np.array([int(found.get(label, 0)) for label in dataset.contract.classes])
+
+
+def _imbalance(dataset: Rows, limit: float, level: Level) -> list[Check]:
     if dataset.contract.task == "regression" or level == "off":
         return []
-    shares = np.bincount(dataset.y, minlength=len(dataset.contract.classes)) / len(dataset)
+    shares = _counts(dataset) / len(dataset)
     rarest = dataset.contract.classes[int(shares.argmin())]
     message = f"share of the rarest class '{rarest}'; collect more rows of it"
     return [at_least("imbalance", float(shares.min()), limit, message, level=level)]
 
 
-def _class_rows(dataset: Dataset, limit: int, level: Level) -> list[Check]:
+def _class_rows(dataset: Rows, limit: int, level: Level) -> list[Check]:
     """Whether there are enough rows of each class to learn it from."""
     if dataset.contract.task == "regression" or level == "off":
         return []
-    counts = np.bincount(dataset.y, minlength=len(dataset.contract.classes))
+    counts = _counts(dataset)
     rarest, least = dataset.contract.classes[int(counts.argmin())], int(counts.min())
     message = f"rows of the rarest class '{rarest}' to train on"
     if least < limit:

@@ -32,7 +32,8 @@ def validation(
 
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.report import Report
-        from ciclo.components.tables.datasets import Dataset, file_digest
+        from ciclo.components.tables.datasets import file_digest
+        from ciclo.components.tables.stored import Stored
         from ciclo.components.validation.checks import unusable, validate
         from ciclo.components.validation.report import validation_report
 
@@ -44,7 +45,7 @@ def validation(
             Report(f"Validation of {parsed.name}", reason).write(report.path)
             log.done(f"{refused.decision}: {reason}")
             return refused.decision
-        findings = validate(parsed, Dataset.open(dataset.path), file_digest(dataset.path))
+        findings = validate(parsed, Stored(dataset.path), file_digest(dataset.path))
         Path(profile.path).write_text(findings.profile.model_dump_json())
         findings.verdict.write(verdict.path)
         validation_report(parsed.name, findings).write(report.path)

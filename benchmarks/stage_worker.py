@@ -1,0 +1,66 @@
+"""One data stage in a process of its own: seconds, processor seconds and peak memory, as JSON.
+
+python -m benchmarks.stage_worker STAGE FOLDER COLUMNS
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.wide_rows import project_of
+
+
+def _ingestion(folder: Path, columns: int) -> str:
+    from ciclo.components.ingestion.ingest import ingest
+
+    return ingest(project_of(folder / "table.csv", columns), folder / "raw.parquet").summary
+
+
+def _cleaning(folder: Path, columns: int) -> str:
+    from ciclo.components.cleaning.clean import clean
+
+    project = project_of(folder / "table.csv", columns)
+    return clean(project, *(folder / name for name in ("raw.parquet", "dataset.parquet", "quarantine.parquet"))).summary
+
+
+def _validation(folder: Path, columns: int) -> str:
+    from ciclo.components.tables.stored import Stored
+    from ciclo.components.validation.checks import validate
+
+    found = validate(project_of(folder / "table.csv", columns), Stored(folder / "dataset.parquet"), "benchmark")
+    return f"{found.verdict.decision}: {found.verdict.reason}"
+
+
+def _copy(folder: Path, columns: int) -> str:
+    import duckdb
+
+    duckdb.connect().execute(
+        f"COPY (FROM read_csv('{folder}/table.csv')) TO '{folder}/copy.parquet' (FORMAT parquet, COMPRESSION zstd)"
+    )
+    return f"{columns} columns copied"
+
+
+STAGES: dict[str, Callable[[Path, int], str]] = {
+    "ingestion": _ingestion,
+    "cleaning": _cleaning,
+    "validation": _validation,
+    "copy": _copy,
+}
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    summary = STAGES[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(
+        json.dumps(
+            {
+                "seconds": time.perf_counter() - start,
+                "processor": used.ru_utime + used.ru_stime,
+                "megabytes": used.ru_maxrss / 1024,
+                "summary": summary,
+            }
+        )
+    )
