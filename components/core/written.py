@@ -23,11 +23,7 @@ DAY_AND_MONTH: Final = (
     r"^(?:[0-9]{1,2}/[0-9]{1,2}/|[0-9]{1,2}\.[0-9]{1,2}\.|[0-9]{1,2}-[0-9]{1,2}-)[0-9]{4}"
     rf"(?:[T ](?:{_CLOCK}{_ZONE}|{_HALF_DAY}))?$"
 )
-# The same, cut: first number, second number, year, hour, the rest of the clock, A or P.
-DATE_PARTS: Final = (
-    r"^([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})(?:[T ]([0-9]{1,2})(:[0-9:.Z+-]*))?(?: ?([AaPp])[Mm])?$"
-)
-_DAY_AND_MONTH, _DATE_PARTS, _SPACES = re.compile(DAY_AND_MONTH), re.compile(DATE_PARTS), re.compile(SPACES)
+_DAY_AND_MONTH, _SPACES = re.compile(DAY_AND_MONTH), re.compile(SPACES)
 
 
 @cache
@@ -53,18 +49,34 @@ def plain_number(decimal: DecimalMark, thousands: ThousandsMark) -> Callable[[st
     return plain
 
 
+@cache
+def iso_steps(*, day_first: bool) -> tuple[tuple[str, str], ...]:
+    """What is replaced, one after the other, to make ISO 8601 of text that is like ``DAY_AND_MONTH``."""
+    date = r"\3-\2-\1" if day_first else r"\3-\1-\2"
+    hour = r"^(.{10}[T ])"
+    return (
+        (r"^([0-9])([./-])", r"0\1\2"),
+        (r"^([0-9]{2}[./-])([0-9][./-])", r"\g<1>0\2"),
+        (r"^([0-9]{2})[./-]([0-9]{2})[./-]([0-9]{4})", date),
+        (rf"{hour}([0-9]:)", r"\g<1>0\2"),
+        (rf"{hour}12(:[0-9:]+) ?[Aa][Mm]$", r"\g<1>00\2"),
+        *((rf"{hour}{h:02d}(:[0-9:]+) ?[Pp][Mm]$", rf"\g<1>{h + 12}\2") for h in range(1, 12)),
+        (r" ?[AaPp][Mm]$", ""),
+    )
+
+
+@cache
+def _compiled(*, day_first: bool) -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(pattern), instead) for pattern, instead in iso_steps(day_first=day_first)]
+
+
 def iso_time(text: str, *, day_first: bool) -> str:
     """A time whose day and month come first as ISO 8601; other text as it is."""
-    if not _DAY_AND_MONTH.fullmatch(text) or not (found := _DATE_PARTS.fullmatch(text)):
+    if not _DAY_AND_MONTH.fullmatch(text):
         return text
-    first, second, year, hour, rest, half = found.groups()
-    day, month = (first, second) if day_first else (second, first)
-    date = f"{year}-{month:0>2}-{day:0>2}"
-    if hour is None:
-        return date
-    if half is not None:
-        hour = str(int(hour) % 12 + (12 if half in "Pp" else 0))
-    return f"{date} {hour:0>2}{rest}"
+    for pattern, instead in _compiled(day_first=day_first):
+        text = pattern.sub(instead, text)
+    return text
 
 
 def same_label(text: str) -> str:

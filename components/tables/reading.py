@@ -26,7 +26,7 @@ from ciclo.components.core.values import (
     spelling,
 )
 from ciclo.components.core.values import TIME as ISO_TIME
-from ciclo.components.core.written import DATE_PARTS, DAY_AND_MONTH, MARKS, SPACES, labels, number_pattern
+from ciclo.components.core.written import DAY_AND_MONTH, MARKS, SPACES, iso_steps, labels, number_pattern
 
 TIME = dt.Timestamp(timezone="UTC")
 
@@ -103,12 +103,9 @@ def _plain(text: Any, rules: Rules) -> Any:
 
 
 def _iso_time(text: Any, *, day_first: bool) -> Any:
-    first, second, year, hour, rest, half = (text.re_extract(DATE_PARTS, group) for group in range(1, 7))
-    day, month = (first, second) if day_first else (second, first)
-    date = year + "-" + month.lpad(2, "0") + "-" + day.lpad(2, "0")
-    later = half.lower().cases(("p", 12), else_=0)
-    hour = (half == "").ifelse(hour, (hour.try_cast("int64") % 12 + later).cast("string"))
-    iso = (rest == "").ifelse(date, date + " " + hour.lpad(2, "0") + rest)
+    iso = text
+    for pattern, instead in iso_steps(day_first=day_first):
+        iso = iso.re_replace(pattern, instead.replace(r"\g<1>", r"\1"))  # RE2 knows groups of one digit alone
     return text.re_search(DAY_AND_MONTH).ifelse(iso, text)
 
 

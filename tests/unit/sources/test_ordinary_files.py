@@ -64,36 +64,41 @@ def grouped(number: float, thousands: str, decimal: str) -> str:
     return f"{number:,.2f}".replace(",", "_").replace(".", decimal).replace("_", thousands)
 
 
-NUMBERS: dict[str, tuple[list[str], str, list[float], dict[str, str]]] = {
-    "decimal comma": ([f"{v:.3f}".replace(".", ",") for v in X], ";", X, {"decimal": ","}),
-    "Excel in Germany": ([grouped(v, ".", ",") for v in AMOUNTS], ";", AMOUNTS, {"decimal": ",", "thousands": "."}),
-    "Excel in the States": ([f'"{grouped(v, ",", ".")}"' for v in AMOUNTS], ",", AMOUNTS, {"thousands": ","}),
-    "France": ([grouped(v, "\u202f", ",") for v in AMOUNTS], ";", AMOUNTS, {"decimal": ",", "thousands": " "}),
-    "Switzerland": ([grouped(v, "'", ".") for v in AMOUNTS], ";", AMOUNTS, {"thousands": "'"}),
-    "whole thousands": ([f"{15_000 * i:,}" for i in N], ";", [15_000 * i for i in N], {"thousands": ","}),
-    "powers of ten": (["1.00E+05", *(str(i) for i in N[1:])], ";", [100_000, *N[1:]], {}),
-    "whole floats": ([f"{i * 5 % 97}.0" for i in N], ",", [float(i * 5 % 97) for i in N], {}),
+NUMBERS: dict[str, tuple[list[str], list[Any], dict[str, str]]] = {
+    "decimal comma": ([f"{v:.3f}".replace(".", ",") for v in X], X, {"decimal": ","}),
+    "Excel in Germany": ([grouped(v, ".", ",") for v in AMOUNTS], AMOUNTS, {"decimal": ",", "thousands": "."}),
+    "Excel in the States": ([f'"{grouped(v, ",", ".")}"' for v in AMOUNTS], AMOUNTS, {"thousands": ","}),
+    "France": ([grouped(v, "\u202f", ",") for v in AMOUNTS], AMOUNTS, {"decimal": ",", "thousands": " "}),
+    "Switzerland": ([grouped(v, "'", ".") for v in AMOUNTS], AMOUNTS, {"thousands": "'"}),
+    "whole thousands": ([f"{15_000 * i:,}" for i in N], [15_000 * i for i in N], {"thousands": ","}),
+    "powers of ten": (["1.00E+05", *(str(i) for i in N[1:])], [100_000, *N[1:]], {}),
+    "whole floats": ([f"{i * 5 % 97}.0" for i in N], [float(i * 5 % 97) for i in N], {}),
     "whole floats with gaps": (
         ["", "", *(f"{i * 5 % 97}.0" for i in N[2:])],
-        ",",
         [None, None, *(i * 5 % 97 for i in N[2:])],
         {},
     ),
-    "plain": ([str(v) for v in X], ";", X, {}),
+    "plain": ([str(v) for v in X], X, {}),
 }
 
 
-@pytest.mark.parametrize(("cells", "delimiter", "values", "rules"), NUMBERS.values(), ids=NUMBERS)
-def test_numbers_as_they_are_written(
-    tmp_path: Path, cells: list[str], delimiter: str, values: list[float], rules: dict[str, str]
-) -> None:
-    rows, text = prepared(tmp_path, write(tmp_path, "amount", cells, delimiter=delimiter))
-    assert [None if pd.isna(v) else v for v in rows["amount"]] == values
-    column = yaml.safe_load(text)["data"]["columns"]["amount"]
+@pytest.fixture(scope="module")
+def written_numbers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
+    """All these columns in one file; none of them decides how another is read."""
+    folder = tmp_path_factory.mktemp("numbers")
+    cells = [[f'"{cell.strip(chr(34))}"' for cell in cells] for cells, _, _ in NUMBERS.values()]
+    return prepared(folder, write(folder, ",".join(NUMBERS), *cells, delimiter=","))
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_as_they_are_written(written_numbers: tuple[Any, str], name: str) -> None:
+    rows, text = written_numbers
+    _, values, rules = NUMBERS[name]
+    assert [None if pd.isna(v) else v for v in rows[name]] == values
+    column = yaml.safe_load(text)["data"]["columns"][name]
     assert {key: column[key] for key in ("decimal", "thousands") if key in column} == rules
     assert column["type"] == ("number" if isinstance(values[2], float) else "integer")
-    if rules:
-        assert "written like" in comment(text, "amount")
+    assert ("written like" in comment(text, name)) == bool(rules)
 
 
 DAYS = [date.fromordinal(date(2023, 4, 1).toordinal() + i) for i in N]
@@ -101,18 +106,28 @@ MINUTES = [datetime(d.year, d.month, d.day, 8 + i % 12, 30, tzinfo=UTC) for i, d
 TIMES: dict[str, tuple[list[str], list[datetime], bool]] = {
     "day/month": ([f"{d:%d/%m/%Y}" for d in DAYS], [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS], True),
     "day.month and time": ([f"{t:%d.%m.%Y %H:%M}" for t in MINUTES], MINUTES, True),
-    "month/day, short": ([f"{t.month}/{t.day}/{t.year} {t.hour}:30" for t in MINUTES], MINUTES, False),
-    "month/day, half days": ([f"{t.month}/{t.day}/{t.year} {t:%I:%M %p}" for t in MINUTES], MINUTES, False),
+    "month/day and time": ([f"{t.month}/{t.day}/{t.year} {t.hour}:30" for t in MINUTES], MINUTES, False),
+    "month/day and half days": ([f"{t.month}/{t.day}/{t.year} {t:%I:%M %p}" for t in MINUTES], MINUTES, False),
 }
 
 
-@pytest.mark.parametrize(("cells", "times", "day_first"), TIMES.values(), ids=TIMES)
-def test_times_as_they_are_written(tmp_path: Path, cells: list[str], times: list[datetime], day_first: bool) -> None:
-    rows, text = prepared(tmp_path, write(tmp_path, "at", cells))
-    assert rows["at"].tolist() == times
-    column = yaml.safe_load(text)["data"]["columns"]["at"]
-    assert (column["type"], column["day_first"]) == ("timestamp", day_first)
-    assert "the day comes first" in comment(text, "at") or not day_first
+def test_times_as_they_are_written(tmp_path: Path) -> None:
+    path = write(tmp_path, ";".join(TIMES), *(cells for cells, _, _ in TIMES.values()))
+    rows, text = prepared(tmp_path, path)
+    for name, (_, times, day_first) in TIMES.items():
+        assert rows[name].tolist() == times, name
+        column = yaml.safe_load(text)["data"]["columns"][name]
+        assert (column["type"], column["day_first"]) == ("timestamp", day_first)
+        assert f"the {'day' if day_first else 'month'} comes first" in comment(text, name)
+
+
+def test_a_time_column_may_be_written_like_that(tmp_path: Path) -> None:
+    path = write(tmp_path, "at", TIMES["month/day and half days"][0])
+    rows, text = prepared(tmp_path, path)
+    project = project_from_mapping(yaml.safe_load(text), origin="test")
+    assert project.data.time_column == "at"
+    facts = ingest(project, tmp_path / "window", "2023-04-17", "2023-04-18")
+    assert (facts.rows, len(rows)) == (1, ROWS)
 
 
 def test_dates_that_could_be_either_are_asked_about(tmp_path: Path) -> None:
@@ -243,14 +258,21 @@ KINDS: dict[str, tuple[pa.Array, list[Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("array", "values", "kind"), KINDS.values(), ids=KINDS)
-def test_parquet_of_any_writer(tmp_path: Path, array: pa.Array, values: list[Any], kind: str) -> None:
-    table = pa.table({"v": array, "x": X, "y": ["a", "b"] * 60})
-    pq.write_table(table, tmp_path / "data.parquet")
-    rows, text = prepared(tmp_path, tmp_path / "data.parquet")
-    assert yaml.safe_load(text)["data"]["columns"]["v"]["type"] == kind
-    found = [None if v is None or v != v else v for v in rows["v"].astype(object)]
-    assert found == values
+@pytest.fixture(scope="module")
+def stored_kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
+    """All these columns in one file."""
+    folder = tmp_path_factory.mktemp("kinds")
+    table = pa.table({**{name: array for name, (array, _, _) in KINDS.items()}, "x": X, "y": ["a", "b"] * 60})
+    pq.write_table(table, folder / "data.parquet")
+    return prepared(folder, folder / "data.parquet")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_parquet_of_any_writer(stored_kinds: tuple[Any, str], name: str) -> None:
+    rows, text = stored_kinds
+    _, values, kind = KINDS[name]
+    assert yaml.safe_load(text)["data"]["columns"][name]["type"] == kind
+    assert [None if v is None or v != v else v for v in rows[name].astype(object)] == values
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
