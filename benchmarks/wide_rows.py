@@ -41,17 +41,21 @@ def write(path: Path, rows: int, count: int) -> None:
     """
     if path.exists():
         return
+    drawn = "hash(i::VARCHAR || ':{n}')"
+    gap = f"CASE WHEN {drawn} % 50 = 0 THEN '' "
     values = {
-        "number": "CASE WHEN hash(i::VARCHAR || ':{n}') % 50 = 0 THEN '' WHEN hash(i::VARCHAR || ':{n}') % 1000 = 1 AND {n} = 0 THEN 'n/k' "
-        "ELSE CAST(round((hash(i::VARCHAR || ':{n}') % 200001) / 100.0 - 1000, 2) AS VARCHAR) END",
-        "integer": "CASE WHEN hash(i::VARCHAR || ':{n}') % 50 = 0 THEN '' ELSE CAST(hash(i::VARCHAR || ':{n}') % 1000 AS VARCHAR) END",
-        "category": "CASE WHEN hash(i::VARCHAR || ':{n}') % 50 = 0 THEN '' ELSE 'level ' || (hash(i::VARCHAR || ':{n}') % 12) END",
-        "boolean": "CASE WHEN hash(i::VARCHAR || ':{n}') % 2 = 0 THEN 'true' ELSE 'false' END",
+        "number": f"{gap} WHEN {drawn} % 1000 = 1 AND {{n}} = 0 THEN 'n/k' "
+        f"ELSE CAST(round(({drawn} % 200001) / 100.0 - 1000, 2) AS VARCHAR) END",
+        "integer": f"{gap} ELSE CAST({drawn} % 1000 AS VARCHAR) END",
+        "category": f"{gap} ELSE 'level ' || ({drawn} % 12) END",
+        "boolean": f"CASE WHEN {drawn} % 2 = 0 THEN 'true' ELSE 'false' END",
     }
     named = [name for name in columns_of(count) if name not in ("at", "y")]
     parts = [f'{values[name.split("_")[0]].format(n=place)} AS "{name}"' for place, name in enumerate(named)]
     parts.insert(0, "strftime(TIMESTAMP '2026-01-01' + to_seconds(i * 15552000 // {rows}), '%Y-%m-%d %H:%M:%S') AS at")
-    parts.insert(1, "CASE WHEN hash(i::VARCHAR || ':y') % 4 < 1 + hash(i::VARCHAR || ':0') % 2 THEN 'true' ELSE 'false' END AS y")
+    parts.insert(
+        1, "CASE WHEN hash(i::VARCHAR || ':y') % 4 < 1 + hash(i::VARCHAR || ':0') % 2 THEN 'true' ELSE 'false' END AS y"
+    )
     query = f"SELECT {', '.join(parts)} FROM range({rows}) t(i)".replace("{rows}", str(rows))
     partial = path.with_suffix(".partial")
     duckdb.connect().execute(f"COPY ({query}) TO '{partial}' (HEADER)")

@@ -10,11 +10,13 @@ SETTINGS, SECRETS, SIGNING, TRUST = "ciclo", "ciclo", "ciclo-signing", "ciclo-tr
 SETTING_KEYS = (
     "CICLO_STORE", "CICLO_S3_ENDPOINT", "CICLO_S3_SECURE", "CICLO_S3_REGION", "CICLO_S3_CA_FILE", "CICLO_DEPLOYER",
     "CICLO_NAMESPACE", "CICLO_SERVING_IMAGE", "CICLO_PRIVATE_KEY", "CICLO_PUBLIC_KEYS", "CICLO_UNSIGNED",
+    "CICLO_SOURCE_BYTES", "CICLO_SOURCE_SECONDS",
 )  # fmt: skip
 # What the network policies know the pods of a run by.
 LABELS = {"app.kubernetes.io/part-of": "ciclo", "app.kubernetes.io/component": "run"}
 STORE_KEYS = ("CICLO_S3_ACCESS_KEY", "CICLO_S3_SECRET_KEY")
 DATABASE_KEYS = ("CICLO_PREDICTIONS",)
+SOURCE_KEYS = ("CICLO_SOURCE_USER", "CICLO_SOURCE_PASSWORD")
 RUN = "metadata.labels['pipeline/runid']"  # KFP writes the id of the run on each of its pods
 
 

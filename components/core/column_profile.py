@@ -12,6 +12,7 @@ from ciclo.components.core.metrics import Array
 BINS = 10
 MAX_CATEGORIES = 50
 RARE = 10
+CHUNK = 1 << 20  # rows that are looked at together, so that no second copy of a long column is held
 OTHER = "(other)"
 MISSING = "(missing)"
 
@@ -58,18 +59,18 @@ class ColumnProfile(BaseModel):
         finite = numbers[np.isfinite(numbers)]
         if finite.size == 0:
             return cls(kind="number", counts=(0, len(numbers)))
-        distinct, times = np.unique(finite, return_counts=True)
-        cuts = distinct[1:] if distinct.size <= 2 * BINS else np.quantile(finite, np.linspace(0, 1, BINS + 1)[1:-1])
-        edges = np.unique(cuts)
+        finite.sort()
+        distinct, longest = _runs(finite, 2 * BINS + 1)
+        edges = np.unique(distinct[1:] if distinct.size <= 2 * BINS else _quantiles(finite, BINS))
         empty = cls(kind="number", counts=(), edges=tuple(float(e) for e in edges))
         return empty.model_copy(
             update={
                 "counts": tuple(empty.bin(values).tolist()),
                 "mean": float(finite.mean()),
                 "std": float(finite.std()),
-                "minimum": float(finite.min()),
-                "maximum": float(finite.max()),
-                "top": float(times.max()) / len(numbers),
+                "minimum": float(finite[0]),
+                "maximum": float(finite[-1]),
+                "top": longest / len(numbers),
             }
         )
 
@@ -116,7 +117,7 @@ class ColumnProfile(BaseModel):
             found[lost] = len(self.values) + values.iloc[lost].isna().to_numpy()
             return np.asarray(found)
         numbers = values.to_numpy(dtype="float64")
-        position = np.zeros(len(numbers), dtype="intp")
+        position = np.zeros(len(numbers), dtype="uint8" if self.bins <= 256 else "intp")
         for edge in self.edges:  # of few edges faster than a binary search for every number
             position += numbers >= edge
         position[np.isnan(numbers)] = len(self.edges) + 1
@@ -141,7 +142,35 @@ class ColumnProfile(BaseModel):
             slices: Its slice, the same shape.
             number: How many slices there are.
         """
-        counts = np.bincount(slices.astype("int64") * self.bins + codes, minlength=number * self.bins).reshape(
-            number, self.bins
-        )
-        return self.model_copy(update={"by_slice": tuple(tuple(row) for row in counts.tolist())})
+        counts = np.zeros(number * self.bins, dtype="int64")
+        for start in range(0, len(codes), CHUNK):
+            cells = slices[start : start + CHUNK].astype("int64") * self.bins + codes[start : start + CHUNK]
+            counts += np.bincount(cells, minlength=counts.size)
+        by_slice = counts.reshape(number, self.bins).tolist()
+        return self.model_copy(update={"by_slice": tuple(tuple(row) for row in by_slice)})
+
+
+def _runs(ordered: Array, most: int) -> tuple[Array, int]:
+    """The first few different values of a sorted column, and how many rows the most frequent of all has.
+
+    Args:
+        ordered: Numbers in ascending order, shape ``(rows,)``, at least one.
+        most: How many different values are wanted.
+    """
+    distinct, longest, start = [float(ordered[0])], 0, 0
+    for first in range(1, len(ordered), CHUNK):
+        part = ordered[first - 1 : first + CHUNK]
+        places = np.flatnonzero(part[1:] != part[:-1]) + first
+        if places.size:
+            distinct += ordered[places[: most - len(distinct)]].tolist() if len(distinct) < most else []
+            longest = max(longest, int(places[0]) - start, int(np.diff(places).max(initial=0)))
+            start = int(places[-1])
+    return np.array(distinct), max(longest, len(ordered) - start)
+
+
+def _quantiles(ordered: Array, parts: int) -> Array:
+    """The inner ends of parts of equal size, between two values by linear interpolation as ``numpy.quantile``."""
+    places = np.linspace(0, 1, parts + 1)[1:-1] * (len(ordered) - 1)
+    below = np.floor(places).astype("intp")
+    low, high = ordered[below], ordered[np.minimum(below + 1, len(ordered) - 1)]
+    return np.asarray(low + (high - low) * (places - below))

@@ -206,7 +206,8 @@ class Contract(BaseModel):
         """The target of clean rows as people read it: class labels as text, or numbers."""
         if self.task == "regression":
             return target.astype("float64")
-        return target.map({value: self.label_of(value) for value in target.unique()}).astype(object)
+        codes, values = pd.factorize(target)
+        return pd.Series(np.array([self.label_of(value) for value in values], dtype=object)[codes], dtype=object)
 
     def label_of(self, value: Any) -> str:
         """One label as text, spelled as among the classes where it is one: ``true`` and ``false`` for booleans.

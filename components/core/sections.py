@@ -180,6 +180,10 @@ class Data(Section):
     """Where the rows come from and what they look like.
 
     Attributes:
+        source: A path, a folder or a pattern such as ``data/*.csv``; ``s3://bucket/key``, a prefix that ends in ``/``,
+            or a pattern; ``https://``; or ``postgresql://host/database`` with a query. Users and passwords are
+            settings.
+        query: What to select from a database, as one SELECT.
         format: CSV, Parquet or JSON lines; by default found in each file. Text may be packed with gzip or zstd.
         delimiter: Of a CSV file; by default the one that cuts its first records alike.
         header: Whether the first record of a CSV file names the columns; without one they are column_1, column_2 and so
@@ -187,6 +191,7 @@ class Data(Section):
     """
 
     source: str = Field(min_length=1)
+    query: str = ""
     format: Literal["auto", "csv", "parquet", "jsonl"] = "auto"
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     header: bool | None = None
@@ -195,6 +200,15 @@ class Data(Section):
     id_columns: tuple[str, ...] = ()
     columns: dict[str, Column] = Field(min_length=1)
     row_budget: int = Field(5_000_000, gt=0)
+
+    @model_validator(mode="after")
+    def _only_a_database_is_queried(self) -> Self:
+        is_database = self.source.startswith(("postgresql://", "postgres://"))
+        if is_database and not self.query:
+            raise ValueError("source is a database; write what to select into query")
+        if self.query and not is_database:
+            raise ValueError("query is for a postgresql:// source; remove it")
+        return self
 
     @field_validator("source")
     @classmethod

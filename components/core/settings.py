@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         termination_log: File that tells Kubernetes how a tick ended.
         pushgateway: Address of a Prometheus Pushgateway for the metrics of a tick, such as `http://pushgateway:9091`.
         metrics_file: File for them, for the textfile collector of a node exporter; its name ends in `.prom`.
+        source_user: User of a database or web server that a project names as its source.
+        source_password: Its password.
+        source_bytes: Largest download of a source.
+        source_seconds: Most seconds it may take.
         model_registry_token: What lets `ciclo models export` into a Kubeflow Model Registry.
         s3_ca_file: Authorities to trust for S3, PEM; SSL_CERT_FILE is read too.
     """
@@ -103,6 +107,10 @@ class Settings(BaseSettings):
     termination_log: Path = Path("/dev/termination-log")
     pushgateway: str = ""
     metrics_file: Path | None = None
+    source_user: str = ""
+    source_password: SecretStr = SecretStr("")
+    source_bytes: int = Field(20 << 30, ge=1)
+    source_seconds: float = Field(1200, gt=0, le=86_400)
     model_registry_token: SecretStr = SecretStr("")
 
     @property

@@ -13,7 +13,9 @@ from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Data
+from ciclo.components.core.settings import settings
 from ciclo.components.sources.layout import Source, open_source
+from ciclo.components.sources.places.place import Asked
 from ciclo.components.tables.datasets import collect
 
 
@@ -99,19 +101,18 @@ def ingest(project: Project, out_path: str | Path, window_start: str = "", windo
     data = project.data
     window = Window.of(window_start, window_end, data.time_column)
     with TemporaryDirectory() as scratch:
-        source = open_source(data.source, Path(scratch), data)
+        asked = Asked(settings(), data.query, data.time_column or "", window.start, window.end)
+        source = open_source(data.source, Path(scratch), data, asked=asked)
+        if not (window.start or window.end):
+            _within_budget(source.rows, data)
         outside, start, end = _write(source, window, data, out_path)
+        source.require_unchanged()
     rows = pq.read_metadata(out_path).num_rows
     if rows + outside != source.rows:
         raise DataError(f"{data.source} was not read whole", seen=f"{rows + outside:,} of {source.rows:,} records")
     if rows == 0:
         raise DataError("there are no rows in the window", seen=f"the source has times from {start} to {end}")
-    if rows > data.row_budget:
-        raise DataError(
-            f"{data.source} has more rows than the budget",
-            seen=f"{rows:,} rows, budget {data.row_budget:,}",
-            hint="Give a window, or raise data.row_budget.",
-        )
+    _within_budget(rows, data)
     return SourceFacts(
         rows=rows,
         bytes=source.bytes,
@@ -121,6 +122,15 @@ def ingest(project: Project, out_path: str | Path, window_start: str = "", windo
         malformed=_malformed(out_path),
         dropped=source.dropped,
     )
+
+
+def _within_budget(rows: int, data: Data) -> None:
+    if rows > data.row_budget:
+        raise DataError(
+            f"{data.source} has more rows than the budget",
+            seen=f"{rows:,} rows, budget {data.row_budget:,}",
+            hint="Give a window, or raise data.row_budget.",
+        )
 
 
 def _instant(name: str, text: str) -> datetime | None:
@@ -156,5 +166,5 @@ def _iso(time: datetime | None) -> str:
 
 
 def _malformed(path: str | Path) -> int:
-    column = pq.read_table(path, columns=[MALFORMED])[MALFORMED]
-    return int(len(column) - column.null_count)
+    batches = pq.ParquetFile(path).iter_batches(columns=[MALFORMED])
+    return sum(batch.num_rows - batch.column(0).null_count for batch in batches)

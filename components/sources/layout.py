@@ -14,11 +14,13 @@ import ibis
 from ciclo.components.core.errors import DataError, ProjectError
 from ciclo.components.core.own_columns import PREFIX, is_own
 from ciclo.components.core.sections import Data
+from ciclo.components.core.settings import settings
 from ciclo.components.core.values import Plain, Rules
 from ciclo.components.core.wording import did_you_mean, listed
-from ciclo.components.sources.files import SourceFile, locate, size_and_digest
 from ciclo.components.sources.json_lines import JsonLinesFile
+from ciclo.components.sources.locating import locate, size_and_digest
 from ciclo.components.sources.parquet import MAGIC, ParquetFile
+from ciclo.components.sources.places.place import Asked, SourceFile
 from ciclo.components.sources.text import TextFile
 from ciclo.components.sources.unpacking import plain_text
 from ciclo.components.tables.datasets import connect
@@ -40,6 +42,7 @@ class Source:
         dropped: Columns that were not taken.
         unusable: Those of them whose values are lists or the like, with their type.
         indexes: Columns that are but numbers of rows, with why they are taken for them.
+        files: What was read.
     """
 
     table: Any
@@ -49,27 +52,44 @@ class Source:
     dropped: tuple[str, ...]
     unusable: dict[str, str]
     indexes: dict[str, str]
+    files: tuple[SourceFile, ...] = ()
+
+    def require_unchanged(self) -> None:
+        """See, when all is read, that nobody wrote to a file meanwhile.
+
+        Raises:
+            DataError: If somebody did.
+        """
+        for file in self.files:
+            file.require_unchanged()
 
     def time(self, column: str, rules: Rules = Plain("timestamp")) -> Any:  # noqa: B008  (immutable)
         """A column as UTC times, null where it cannot be read as one."""
         return read(self.table[column], rules).typed
 
 
-def open_source(source: str, scratch: Path, data: Data | None = None, header: bool | None = None) -> Source:
+def open_source(
+    source: str,
+    scratch: Path,
+    data: Data | None = None,
+    header: bool | None = None,
+    asked: Asked | None = None,
+) -> Source:
     """Check every file of a source and lay them out as one table.
 
     Args:
-        source: Path, glob, ``file://`` or ``s3://`` address.
+        source: A path, folder or pattern, or an address.
         scratch: Folder for downloads and for text turned into Parquet; has to outlive the table.
         data: Says which columns to take, the format and the delimiter; without it every usable column is taken.
         header: Without ``data``: whether the first record of a CSV file names the columns; None to find out.
+        asked: What is wanted of the place that has the source.
 
     Raises:
         DataError: If a file is missing, broken or empty, or lacks a column.
         ProjectError: If the project gives a delimiter and the source is Parquet.
     """
     connection = connect()
-    files = locate(source, scratch)
+    files = locate(source, scratch, asked or Asked(settings()))
     opened = [_open(file, data, header, scratch) for file in files]
     wanted = _wanted(opened, data)
     parts: list[Any] = []
@@ -95,6 +115,7 @@ def open_source(source: str, scratch: Path, data: Data | None = None, header: bo
         dropped=tuple(sorted({name for file in opened for name in file.header} - set(wanted))),
         unusable={name: kind for file in opened for name, kind in file.unusable.items()},
         indexes={name: why for file in opened for name, why in file.indexes.items()},
+        files=tuple(files),
     )
 
 

@@ -1,14 +1,13 @@
 """A cleaned dataset that stays on disk: looked at one column at a time, so that its rows need not fit in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ciclo.components.core.contract import Contract
@@ -44,16 +43,41 @@ class Stored:
 
     @cached_property
     def _rows(self) -> int:
-        return int(self._file.count_rows(filter=self._wanted))
+        return sum(batch.num_rows for batch in self._batches([]))
 
     def column(self, name: str) -> pd.Series:
-        """One column as it is stored, shape ``(rows,)``; text as objects that equal values share."""
-        values = self._file.to_table(columns=[name], filter=self._wanted)[name].combine_chunks()
-        if pa.types.is_dictionary(values.type):
-            texts = np.array([*values.dictionary.to_pylist(), None], dtype=object)
-            codes = values.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
-            return pd.Series(texts[codes], dtype=object)
-        return pd.Series(values.to_pandas())
+        """One column, shape ``(rows,)``: numbers as ``float64``, text as objects that equal values share, times."""
+        kind = self._schema.field(name).type
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return pd.Series(self._filled(name, np.empty(len(self)), lambda v: v.cast("float64", safe=False)))
+        if pa.types.is_string(kind):
+            return self._texts(name)
+        return pd.Series(pa.chunked_array([batch.column(0) for batch in self._batches([name])], kind).to_pandas())
+
+    def _filled(self, name: str, out: Array, read: Callable[[pa.Array], pa.Array]) -> Array:
+        """A column, batch by batch, in an array that is there already."""
+        start = 0
+        for batch in self._batches([name]):
+            out[start : start + batch.num_rows] = read(batch.column(0)).to_numpy(zero_copy_only=False)
+            start += batch.num_rows
+        return out
+
+    def _texts(self, name: str) -> pd.Series:
+        codes: dict[str | None, int] = {}
+
+        def coded(values: pa.Array) -> pa.Array:
+            found = values.dictionary_encode(null_encoding="encode")
+            known = [codes.setdefault(text, len(codes)) for text in found.dictionary.to_pylist()]
+            return pa.array(known, "int32").take(found.indices)
+
+        rows = self._filled(name, np.empty(len(self), dtype="int32"), coded)
+        return pd.Series(np.array([*codes, None], dtype=object)[rows], dtype=object)
+
+    def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """The rows of the splits, one batch after the other; nothing is read ahead."""
+        wanted = pa.array(self._splits)
+        for batch in self._file.iter_batches(_BATCH, columns=list(dict.fromkeys((*names, SPLIT)))):
+            yield batch.filter(pc.is_in(batch[SPLIT], wanted)).select(names)
 
     def labels(self) -> pd.Series:
         """The target: class labels as text, or numbers; shape ``(rows,)``."""
@@ -74,29 +98,19 @@ class Stored:
 
     def _take(self, chosen: Array) -> Iterator[pa.RecordBatch]:
         start = 0
-        for batch in self._plain.to_batches(filter=self._wanted, batch_size=_BATCH):
+        for batch in self._batches(self._schema.names):
             first, last = np.searchsorted(chosen, [start, start + batch.num_rows])
             if first < last:
                 yield batch.take(pa.array(chosen[first:last] - start))
             start += batch.num_rows
 
     @property
-    def _wanted(self) -> Any:
-        return ds.field(SPLIT).isin(list(self._splits))
-
-    @property
     def _schema(self) -> pa.Schema:
-        return pq.read_schema(self._path)
+        return self._file.schema_arrow
 
     @cached_property
-    def _plain(self) -> Any:
-        return ds.dataset(self._path, format="parquet")
-
-    @cached_property
-    def _file(self) -> Any:
-        texts = [field.name for field in self._schema if pa.types.is_string(field.type)]
-        options = ds.ParquetReadOptions(dictionary_columns=texts)
-        return ds.dataset(self._path, format=ds.ParquetFileFormat(read_options=options))
+    def _file(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self._path)
 
 
 class Features:

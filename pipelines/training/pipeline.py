@@ -16,7 +16,7 @@ from ciclo.components.notification.component import notification, stop
 from ciclo.components.publishing.component import publishing
 from ciclo.components.training.component import refit, training
 from ciclo.components.validation.component import validation
-from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, configure, mount_signing_key
+from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, SOURCE_KEYS, configure, mount_signing_key
 
 NAME = "ciclo-training"
 
@@ -58,7 +58,7 @@ def training_pipeline(
 
     with dsl.ExitHandler(notified, name="run"):
         ingested = ingestion(project=project, window_start=window_start, window_end=window_end)
-        configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, secrets=DATABASE_KEYS)
+        configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, secrets=(*DATABASE_KEYS, *SOURCE_KEYS))
         mount_signing_key(ingested)
 
         cleaned = cleaning(project=project, raw=ingested.outputs["raw"])

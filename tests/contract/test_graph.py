@@ -25,7 +25,7 @@ STAGES = {
 }
 # Beside the keys of the store, which every task has to leave word of its end.
 SECRETS = {
-    "Ingestion": {"CICLO_PREDICTIONS"},
+    "Ingestion": {"CICLO_PREDICTIONS", "CICLO_SOURCE_USER", "CICLO_SOURCE_PASSWORD"},
     **{title: {"CICLO_PREDICTIONS"} for title in STAGES if title.startswith("Deployment")},
     "Notification": {"CICLO_ALERTS"},
 }

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, SecretStr
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.seldon import SECRETS
 from ciclo.components.deployment.seldon import SETTINGS as POD_KEYS
-from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, SETTING_KEYS, STORE_KEYS
+from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, SETTING_KEYS, SOURCE_KEYS, STORE_KEYS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"
@@ -74,7 +74,7 @@ def test_the_table_of_the_docs_is_that_of_the_settings(request: pytest.FixtureRe
 
 
 def test_every_setting_reaches_a_cluster_or_has_a_reason_not_to() -> None:
-    handed = {*SETTING_KEYS, *STORE_KEYS, *DATABASE_KEYS, *ALERT_KEYS, *POD_KEYS, *SECRETS}
+    handed = {*SETTING_KEYS, *STORE_KEYS, *DATABASE_KEYS, *SOURCE_KEYS, *ALERT_KEYS, *POD_KEYS, *SECRETS}
     assert not handed & {f"CICLO_{name.upper()}" for name in NOT_HANDED_ON}
     known = {f"CICLO_{name.upper()}" for name in Settings.model_fields}
     assert handed | {f"CICLO_{name.upper()}" for name in NOT_HANDED_ON} == known

@@ -18,7 +18,7 @@ from tests.manifests.rendering import Manifest, containers, find, name_of, pod_t
 
 # What holds keys, and which; made by a component, or by whoever runs the cluster.
 KEYS = {
-    ("Secret", "ciclo"): {*tasks.STORE_KEYS, *tasks.DATABASE_KEYS, *tasks.ALERT_KEYS, "OPS_ALERTS"},
+    ("Secret", "ciclo"): {*tasks.STORE_KEYS, *tasks.DATABASE_KEYS, *tasks.SOURCE_KEYS, *tasks.ALERT_KEYS, "OPS_ALERTS"},
     ("Secret", seldon.KEYS): {*seldon.SECRETS},
     ("Secret", tasks.SIGNING): {"private.pem"},
     ("Secret", "ciclo-minio"): {"MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"},

@@ -1,0 +1,103 @@
+"""A bucket of a real MinIO and a query of a real PostgreSQL as sources, with what every place promises."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.settings import Settings
+from tests.unit.sources.places import TABLE, Promises, read
+from tests.unit.sources.test_places import Bucket
+
+
+class Database:
+    """Tables of a PostgreSQL, each asked for by a query."""
+
+    def __init__(self, uri: str, settings: Settings) -> None:
+        self.uri = uri.replace("+psycopg", "")
+        parts = urlsplit(self.uri)
+        self.address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        self.settings = settings.model_copy(
+            update={"source_user": parts.username or "", "source_password": SecretStr(parts.password or "")}
+        )
+        with psycopg.connect(self.uri) as connection:
+            connection.execute("CREATE TABLE readings (at timestamptz, n double precision, word text)")
+
+    def put(self, name: str, data: bytes) -> str:
+        del name
+        with psycopg.connect(self.uri) as connection:
+            connection.execute("TRUNCATE readings")
+            if data:
+                with connection.cursor().copy("COPY readings FROM STDIN WITH (FORMAT csv, HEADER)") as copy:
+                    copy.write(data)
+        return self.address
+
+
+@pytest.fixture
+def database(uri: str, given: Settings) -> Database:
+    return Database(uri, given)
+
+
+QUERY = "SELECT at, n, word FROM readings;"
+
+
+def test_a_query_is_a_table(database: Database, tmp_path: Path) -> None:
+    database.put("", TABLE.encode())
+    found = read(database, database.address, tmp_path / "a", query=QUERY)
+    assert found.source.rows == len(found.rows) == 20
+    assert found.rows[0]["n"] == "1.5"
+    again = read(database, database.address, tmp_path / "b", query=QUERY)
+    assert again.source.digest == found.source.digest
+
+
+def test_the_database_leaves_out_what_lies_outside_the_window(database: Database, tmp_path: Path) -> None:
+    database.put("", (TABLE + ",99.5,timeless\n").encode())
+    start, end = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 8, tzinfo=UTC)
+    window = {"time_column": "at", "start": start, "end": end}
+    found = read(database, database.address, tmp_path / "a", query=QUERY, **window)
+    assert {row["word"] for row in found.rows} == {"w5", "w6", "w7", "timeless"}
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("SELECT * FROM nothing", "nothing"),
+        ("DELETE FROM readings RETURNING *", "DELETE|read-only"),
+        ("SELECT 1; DROP TABLE readings", "syntax error|cannot insert multiple commands"),
+        ("SELECT 1) TO STDOUT; DROP TABLE readings; --", "syntax error|cannot insert multiple commands"),
+        ("SELECT at FROM readings, pg_sleep(9)", "timeout|canceling"),
+        ("SELECT at FROM readings WHERE false", "no rows"),
+    ],
+)
+def test_a_query_that_is_none_or_writes_is_refused_and_nothing_is_lost(
+    database: Database, tmp_path: Path, query: str, word: str
+) -> None:
+    database.put("", TABLE.encode())
+    database.settings = database.settings.model_copy(update={"source_seconds": 1.0})
+    with pytest.raises(DataError, match=word):
+        read(database, database.address, tmp_path / "a", query=query)
+    with psycopg.connect(database.uri) as connection:
+        (rows,) = connection.execute("SELECT count(*) FROM readings").fetchone() or (None,)
+    assert rows == 20
+
+
+def test_a_wrong_password_is_said_and_not_shown(database: Database, tmp_path: Path) -> None:
+    database.settings = database.settings.model_copy(update={"source_password": SecretStr("canary-7")})
+    address = (
+        database.address.replace("127.0.0.1", "127.0.0.1:1") if ":" not in database.address[13:] else database.address
+    )
+    parts = urlsplit(address)
+    closed = urlunsplit(parts._replace(netloc="127.0.0.1:1"))
+    with pytest.raises(DataError, match="cannot be answered") as caught:
+        read(database, closed, tmp_path / "a", query=QUERY)
+    assert "canary-7" not in str(caught.value)
+
+
+class TestBucketOfMinio(Promises):
+    @pytest.fixture
+    def shelf(self, s3_settings: Settings) -> Bucket:
+        return Bucket(s3_settings)

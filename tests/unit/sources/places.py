@@ -1,0 +1,84 @@
+"""What every place of data promises, as tests; a place says how a file is put there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from ciclo.components.core.errors import DataError
+from ciclo.components.core.settings import Settings
+from ciclo.components.sources.layout import Source, open_source
+from ciclo.components.sources.places.place import Asked
+from ciclo.components.tables.datasets import collect
+
+TABLE = "at,n,word\n" + "".join(f"2026-01-{day:02},{day}.5,w{day}\n" for day in range(1, 21))
+
+
+class Shelf(Protocol):
+    """A place that tests can put files into."""
+
+    settings: Settings
+
+    def put(self, name: str, data: bytes) -> str:
+        """Put a file there, and give its address."""
+
+    def missing(self) -> str:
+        """The address of something that is not there."""
+
+
+@dataclass
+class Read:
+    """What came of a source."""
+
+    source: Source
+    rows: list[dict[str, object]]
+
+
+def read(shelf: Shelf, address: str, folder: Path, **asked: object) -> Read:
+    folder.mkdir(exist_ok=True)
+    source = open_source(address, folder, asked=Asked(shelf.settings, **asked))  # type: ignore[arg-type]
+    table = collect(source.table).to_pylist()
+    source.require_unchanged()
+    return Read(source, sorted(table, key=str))
+
+
+class Promises:
+    """To be inherited, with a fixture ``shelf``."""
+
+    @pytest.fixture
+    def shelf(self) -> Iterator[Shelf]:
+        raise NotImplementedError
+
+    def test_a_file_comes_whole_and_the_same_each_time(self, shelf: Shelf, tmp_path: Path) -> None:
+        address = shelf.put("table.csv", TABLE.encode())
+        first, again = (read(shelf, address, tmp_path / name) for name in "ab")
+        assert first.source.rows == len(first.rows) == 20
+        assert {row["word"] for row in first.rows} == {f"w{day}" for day in range(1, 21)}
+        assert first.rows == again.rows
+        assert first.source.digest == again.source.digest
+
+    def test_other_contents_have_another_digest(self, shelf: Shelf, tmp_path: Path) -> None:
+        found = set()
+        for number in range(2):
+            address = shelf.put("table.csv", TABLE.replace("1.5", f"{number}.25").encode())
+            found.add(read(shelf, address, tmp_path / str(number)).source.digest)
+        assert len(found) == 2
+
+    def test_what_is_not_there_is_named(self, shelf: Shelf, tmp_path: Path) -> None:
+        with pytest.raises(DataError) as caught:
+            read(shelf, shelf.missing(), tmp_path / "a")
+        assert caught.value.hint or caught.value.seen
+
+    def test_nothing_is_no_table(self, shelf: Shelf, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match=r"empty|no rows"):
+            read(shelf, shelf.put("table.csv", b""), tmp_path / "a")
+
+    def test_the_largest_download_is_that_of_the_settings(self, shelf: Shelf, tmp_path: Path) -> None:
+        address = shelf.put("table.csv", TABLE.encode())
+        if address.startswith("/"):
+            pytest.skip("a file of this machine is read where it is")
+        shelf.settings = shelf.settings.model_copy(update={"source_bytes": len(TABLE) - 1})
+        with pytest.raises(DataError, match="larger than a source may be"):
+            read(shelf, address, tmp_path / "a")
