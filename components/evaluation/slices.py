@@ -128,7 +128,7 @@ def _quarters(numbers: Array) -> Iterator[tuple[str, Array]]:
     if np.isfinite(rest).any():
         edges = np.unique(np.nanquantile(rest, np.linspace(0, 1, QUARTERS + 1)))
         part = np.clip(np.searchsorted(edges, rest, side="right") - 1, 0, max(edges.size - 2, 0))
-        ends = _told_apart(edges)
+        ends = _distinguishable(edges)
         for place in range(max(edges.size - 1, 1)):
             name = f"{ends[place]} to {ends[min(place + 1, len(ends) - 1)]}"
             yield name, np.flatnonzero((part == place) & ~np.isnan(rest))
@@ -136,7 +136,7 @@ def _quarters(numbers: Array) -> Iterator[tuple[str, Array]]:
         yield MISSING, np.flatnonzero(np.isnan(numbers))
 
 
-def _told_apart(edges: Array) -> list[str]:
+def _distinguishable(edges: Array) -> list[str]:
     """Numbers in as many digits as tell them apart."""
     for digits in range(4, 17):
         names = [number(float(edge)) if digits == 4 else f"{edge:.{digits}g}" for edge in edges]

@@ -39,8 +39,7 @@ def validation(
 
         parsed = project_from_json(project)
         if reason := str(dataset.metadata.get("unusable", "")):
-            refused = unusable(reason, file_digest(dataset.path))
-            refused.write(verdict.path)
+            (refused := unusable(reason, file_digest(dataset.path))).write(verdict.path)
             Path(profile.path).touch()
             Report(f"Validation of {parsed.name}", reason).write(report.path)
             log.done(f"{refused.decision}: {reason}")

@@ -109,6 +109,8 @@ def test_nothing_else_reads_the_environment() -> None:
 
 def test_secrets_are_never_shown() -> None:
     secrets = {name for name, field in Settings.model_fields.items() if isinstance(field.default, SecretStr)}
-    assert secrets == {"s3_secret_key", "predictions", "alerts", "model_registry_token", "kfp_cookie", "kfp_header"}
+    assert secrets == {
+        "s3_secret_key", "predictions", "alerts", "model_registry_token", "kfp_cookie", "kfp_header", "source_password",
+    }  # fmt: skip
     assert "hunter2" not in repr(Settings(**dict.fromkeys(secrets, "hunter2")))
     assert "hunter2" not in Settings(**dict.fromkeys(secrets, "hunter2")).model_dump_json()

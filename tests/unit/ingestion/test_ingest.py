@@ -108,7 +108,7 @@ def test_files_that_do_not_agree_are_refused(tmp_path: Path) -> None:
     ("name", "data", "window", "message"),
     [
         ("absent.csv", {}, (), "no file at .*absent.csv"),
-        ("", {}, (), "is a folder"),
+        ("nothing", {}, (), "no data file in the folder"),
         ("table.txt", {"format": "parquet"}, (), "not a Parquet file"),
         ("table.txt", {"columns": {**COLUMNS, "xx": {"type": "number"}}}, (), "did you mean 'x'"),
         ("table.txt", {"row_budget": 99}, (), "more rows than the budget"),
@@ -122,6 +122,7 @@ def test_files_that_do_not_agree_are_refused(tmp_path: Path) -> None:
 def test_a_source_that_cannot_be_read_is_refused(
     tmp_path: Path, name: str, data: dict[str, object], window: tuple[str, ...], message: str
 ) -> None:
+    (tmp_path / "nothing").mkdir()
     frame().to_csv(tmp_path / "table.txt", index=False)
     frame().assign(tags=[["a"]] * 100, split="a").to_parquet(tmp_path / "table.parquet")
     with pytest.raises(DataError, match=message):
