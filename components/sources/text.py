@@ -170,7 +170,7 @@ def _copy(
         quote = '"', escape = '"', columns = {fields}, strict_mode = true, null_padding = false,
         store_rejects = true, parallel = {is_parallel})"""
     engine.execute(
-        f"COPY (SELECT {columns} FROM {read}) TO $out (FORMAT parquet, COMPRESSION zstd)",  # noqa: S608
+        f"COPY (SELECT {columns} FROM {read}) TO $out (FORMAT parquet, COMPRESSION lz4_raw)",  # noqa: S608
         {"path": str(path), "delimiter": dialect.delimiter, "out": str(out)},
     )
 
