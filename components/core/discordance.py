@@ -8,7 +8,8 @@ largest weight (Fay and Feuer, Confidence Intervals for Directly Standardized Ra
 Clopper and Pearson (1934), and where rows come in groups there are fewer of them by the design effect (Korn and
 Graubard, Confidence Intervals for Proportions with Small Expected Number of Positive Counts Estimated from Survey Data,
 1998). The two are joined by the square root of the sum of squares (Newcombe, Improved Confidence Intervals for the
-Difference between Binomial Proportions Based on Paired Data, 1998). The wider of this and the jackknife is taken.
+Difference between Binomial Proportions Based on Paired Data, 1998). Below a hundred such rows, of equal weight and
+each by itself, the wider of this and the jackknife is taken; from there on the jackknife is right.
 """
 
 import math
@@ -19,6 +20,8 @@ import numpy as np
 from ciclo.components.core.intervals import Interval, Scorer, SumScorer
 from ciclo.components.core.metrics import Array, Metric
 
+FEW = 100  # rows that tell two models apart
+FEW_SCORED = 20  # right or wrong answers
 TINY = 1e-9
 
 
@@ -37,6 +40,8 @@ def wider_gain(interval: Interval, ours: Scorer, theirs: Scorer, *, variance: fl
         moved, heaviest = ours.instead_of(theirs), max(ours.heaviest, theirs.heaviest)
         rows = ours.without_rows() - theirs.without_rows()
         design = _design(variance, rows)
+        if _events(moved) >= FEW * design:
+            return interval
         (won, won_low, won_high), (lost, lost_low, lost_high) = (
             _rate(part[part > 0], heaviest, design, confidence) for part in (moved, -moved)
         )
@@ -52,6 +57,8 @@ def wider_score(interval: Interval, ours: Scorer, *, variance: float, confidence
     if isinstance(ours, SumScorer) and metric.needs == "label":
         shares, right = _shares(ours), ours.y == ours.prediction
         design = _design(variance, ours.without_rows())
+        if min(_events(shares[part]) for part in (right, ~right)) >= FEW_SCORED * design:
+            return interval
         (hit, _, hit_high), (missed, _, missed_high) = (
             _rate(shares[part], ours.heaviest, design, confidence) for part in (right, ~right)
         )
@@ -89,6 +96,12 @@ def _rate(weights: Array, heaviest: float, design: float, confidence: float) -> 
     return total, min(low, total), max(high, total)
 
 
+def _events(weights: Array) -> float:
+    """How many rows of equal weight tell as much (Kish, Survey Sampling, 1965)."""
+    squares = float((weights**2).sum())
+    return float(np.abs(weights).sum()) ** 2 / squares if squares else 0.0
+
+
 def _design(variance: float, without: Array) -> float:
     """By how much groups make the variance greater than independent rows would."""
     alone = float((without.size - 1) / without.size * ((without - without.mean()) ** 2).sum())
@@ -102,12 +115,12 @@ def _hull(interval: Interval, low: float, high: float) -> Interval:
 
 def _shares(ours: SumScorer) -> Array:
     """What each row adds: right answers to the score, wrong ones to what it lacks; each sums up exactly."""
-    y, said, name = ours.y, ours.prediction, ours.metric.name
+    y, predicted, name = ours.y, ours.prediction, ours.metric.name
     if name == "accuracy_score":
         return np.full(y.size, 1 / y.size)
     classes: list[Any] = [c for c in ours.classes if (y == c).any()]
     if name == "balanced_accuracy_score":
         return np.asarray(sum((y == c) / (y == c).sum() for c in classes)) / len(classes)
     names = ours.classes[1:] if len(ours.classes) == 2 else classes
-    parts = (((y == c).astype(float) + (said == c)) / ((y == c).sum() + (said == c).sum()) for c in names)
+    parts = (((y == c).astype(float) + (predicted == c)) / ((y == c).sum() + (predicted == c).sum()) for c in names)
     return np.asarray(sum(parts)) / len(names)

@@ -96,6 +96,12 @@ class SumScorer(Scorer):
         self._terms, self._made = terms.astype("float64"), made
         self._total = self._terms.sum(axis=0)
 
+    def __call__(self, rows: Rows) -> float:
+        """As that of every scorer; of labels from the sums."""
+        if self.metric.needs != "label":
+            return super().__call__(rows)
+        return float(self._scores(self._terms[rows].sum(axis=0)[None])[0])
+
     def without_each(self, group: Array, groups: int) -> Array:
         """As that of every scorer, from the sums of the groups."""
         sums = np.stack([np.bincount(group, weights=part, minlength=groups) for part in self._terms.T], axis=1)
@@ -111,9 +117,9 @@ class SumScorer(Scorer):
         It is taken where all other rows are answered as there, and where they are answered as here; the mean of both.
         """
         moved = self._terms - other._terms
-        from_there = self._scores(other._total + moved) - self._scores(other._total[None])
-        to_here = self._scores(self._total[None]) - self._scores(self._total - moved)
-        return np.asarray((from_there + to_here) / 2)
+        from_other = self._scores(other._total + moved) - self._scores(other._total[None])
+        to_own = self._scores(self._total[None]) - self._scores(self._total - moved)
+        return np.asarray((from_other + to_own) / 2)
 
     @property
     def heaviest(self) -> float:
