@@ -149,5 +149,5 @@ def one_sided(rows: Dataset, count: int) -> str:
         elif name:
             spans.setdefault(name, []).append([times[inside].min(), times[inside].max()])
         last = name
-    told = {name: [f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in found] for name, found in spans.items()}
-    return "; ".join(f"all rows are '{name}' from {' and from '.join(found)}" for name, found in told.items())
+    listing = {name: [f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in found] for name, found in spans.items()}
+    return "; ".join(f"all rows are '{name}' from {' and from '.join(found)}" for name, found in listing.items())
