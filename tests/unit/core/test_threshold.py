@@ -50,6 +50,12 @@ def test_of_true_probabilities_the_costs_say_where(false_positive, false_negativ
     assert chosen == pytest.approx(false_positive / (false_positive + false_negative), abs=0.03)
 
 
+def test_of_equal_thresholds_the_one_nearest_to_one_half_is_taken():
+    positive, probability = np.array([False, True, False, True]), np.array([0.1, 0.3, 0.6, 0.9])
+    assert choose_threshold(positive, probability, Rule("accuracy_score")) == pytest.approx(0.75)
+    assert choose_threshold(positive, 1 - probability[::-1], Rule("accuracy_score")) == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize(("metric", "by"), [
     ("roc_auc_score", "f1_score"), ("log_loss", "f1_score"), ("accuracy_score", "accuracy_score"),
     ("balanced_accuracy_score", "balanced_accuracy_score"), ("f1_score", "f1_score"),
