@@ -9,6 +9,7 @@ import pytest
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.feasibility.assessment import assess
 from ciclo.components.feasibility.baselines import baselines
@@ -29,8 +30,10 @@ def made(frame, metric="f1_score", ids=(), time="", **sections):
     asked = project_from_mapping(raw | ({"cleaning": {"duplicates": "keep"}} if ids else {}), origin="test")
     part = np.arange(len(frame)) / len(frame)
     rows = frame.assign(
-        split=np.where(part < 0.7, "train", np.where(part < 0.85, "validation", "test")),
-        row_id=[f"{n:032x}" for n in range(len(frame))],
+        **{
+            SPLIT: np.where(part < 0.7, "train", np.where(part < 0.85, "validation", "test")),
+            ROW_ID: [f"{n:032x}" for n in range(len(frame))],
+        },
     )
     return asked, Dataset(
         Contract.of(asked, ("false", "true") if kinds[frame["y"].dtype.kind] == "boolean" else ()), rows
