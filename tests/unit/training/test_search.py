@@ -229,15 +229,14 @@ def test_a_trial_that_would_not_end_is_stopped(tmp_path):
 
 @pytest.mark.slow
 def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
-    # Of the two kernels one never ends.
-    search = {**ENDLESS, "kernel": ["rbf", "poly"], "C": {"low": 9e8, "high": 1e9, "log": True}}
-    parsed = one(estimator="support_vectors", search=search, search_seconds=9.0, trials=300)
+    # A forest of five million trees never ends.
+    search = {"n_estimators": [5, 5_000_000], "min_samples_leaf": [5]}
+    parsed = one(estimator="random_forest", search=search, search_seconds=9.0, trials=300)
     path = dataset(tmp_path / "d.parquet", rows=1_500, signal=0.5)
-    start = {"kernel": "rbf", "degree": 9, "gamma": 50.0, "tol": 1e-12, "C": 1e9}
-    fitted = fit(parsed, "it", path, tmp_path / "m.skops", start)
+    fitted = fit(parsed, "it", path, tmp_path / "m.skops", {"n_estimators": 5, "min_samples_leaf": 5})
     assert f"the search was stopped after {len(fitted.trials)} trials" in fitted.cut
     assert fitted.parameters in [t.parameters for t in fitted.trials]
-    assert {t.parameters["kernel"] for t in fitted.trials} == {"rbf"}
+    assert {t.parameters["n_estimators"] for t in fitted.trials} == {5}
     assert parse_model((tmp_path / "m.skops").read_bytes()).predict
 
 
