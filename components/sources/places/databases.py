@@ -4,7 +4,8 @@ The server writes the rows as CSV (``COPY``), which are read like any other file
 does so in a transaction that may not write.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,8 +25,12 @@ def fetch(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
         raise DataError(f"{source} is a database, and nothing is selected", hint="Write a SELECT into data.query.")
     path = scratch / "query.csv"
     try:
-        with _connected(source, asked) as connection, path.open("wb") as target:
-            Download(name, asked.settings).write(_rows(connection, asked), target)
+        with (
+            _connected(source, asked) as connection,
+            closing(_rows(connection, asked)) as rows,  # before the connection is, which would wait for them
+            path.open("wb") as target,
+        ):
+            Download(name, asked.settings).write(rows, target)
     except psycopg.Error as error:
         reason = (error.diag.message_primary or str(error)).split("\n")[0]
         raise DataError(f"{name} cannot be answered", seen=reason, hint=_hint(error)) from error
@@ -45,7 +50,7 @@ def _connected(source: str, asked: Asked) -> psycopg.Connection[tuple[object, ..
     )
 
 
-def _rows(connection: psycopg.Connection[tuple[object, ...]], asked: Asked) -> Iterator[Bytes]:
+def _rows(connection: psycopg.Connection[tuple[object, ...]], asked: Asked) -> Generator[Bytes]:
     wanted: sql.Composable = sql.SQL("SELECT * FROM ({}\n) AS asked").format(_statement(asked.query))
     bounds = [("<", asked.start), (">=", asked.end)]
     outside = [
