@@ -316,7 +316,9 @@ class Validation(Section):
         checks: Level of a check by name; those not named keep the default.
         vif: Largest variance inflation factor of a numeric feature.
         leakage: Largest score a single feature may reach on its own (AUC or R2).
-        imbalance: Smallest share of the rarest class.
+        imbalance: Fewest rows of the rarest class, test rows too, with which its scores are worth reading: of a hundred
+            about twenty are tested on, and even then the interval of a recall is some forty points wide. A count and not
+            a share, since half a percent of a million rows is plenty.
         class_rows: Fewest training and validation rows of a class. Ten is what cross-validation in five parts needs to
             fit on eight and to test on two; for a model to be any good, ten for each feature are a common rule (Peduzzi
             et al., 1996).
@@ -326,7 +328,7 @@ class Validation(Section):
     checks: dict[Literal["multicollinearity", "leakage", "imbalance", "class_rows", "split_drift", "nulls"], Level] = {}
     vif: float = Field(10, gt=1)
     leakage: float = Field(0.99, gt=0, le=1)
-    imbalance: float = Field(0.01, ge=0, le=0.5)
+    imbalance: int = Field(100, ge=1)
     class_rows: int = Field(10, ge=1)
     split_drift: float = Field(0.3, gt=0, le=1)
     nulls: float = Field(0.95, gt=0, le=1)
