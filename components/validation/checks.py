@@ -15,6 +15,15 @@ from ciclo.components.core.wording import number
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.relations import category_names, relations
 from ciclo.components.tables.stored import Stored
+from ciclo.components.validation.associations import (
+    Pairs,
+    Relation,
+    pairs,
+    relation_checks,
+    target_relations,
+    twin_checks,
+)
+from ciclo.components.validation.assumptions import assumption_checks
 from ciclo.components.validation.balance import class_rows, rare_rows
 
 SAMPLE = 20_000
@@ -26,6 +35,9 @@ DEFAULT_LEVELS: dict[str, Level] = {
     "leakage": "error",
     "multicollinearity": "warning",
     "split_drift": "warning",
+    "relation": "warning",
+    "twins": "warning",
+    "assumptions": "warning",
 }
 
 
@@ -39,6 +51,10 @@ class Findings:
         relations: How each feature relates to the target on its own.
         inflation: Variance inflation factor of each numeric feature.
         distances: Jensen-Shannon distance of each feature between training and test rows.
+        associations: How each feature goes with the target, and how likely that is chance.
+        pairs: How features go with each other.
+        sample: Training rows that pictures are drawn from.
+        rows: All rows.
     """
 
     verdict: Verdict
@@ -46,6 +62,10 @@ class Findings:
     relations: dict[str, float]
     inflation: dict[str, float]
     distances: dict[str, float]
+    associations: dict[str, Relation]
+    pairs: Pairs
+    sample: Dataset
+    rows: int
 
 
 def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
@@ -108,6 +128,7 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     related = relations(train, held_out)
     inflation = variance_inflation(numeric)
     distances = split_distances(profile, dataset.split("test").features)
+    associations, together = target_relations(train, profile), pairs(train)
     limits = project.validation
     measures: dict[str, Callable[[Level], list[Check]]] = {
         "nulls": lambda level: _worst("nulls", {n: c.missing for n, c in profile.columns.items()}, limits.nulls, level),
@@ -116,12 +137,25 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
         "split_drift": lambda level: _worst("split_drift", distances, limits.split_drift, level),
         "imbalance": lambda level: rare_rows(dataset, limits.imbalance, level),
         "class_rows": lambda level: class_rows(dataset.split("train", "validation"), limits.class_rows, level),
+        "relation": lambda level: relation_checks(associations, level),
+        "twins": lambda level: twin_checks(together, limits.twins, level),
+        "assumptions": lambda level: assumption_checks(project, train, level),
     }
     checks: list[Check] = []
     for name, measure in measures.items():
         level = project.validation.checks.get(name, DEFAULT_LEVELS[name])  # type: ignore[call-overload]
         checks += measure(level) if level != "off" else []
-    return Findings(_verdict(checks, digest, len(dataset)), profile, related, inflation, distances)
+    return Findings(
+        _verdict(checks, digest, len(dataset)),
+        profile,
+        related,
+        inflation,
+        distances,
+        associations,
+        together,
+        train,
+        len(dataset),
+    )
 
 
 def unusable(reason: str, digest: str) -> Verdict:
