@@ -195,20 +195,20 @@ def share_bars(
         tone: ``accent``, ``second``, ``past``, ``good``, ``warn`` or ``bad``.
         notes: What stands at a bar in place of its share.
     """
-    left, right, pitch = 160, 130, 22
-    wide = 600 - left - right
+    left, right, pitch = 132, 100, 22
+    wide = PANEL - left - right
     parts = [f'<line class="axis" x1="{left}" x2="{left}" y1="2" y2="{pitch * len(shares) + 4}"/>'] if shares else []
     for index, (name, share) in enumerate(shares.items()):
         y = 4 + index * pitch
         long = wide * min(max(share if drawable(share) else 0.0, 0.0), 1.0)
         note = (notes or {}).get(name, percent(share))
         parts.append(
-            f'<text class="end" x="{left - 6}" y="{y + 13}">{text(name, 22)}</text>'
+            f'<text class="end" x="{left - 6}" y="{y + 13}">{text(name, 19)}</text>'
             f'<rect class="fill {html.escape(tone)}" x="{left}" y="{y + 2}" width="{px(long)}" height="14"/>'
-            f'<text class="note" x="{px(left + long + 6)}" y="{y + 13}">{text(note, 22)}</text>'
+            f'<text class="note" x="{px(left + long + 6)}" y="{y + 13}">{text(note, 18)}</text>'
         )
     about = listed((f"{clean(name, 40)} {percent(share)}" for name, share in shares.items()), 20)
-    return svg(title, about, 8 + pitch * len(shares), parts)
+    return svg(title, about, 8 + pitch * len(shares), parts, PANEL, "chart")
 
 
 def heatmap(title: str, names: Sequence[str], values: Sequence[Sequence[float]]) -> Svg:

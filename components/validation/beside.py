@@ -47,13 +47,16 @@ def distributions(sample: Dataset, names: Sequence[str]) -> list[Distribution]:
         names: The columns.
     """
     target, _ = target_parts(sample)
-    return [_distribution(name, sample.X[name], target) for name in names]
+    kinds = {column.name: column.type for column in sample.contract.columns}
+    return [_distribution(name, kinds[name], sample.X[name], target) for name in names]
 
 
-def _distribution(name: str, values: pd.Series, target: Array) -> Distribution:
+def _distribution(name: str, kind: str, values: pd.Series, target: Array) -> Distribution:
     usual = tuple(target.mean(axis=0).tolist()) if len(target) else ()
     absent = values.isna().to_numpy()
     missing = _bin("missing", absent, target)
+    if kind == "boolean":
+        values = values.map({0.0: "false", 1.0: "true"}).astype(object)
     if values.dtype == object:
         counted = values.value_counts()
         kept = list(counted.index[:ROWS])

@@ -57,7 +57,8 @@ def _target(report: Report, findings: Findings) -> None:
         order = sorted(known, key=lambda label: -known[label])[:24]
         notes = {label: f"{known[label]:,} ({number(100 * known[label] / every)} %)" for label in order}
         report.text(f"Classes of the {every:,} rows that models are fitted on.")
-        report.chart(share_bars("Classes", {label: known[label] / every for label in order}, notes=notes))
+        bars = share_bars("Classes", {label: known[label] / every for label in order}, notes=notes)
+        report.charts([("Share of each class", bars)])
         return
     report.table(
         ["", "mean", "standard deviation", "least", "greatest"],
@@ -107,7 +108,8 @@ def _missing(report: Report, findings: Findings) -> None:
         return
     worst = sorted(shares, key=lambda name: -shares[name])[:CELLS]
     report.text(f"{len(shares):,} of {len(findings.profile.columns):,} features have missing values.")
-    report.chart(share_bars("Share of missing values", {name: shares[name] for name in worst}, "past"))
+    bars = share_bars("Share of missing values", {name: shares[name] for name in worst}, "past")
+    report.charts([("Share of missing values", bars)])
     absent = findings.sample.X[worst].isna()
     varied = [name for name in worst if 0 < absent[name].mean() < 1]
     if len(varied) > 1:
