@@ -41,7 +41,8 @@ def cleaning_report(
     if refusal is not None:
         report.banner("The data cannot be used", str(refusal), "bad")
     else:
-        report.banner("The rows are clean", accounts.summary, "warn" if accounts.counted else "good")
+        word, tone = ("Clean, with rows set aside", "warn") if accounts.counted else ("The rows are clean", "good")
+        report.banner(word, accounts.summary, tone)
     rows = [["in", accounts.rows], ["kept", accounts.kept], ["quarantined", accounts.quarantined]]
     report.section("Rows").table(["", "rows"], [*rows, *accounts.splits.items()])
     if accounts.over_time:
@@ -149,7 +150,7 @@ def _missing(report: Report, accounts: CleaningReport) -> None:
         return
     drawn = dict(list(known.items())[:DRAWN])
     whole = len(accounts.missing) - len(known)
-    report.text(f"{len(known):,} features have missing values, {whole:,} have none.")
+    report.text(f"Features with missing values: {len(known):,}. Without: {whole:,}.")
     report.charts([("Share of the rows kept", share_bars("Missing values", drawn, "past"))])
     if len(known) > DRAWN:
         rest = list(known.items())[DRAWN : DRAWN + LISTED]

@@ -107,7 +107,7 @@ def _missing(report: Report, findings: Findings) -> None:
         report.text("No feature has a missing value.", "good")
         return
     worst = sorted(shares, key=lambda name: -shares[name])[:CELLS]
-    report.text(f"{len(shares):,} of {len(findings.profile.columns):,} features have missing values.")
+    report.text(f"Features with missing values: {len(shares):,} of {len(findings.profile.columns):,}.")
     bars = share_bars("Share of missing values", {name: shares[name] for name in worst}, "past")
     report.charts([("Share of missing values", bars)])
     absent = findings.sample.X[worst].isna()
