@@ -1,15 +1,15 @@
-"""What cleaning did with every row, in numbers and as a report."""
+"""What cleaning did with every row, in numbers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, UnusableError
 from ciclo.components.core.project import Project
-from ciclo.components.core.report import Report
 from ciclo.components.tables.datasets import SPLITS
 
 SOURCE_FACTS = ("digest", "bytes", "start", "end", "malformed", "dropped")
@@ -44,6 +44,8 @@ class CleaningReport:
         classes: Kept rows by class, negative first; empty for regression.
         train_classes: The classes that the training rows hold.
         missing: Share of missing values by feature, the most first.
+        sides: Kept rows by class and side of the split.
+        over_time: Kept rows by day and side of the split, where rows have times.
     """
 
     rows: int
@@ -55,6 +57,8 @@ class CleaningReport:
     classes: dict[str, int]
     train_classes: tuple[str, ...]
     missing: dict[str, float]
+    sides: dict[str, dict[str, int]] = field(default_factory=dict)
+    over_time: dict[date, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: int, reasons: Mapping[tuple[str, ...], int], project: Project) -> "CleaningReport":
@@ -93,11 +97,13 @@ class CleaningReport:
         labels: Counter[str] = Counter()
         sides: Counter[str] = Counter()
         trained: set[str] = set()
+        by_class: dict[str, dict[str, int]] = {label: {} for label in contract.classes}
         for cell in cells:
             sides[cell.side] += cell.rows
             if contract.classes:
                 label = contract.label_of(cell.target)
                 labels[label] += cell.rows
+                by_class[label][cell.side] = by_class[label].get(cell.side, 0) + cell.rows
                 trained |= {label} if cell.side == "train" else set()
         shares = {name: count / max(sum(sides.values()), 1) for name, count in missing.items()}
         return replace(
@@ -106,6 +112,7 @@ class CleaningReport:
             classes={label: labels[label] for label in contract.classes},
             train_classes=tuple(label for label in contract.classes if label in trained),
             missing=dict(sorted(shares.items(), key=lambda item: -item[1])),
+            sides=by_class,
         )
 
     def balance(self, kept: int) -> None:
@@ -156,27 +163,6 @@ class CleaningReport:
         """One sentence for the log."""
         text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
         return f"{text}, {self.quarantined:,} quarantined." if self.quarantined else f"{text}."
-
-    def report(self) -> Report:
-        """The accounts as a report."""
-        report = Report("Cleaning", self.summary)
-        report.section("Rows").table(
-            ["", "rows"],
-            [["in", self.rows], ["kept", self.kept], ["quarantined", self.quarantined], *self.splits.items()],
-        )
-        report.section("Quarantine")
-        if self.reasons:
-            report.text("A row may have several reasons; a row that merely has no label does not count as broken.")
-            report.table(["reason", "rows"], self.reasons.items())
-        else:
-            report.text("No row broke a rule.", "good")
-        if self.classes:
-            report.section("Classes")
-            report.table(["class", "rows", "share"], [[c, n, f"{n / self.kept:.1%}"] for c, n in self.classes.items()])
-        report.section("Missing values").table(
-            ["feature", "missing"], [[name, f"{share:.1%}"] for name, share in self.missing.items()]
-        )
-        return report
 
     def metadata(self, source: Mapping[str, Any]) -> dict[str, Any]:
         """Flat facts for the dataset, with those of what it was made from.

@@ -1,7 +1,8 @@
 """Raw rows into typed rows with an identity and a side of the split; the rest into quarantine, with their reasons."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,10 +13,11 @@ import pyarrow.parquet as pq
 from ciclo.components.cleaning.accounts import Cell, CleaningReport
 from ciclo.components.cleaning.classes import class_labels
 from ciclo.components.cleaning.identity import repeats, row_id
+from ciclo.components.cleaning.report import cleaning_report
 from ciclo.components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
 from ciclo.components.cleaning.splitting import by_hash, by_time, time_cuts
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.errors import DataError, QuarantineError, UnusableError
+from ciclo.components.core.errors import CicloError, DataError, QuarantineError, UnusableError
 from ciclo.components.core.own_columns import LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import collect, connect, write_rows
@@ -23,7 +25,11 @@ from ciclo.components.tables.reading import Value
 
 
 def clean(
-    project: Project, raw_path: str | Path, dataset_path: str | Path, quarantine_path: str | Path
+    project: Project,
+    raw_path: str | Path,
+    dataset_path: str | Path,
+    quarantine_path: str | Path,
+    report_path: str | Path | None = None,
 ) -> CleaningReport:
     """Keep the rows that obey the project, and account for every other one.
 
@@ -32,6 +38,7 @@ def clean(
         raw_path: What ingestion wrote.
         dataset_path: Parquet file to write: typed columns, ``LINE``, ``ROW_ID``, ``SPLIT``, the contract inside.
         quarantine_path: Parquet file to write: raw columns, ``LINE``, ``MALFORMED``, ``REASONS``.
+        report_path: HTML file to write, also where the rows cannot be used; none is written by default.
 
     Returns:
         What was kept and why the rest was not.
@@ -46,14 +53,23 @@ def clean(
         checked = check_rows(project, raw_path, Path(scratch))
         reasons = _quarantine(checked, quarantine_path)
         report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, reasons, project)
-        _refuse(report, project)
-        kept = checked.stored(_keep(checked, project), "kept.parquet")
-        cells = _cells(kept, project)
-        contract = Contract.of(project, class_labels(project, _observed(kept, cells, project)))
-        report = report.with_kept(cells, _missing(kept, contract), contract)
-        report.check_splits()
+        try:
+            _refuse(report, project)
+            kept = checked.stored(_keep(checked, project), "kept.parquet")
+            cells = _cells(kept, project)
+            contract = Contract.of(project, class_labels(project, _observed(kept, cells, project)))
+            report = replace(
+                report.with_kept(cells, _missing(kept, contract), contract), over_time=_over_time(kept, project)
+            )
+            report.check_splits()
+        except CicloError as refusal:
+            if report_path is not None:
+                cleaning_report(project.name, report, quarantine_path, refusal).write(report_path)
+            raise
         written = write_rows(kept.order_by(LINE), dataset_path, contract)
     report.balance(written)
+    if report_path is not None:
+        cleaning_report(project.name, report, quarantine_path).write(report_path)
     return report
 
 
@@ -159,6 +175,17 @@ def _observed(kept: Any, cells: list[Cell], project: Project) -> list[Any]:
     target = kept[project.data.target]
     (ends,) = collect(kept.aggregate(low=target.min(), high=target.max())).to_pylist()
     return list(dict.fromkeys((ends["low"], ends["high"])))
+
+
+def _over_time(kept: Any, project: Project) -> dict[date, dict[str, int]]:
+    """Kept rows by day and side of the split."""
+    if project.data.time_column is None:
+        return {}
+    counted = kept.group_by(day=kept[project.data.time_column].date(), side=kept[SPLIT]).aggregate(rows=kept.count())
+    days: dict[date, dict[str, int]] = {}
+    for row in collect(counted.order_by("day", "side")).to_pylist():
+        days.setdefault(row["day"], {})[row["side"]] = row["rows"]
+    return days
 
 
 def _missing(kept: Any, contract: Contract) -> dict[str, int]:

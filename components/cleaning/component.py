@@ -24,7 +24,7 @@ def cleaning(
             source, rows, quarantined, train, validation, test. Empty, with the metadata unusable, if no model
             can be trained on what is left.
         quarantine: The other rows as they came, with their reasons. Metadata: rows.
-        report: Accounts of every row, classes, missing values.
+        report: Accounts of every row, rows set aside as examples, split, classes, missing values.
     """
     from ciclo.components.runs.stage import stage
 
@@ -34,18 +34,15 @@ def cleaning(
         from ciclo.components.cleaning.clean import clean
         from ciclo.components.core.errors import UnusableError
         from ciclo.components.core.project_file import project_from_json
-        from ciclo.components.core.report import Report
 
         parsed = project_from_json(project)
         try:
-            accounts = clean(parsed, raw.path, dataset.path, quarantine.path)
+            accounts = clean(parsed, raw.path, dataset.path, quarantine.path, report.path)
         except UnusableError as error:  # validation decides so, and the run ends in order
-            Report(f"Cleaning of {parsed.name}", str(error)).write(report.path)
             Path(dataset.path).touch()
             dataset.metadata["unusable"] = str(error)
             log.done(f"unusable: {error}")
             return
-        accounts.report().write(report.path)
         dataset.metadata.update(accounts.metadata(raw.metadata))
         quarantine.metadata.update(rows=accounts.quarantined)
         reasons = (f"{rows:,} x {reason}" for reason, rows in list(accounts.reasons.items())[:5])

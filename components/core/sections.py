@@ -13,6 +13,17 @@ from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.core.written import DecimalMark, ThousandsMark, labels
 
 Level = Literal["error", "warning", "off"]
+CheckName = Literal[
+    "multicollinearity",
+    "leakage",
+    "imbalance",
+    "class_rows",
+    "split_drift",
+    "nulls",
+    "relation",
+    "twins",
+    "assumptions",
+]
 CANARY_MINUTES = 15  # the task has half an hour, and the rollout itself takes its part
 MOST_DAYS = 36_500  # a century: a date that much earlier or later is still one
 DAYS = re.compile(r"0*([1-9][0-9]*)d")
@@ -316,20 +327,25 @@ class Validation(Section):
         checks: Level of a check by name; those not named keep the default.
         vif: Largest variance inflation factor of a numeric feature.
         leakage: Largest score a single feature may reach on its own (AUC or R2).
-        imbalance: Smallest share of the rarest class.
+        imbalance: Fewest rows of the rarest class, test rows too, with which its scores are worth reading: of a
+            hundred about twenty are tested on, and even then the interval of a recall is some forty points wide. A
+            count and not a share, since half a percent of a million rows is plenty.
         class_rows: Fewest training and validation rows of a class. Ten is what cross-validation in five parts needs to
             fit on eight and to test on two; for a model to be any good, ten for each feature are a common rule (Peduzzi
             et al., 1996).
         split_drift: Largest Jensen-Shannon distance between the training and the test rows.
+        twins: Strength from which two features are said to be one: Spearman's correlation of numbers, the correlation
+            ratio of a number and categories, Cramér's V of categories.
     """
 
-    checks: dict[Literal["multicollinearity", "leakage", "imbalance", "class_rows", "split_drift", "nulls"], Level] = {}
+    checks: dict[CheckName, Level] = {}
     vif: float = Field(10, gt=1)
     leakage: float = Field(0.99, gt=0, le=1)
-    imbalance: float = Field(0.01, ge=0, le=0.5)
+    imbalance: int = Field(100, ge=1)
     class_rows: int = Field(10, ge=1)
     split_drift: float = Field(0.3, gt=0, le=1)
     nulls: float = Field(0.95, gt=0, le=1)
+    twins: float = Field(0.99, gt=0, le=1)
 
 
 class Range(Section):

@@ -7,24 +7,37 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.distances import jensen_shannon
-from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile, Table
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
-from ciclo.components.core.verdict import Check, Verdict, at_least, at_most
+from ciclo.components.core.verdict import Check, Verdict, at_most
+from ciclo.components.core.wording import number
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.relations import category_names, relations
 from ciclo.components.tables.stored import Stored
+from ciclo.components.validation.associations import (
+    Pairs,
+    Relation,
+    pairs,
+    relation_checks,
+    target_relations,
+    twin_checks,
+)
+from ciclo.components.validation.assumptions import assumption_checks
+from ciclo.components.validation.balance import class_rows, rare_rows
 
 SAMPLE = 20_000
 Rows = Dataset | Stored
 DEFAULT_LEVELS: dict[str, Level] = {
     "nulls": "warning",
-    "imbalance": "error",
+    "imbalance": "warning",
     "class_rows": "error",
     "leakage": "error",
     "multicollinearity": "warning",
     "split_drift": "warning",
+    "relation": "warning",
+    "twins": "warning",
+    "assumptions": "warning",
 }
 
 
@@ -38,6 +51,10 @@ class Findings:
         relations: How each feature relates to the target on its own.
         inflation: Variance inflation factor of each numeric feature.
         distances: Jensen-Shannon distance of each feature between training and test rows.
+        associations: How each feature goes with the target, and how likely that is chance.
+        pairs: How features go with each other.
+        sample: Training rows that pictures are drawn from.
+        rows: All rows.
     """
 
     verdict: Verdict
@@ -45,6 +62,10 @@ class Findings:
     relations: dict[str, float]
     inflation: dict[str, float]
     distances: dict[str, float]
+    associations: dict[str, Relation]
+    pairs: Pairs
+    sample: Dataset
+    rows: int
 
 
 def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
@@ -107,20 +128,34 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     related = relations(train, held_out)
     inflation = variance_inflation(numeric)
     distances = split_distances(profile, dataset.split("test").features)
+    associations, together = target_relations(train, profile), pairs(train)
     limits = project.validation
     measures: dict[str, Callable[[Level], list[Check]]] = {
         "nulls": lambda level: _worst("nulls", {n: c.missing for n, c in profile.columns.items()}, limits.nulls, level),
         "leakage": lambda level: _worst("leakage", related, limits.leakage, level),
         "multicollinearity": lambda level: _worst("multicollinearity", inflation, limits.vif, level),
         "split_drift": lambda level: _worst("split_drift", distances, limits.split_drift, level),
-        "imbalance": lambda level: _imbalance(dataset, limits.imbalance, level),
-        "class_rows": lambda level: _class_rows(dataset.split("train", "validation"), limits.class_rows, level),
+        "imbalance": lambda level: rare_rows(dataset, limits.imbalance, level),
+        "class_rows": lambda level: class_rows(dataset.split("train", "validation"), limits.class_rows, level),
+        "relation": lambda level: relation_checks(associations, level),
+        "twins": lambda level: twin_checks(together, limits.twins, level),
+        "assumptions": lambda level: assumption_checks(project, train, level),
     }
     checks: list[Check] = []
     for name, measure in measures.items():
         level = project.validation.checks.get(name, DEFAULT_LEVELS[name])  # type: ignore[call-overload]
         checks += measure(level) if level != "off" else []
-    return Findings(_verdict(checks, digest, len(dataset)), profile, related, inflation, distances)
+    return Findings(
+        _verdict(checks, digest, len(dataset)),
+        profile,
+        related,
+        inflation,
+        distances,
+        associations,
+        together,
+        train,
+        len(dataset),
+    )
 
 
 def unusable(reason: str, digest: str) -> Verdict:
@@ -134,12 +169,21 @@ def unusable(reason: str, digest: str) -> Verdict:
     )
 
 
+# Of each check what its value is, and what to do where it is over the limit.
 _SAYS = {
-    "nulls": "share of missing values in '{}'; ignore the column or mend the source",
-    "leakage": "score of '{}' alone; a feature that good is usually known only after the outcome: ignore it",
-    "multicollinearity": "variance inflation factor of '{}'; it is nearly a combination of other features, so linear "
-    "coefficients are not to be read",
-    "split_drift": "distance of '{}' between training and test rows; the test is on other data than the training",
+    "nulls": ("share of missing values in '{}'", "ignore the column or mend the source"),
+    "leakage": (
+        "score of '{}' alone",
+        "a feature that good is usually known only after the outcome: ignore it",
+    ),
+    "multicollinearity": (
+        "variance inflation factor of '{}'",
+        "it is nearly a combination of other features, so linear coefficients are not to be read",
+    ),
+    "split_drift": (
+        "distance of '{}' between training and test rows",
+        "the test is on other data than the training",
+    ),
 }
 
 
@@ -149,42 +193,18 @@ def _worst(name: str, values: dict[str, float], limit: float, level: Level) -> l
         return []
     known = {c: value for c, value in values.items() if not np.isnan(value)}
     over = [c for c, value in known.items() if value > limit]
-    shown = over[:10] or ([max(known, key=lambda c: known[c])] if known else [])
-    return [at_most(name, known[c], limit, _SAYS[name].format(c), level=level) for c in shown]
-
-
-def _counts(dataset: Rows) -> Array:
-    """Rows of each class, in the order of the classes."""
-    found = dataset.labels().value_counts()
-    return np.array([int(found.get(label, 0)) for label in dataset.contract.classes])
-
-
-def _imbalance(dataset: Rows, limit: float, level: Level) -> list[Check]:
-    if dataset.contract.task == "regression" or level == "off":
-        return []
-    shares = _counts(dataset) / len(dataset)
-    rarest = dataset.contract.classes[int(shares.argmin())]
-    message = f"share of the rarest class '{rarest}'; collect more rows of it"
-    return [at_least("imbalance", float(shares.min()), limit, message, level=level)]
-
-
-def _class_rows(dataset: Rows, limit: int, level: Level) -> list[Check]:
-    """Whether there are enough rows of each class to learn it from."""
-    if dataset.contract.task == "regression" or level == "off":
-        return []
-    counts = _counts(dataset)
-    rarest, least = dataset.contract.classes[int(counts.argmin())], int(counts.min())
-    message = f"rows of the rarest class '{rarest}' to train on"
-    if least < limit:
-        message += f"; {limit - least} more would do, or leave the class out"
-    return [at_least("class_rows", float(least), float(limit), message, level=level)]
+    what, advice = _SAYS[name]
+    if over:
+        return [at_most(name, known[c], limit, f"{what.format(c)}; {advice}", level=level) for c in over[:10]]
+    worst = [max(known, key=lambda c: known[c])] if known else []
+    return [at_most(name, known[c], limit, f"{what.format(c)}, the greatest of all", level=level) for c in worst]
 
 
 def _verdict(checks: list[Check], digest: str, rows: int) -> Verdict:
     failed = [c for c in checks if c.level == "error" and not c.passed]
     warned = sum(c.level == "warning" and not c.passed for c in checks)
     reason = (
-        "; ".join(f"{c.name}: {c.message} (is {c.value:.4g}, limit {c.limit:g})" for c in failed)
+        "; ".join(f"{c.name}: {c.message}{_measured(c)}" for c in failed)
         if failed
         else f"{rows:,} rows meet every error-level check, {warned} warning{'s' if warned != 1 else ''}"
     )
@@ -196,3 +216,9 @@ def _verdict(checks: list[Check], digest: str, rows: int) -> Verdict:
         checks=tuple(checks),
         facts={"rows": rows},
     )
+
+
+def _measured(check: Check) -> str:
+    if check.limit is None:
+        return ""
+    return f" (is {'unknown or infinite' if check.value is None else number(check.value)}, limit {number(check.limit)})"

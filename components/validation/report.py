@@ -2,33 +2,162 @@
 
 import math
 
+import numpy as np
+
+from ciclo.components.core.charts import key
+from ciclo.components.core.histograms import class_key, heatmap, share_bars
 from ciclo.components.core.report import Report
+from ciclo.components.core.wording import number
+from ciclo.components.validation.associations import SURE
+from ciclo.components.validation.beside import distributions, target_parts
 from ciclo.components.validation.checks import Findings
+
+DRAWN = 60  # columns beside the target
+CELLS = 24  # columns of a heat map
+LISTED = 300  # rows of a table
 
 
 def validation_report(name: str, findings: Findings) -> Report:
-    """Show the checks, and what is known of every feature."""
+    """Show what was decided, the checks, and what the columns look like; below a megabyte, however many there are."""
     verdict = findings.verdict
-    report = Report(f"Validation of {name}", verdict.reason)
+    report = Report(f"Validation of {name}")
+    word = "The data may be used" if verdict.passed else "The data may not be used"
+    tone = "bad" if verdict.failures else "warn" if verdict.warnings else "good"
+    report.banner(word, verdict.reason, tone, [f"{c.name}: {c.message}" for c in verdict.warnings[:8]])
+    order = sorted(verdict.checks, key=lambda c: (c.passed, c.level != "error"))
     report.section("Checks").table(
-        ["check", "level", "passed", "value", "limit", "finding"],
-        [[c.name, c.level, c.passed, c.value, c.limit, c.message] for c in verdict.checks],
+        ["check", "passed", "level", "value", "limit", "finding"],
+        [[c.name, c.passed, c.level, c.value, c.limit, c.message] for c in order],
+    )
+    names = _strongest(findings)
+    _target(report, findings)
+    _beside(report, findings, names)
+    _together(report, findings, names)
+    _missing(report, findings)
+    _features(report, findings, names)
+    return report
+
+
+def _strongest(findings: Findings) -> list[str]:
+    """The features, the one that goes most with the target first."""
+
+    def strength(name: str) -> float:
+        return -float(np.nan_to_num(findings.associations[name].information))
+
+    return sorted(findings.associations, key=strength)
+
+
+def _target(report: Report, findings: Findings) -> None:
+    contract, target = findings.sample.contract, findings.profile.target
+    report.section(f"Target: {contract.target}")
+    if contract.classes:
+        counts = dict.fromkeys(contract.classes, 0) | dict(zip(target.labels, target.counts, strict=True))
+        known = {label: rows for label, rows in counts.items() if rows or label in contract.classes}
+        every = max(sum(known.values()), 1)
+        order = sorted(known, key=lambda label: -known[label])[:24]
+        notes = {label: f"{known[label]:,} ({number(100 * known[label] / every)} %)" for label in order}
+        report.text(f"Classes of the {every:,} rows that models are fitted on.")
+        bars = share_bars("Classes", {label: known[label] / every for label in order}, notes=notes)
+        report.charts([("Share of each class", bars)])
+        return
+    report.table(
+        ["", "mean", "standard deviation", "least", "greatest"],
+        [[contract.target, target.mean, target.std, target.minimum, target.maximum]],
+    )
+
+
+def _beside(report: Report, findings: Findings, names: list[str]) -> None:
+    contract, sample = findings.sample.contract, findings.sample
+    _, classes = target_parts(sample)
+    report.section("Every column beside the target")
+    drawn = names[:DRAWN]
+    rest = f" The {DRAWN} of {len(names)} that go most with it." if len(names) > DRAWN else ""
+    report.text(f"Of {len(sample):,} training rows: how many have which value, and what their target is.{rest}")
+    if len(classes) > 1:
+        report.chart(key(class_key(classes)))
+        told = "share of each class"
+    else:
+        told = f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
+        report.chart(key([("accent", "rows"), ("second", told), ("past", "of all rows, or of missing values")]))
+    pictures = [(column.name, column.svg(told)) for column in distributions(sample, drawn)]
+    report.charts(pictures)
+
+
+def _together(report: Report, findings: Findings, names: list[str]) -> None:
+    pairs = findings.pairs
+    place = {name: i for i, name in enumerate(pairs.names)}
+    shown = [name for name in names if name in place][:CELLS]
+    if len(shown) < 2:
+        return
+    report.section("How columns go together")
+    rest = f" The {len(shown)} that go most with the target." if len(shown) < len(names) else ""
+    report.text(
+        "Spearman's correlation of numbers, the correlation ratio of a number and categories, Cramér's V of "
+        f"categories: the stronger, the darker.{rest}"
+    )
+    report.chart(key([("accent", "together"), ("bad", "against each other")]))
+    index = [place[name] for name in shown]
+    report.chart(heatmap("How columns go together", shown, pairs.strength[np.ix_(index, index)].tolist()))
+
+
+def _missing(report: Report, findings: Findings) -> None:
+    shares = {name: column.missing for name, column in findings.profile.columns.items() if column.missing > 0}
+    report.section("Missing values")
+    if not shares:
+        report.text("No feature has a missing value.", "good")
+        return
+    worst = sorted(shares, key=lambda name: -shares[name])[:CELLS]
+    report.text(f"Features with missing values: {len(shares):,} of {len(findings.profile.columns):,}.")
+    bars = share_bars("Share of missing values", {name: shares[name] for name in worst}, "past")
+    report.charts([("Share of missing values", bars)])
+    absent = findings.sample.X[worst].isna()
+    varied = [name for name in worst if 0 < absent[name].mean() < 1]
+    if len(varied) > 1:
+        report.text("Which are missing in the same rows (correlation of being missing):")
+        together = np.corrcoef(absent[varied].to_numpy(dtype="float64"), rowvar=False)
+        report.chart(heatmap("Missing in the same rows", varied, together.tolist()))
+
+
+def _features(report: Report, findings: Findings, names: list[str]) -> None:
+    report.section("Features, strongest relation to the target first")
+    report.text(
+        f"A p-value is that of the relation, corrected for {len(names):,} features; below {SURE:g} it is no chance. "
+        "Information is what the feature says of the target in bits, whatever the shape of the relation."
     )
     rows = []
-    for feature, score in findings.relations.items():
-        column = findings.profile.columns[feature]
+    for name in names[:LISTED]:
+        column, relation = findings.profile.columns[name], findings.associations[name]
+        score = findings.relations.get(name, math.nan)
         rows.append(
             [
-                feature,
-                "-" if math.isnan(score) else score,
+                name,
+                None if math.isnan(score) else score,
+                relation.measure,
+                None if math.isnan(relation.strength) else relation.strength,
+                relation.information,
+                None if math.isnan(relation.p_value) else relation.p_value,
                 column.missing,
                 column.mean,
                 column.std,
-                findings.inflation.get(feature),
-                findings.distances[feature],
+                findings.inflation.get(name),
+                findings.distances[name],
             ]
         )
-    report.section("Features, strongest relation to the target first").table(
-        ["feature", "score alone", "missing", "mean", "std", "VIF", "distance train to test"], rows
+    report.table(
+        [
+            "feature",
+            "score alone",
+            "measure",
+            "strength",
+            "information",
+            "p-value",
+            "missing",
+            "mean",
+            "std",
+            "VIF",
+            "distance train to test",
+        ],
+        rows,
     )
-    return report
+    if len(names) > LISTED:
+        report.text(f"{len(names) - LISTED:,} more features are not listed.")

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.monitoring.submitting.kfp_api import arguments
+from ciclo.pipelines.backends.run_report import SUMMARY, facts_of, last_run, run_report, verdicts_of
 
 Status = Literal["started", "done", "failed", "crashed"]
 Outcome = Literal["promoted", "waiting", "kept", "stopped", "failed", "crashed"]
@@ -81,6 +82,7 @@ class RunResult:
         registry: Address of the store.
         trigger: Why it was run, in a few words.
         description: Why, with the evidence.
+        facts: Rows, and what the gates measured, by name.
     """
 
     outcome: Outcome
@@ -95,6 +97,7 @@ class RunResult:
     registry: str
     trigger: str = ""
     description: str = ""
+    facts: dict[str, float | int | str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -158,8 +161,8 @@ def run_pipeline(
     finally:
         _end(child)
     result = _result(folder, events, child.returncode, used.store_uri)
-    result = replace(result, trigger=trigger, description=description)
-    (folder / "summary.json").write_text(json.dumps(asdict(result), indent=2, default=str))
+    result = _reported(project.name, replace(result, trigger=trigger, description=description))
+    (folder / SUMMARY).write_text(json.dumps(asdict(result), indent=2, default=str))
     return result
 
 
@@ -309,6 +312,15 @@ def _reports(folder: Path) -> dict[str, Path]:
             reports[stage] = folder / f"{stage}.html"
             reports[stage].write_bytes(report.read_bytes())
     return reports
+
+
+def _reported(project: str, result: RunResult) -> RunResult:
+    """Write the report of the run, which leads to all others."""
+    verdicts = verdicts_of(result.folder)
+    result = replace(result, facts=facts_of(result.folder, verdicts))
+    place = result.folder / "run.html"
+    run_report(project, result, verdicts, last_run(result.folder, project)).write(place)
+    return replace(result, reports={"run": place, **result.reports})
 
 
 def _main(folder: Path) -> None:

@@ -87,7 +87,7 @@ def show_result(result: RunResult, console: Console, errors: Console) -> None:
     places = {
         "endpoint": result.endpoint,
         "registry": result.registry if result.version else "",
-        **{f"{stage}": str(report) for stage, report in result.reports.items()},
+        **{("report" if stage == "run" else stage): str(report) for stage, report in result.reports.items()},
         "quarantine": str(result.quarantine or ""),
         "log": str(result.log),
     }

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 import urllib.request
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,24 @@ def test_the_same_data_again_keeps_the_champion(second_run: Ran, first_run: Ran)
     assert second_run.summary["version"] is None
     assert second_run.published == first_run.published
     assert "kept" in second_run.out
+
+
+def test_the_report_of_a_run_says_how_it_ended_and_leads_to_all_others(second_run: Ran, first_run: Ran) -> None:
+    """Every link leads to a file; the second run is shown beside the first."""
+    for ran, wanted in ((first_run, "A new champion"), (second_run, "The champion stays")):
+        summaries = sorted(ran.home.glob("runs/*/summary.json"))
+        summary = json.loads(summaries[ran is second_run].read_text())
+        folder, html = Path(summary["folder"]), Path(summary["reports"]["run"]).read_text()
+        assert wanted in html
+        assert escape(summary["reason"]) in html
+        links = re.findall(r'href="([^"]+)"', html)
+        assert {"cleaning.html", "validation.html", "evaluation.html", "run.log"} <= set(links)
+        assert all((folder / link).resolve().stat().st_size for link in links)
+        assert summary["facts"]["cleaning: rows"] == 2_000
+        for stage in {s["stage"] for s in summary["stages"]}:
+            assert stage in html
+    assert f"../{Path(json.loads(summaries[0].read_text())['folder']).name}/run.html" in links
+    assert html.count('<td class="n">2,000</td>') >= 2
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ciclo.components.cleaning.accounts import CleaningReport
 from ciclo.components.cleaning.clean import clean
+from ciclo.components.cleaning.report import cleaning_report
 from ciclo.components.core.errors import CicloError, DataError, ProjectError, QuarantineError
 from ciclo.components.core.own_columns import LINE, MALFORMED, REASONS, ROW_ID, SPLIT
 from ciclo.components.core.project import Project
@@ -274,11 +275,40 @@ def test_kept_duplicates_are_told_apart_and_stay_together(tmp_path: Path) -> Non
     assert sorted(rows[ROW_ID].str.slice(32).unique()) == ["", "-1", "-2"]
 
 
-def test_the_report_is_a_page_with_the_reasons(tmp_path: Path) -> None:
+def test_the_report_shows_reasons_with_examples_classes_and_the_split_over_time(tmp_path: Path) -> None:
+    frame = good_rows()
+    frame.loc[5, "n"] = "junk"
+    frame.loc[7, MALFORMED] = "1,2,three"
+    frame.loc[9] = frame.loc[8]
+    frame["t"] = [f"2026-01-{1 + i // 10:02}" for i in range(200)]
+    frame.loc[9, "t"] = frame.loc[8, "t"]
+    wanted = project(data={"time_column": "t"}, cleaning={"quarantine_budget": 0.1})
+    report = run(tmp_path, frame, wanted)
+    assert sum(rows for day in report.over_time.values() for rows in day.values()) == report.kept
+    assert {label: sum(sides.values()) for label, sides in report.sides.items()} == report.classes
+    html = cleaning_report("unit", report, tmp_path / "quarantine").html()
+    for text in ("is not a finite number", "record 6: &#x27;junk&#x27;", "record 8: 1,2,three", "record 10: n"):
+        assert text in html
+    for title in ("Split over time", "Class balance"):
+        assert f'role="img" aria-label="{title}"' in html
+
+
+def test_a_report_is_written_also_where_the_rows_cannot_be_used(tmp_path: Path) -> None:
+    frame = good_rows()
+    frame.loc[:50, "n"] = "<junk>"
+    write_raw(tmp_path / "raw", frame)
+    with pytest.raises(QuarantineError):
+        clean(project(), tmp_path / "raw", tmp_path / "d", tmp_path / "q", tmp_path / "report")
+    html = (tmp_path / "report").read_text()
+    assert "The data cannot be used" in html
+    assert "more than the quarantine budget" in html
+    assert "record 1: &#x27;&lt;junk&gt;&#x27;" in html
+
+
+def test_the_accounts_become_facts_of_the_dataset(tmp_path: Path) -> None:
     frame = good_rows()
     frame.loc[5, "n"] = "junk"
     report = run(tmp_path, frame, project())
-    assert "column &#x27;n&#x27; is not a finite number" in report.report().html()
     assert report.summary.startswith("199 of 200 rows kept (train ")
     facts = report.metadata({"digest": "d", "start": "2024-01-01", "end": "", "rows": 9, "display_name": "raw"})
     assert (facts["digest"], facts["start"], facts["source_rows"]) == ("d", "2024-01-01", report.rows)

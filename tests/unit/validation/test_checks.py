@@ -5,8 +5,10 @@ import pytest
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.stored import Stored
+from ciclo.components.validation.balance import rare_rows
 from ciclo.components.validation.checks import validate, variance_inflation
-from tests.tables import COLUMNS, TARGETS, project, table
+from tests.tables import COLUMNS, TARGETS, dataset, project, table
 
 RNG = np.random.default_rng(0)
 
@@ -60,3 +62,44 @@ def test_enough_rows_of_each_class_are_asked_for(positive, decision):
     assert (check.value, check.limit) == (positive, 10)
     if decision == "unusable":
         assert "rarest class 'true' to train on; 1 more would do" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("rows", "rare", "passed"),
+    [(200_000, 1_000, True), (200_000, 99, False), (240, 100, True), (240, 99, False)],
+)
+def test_imbalance_is_a_matter_of_rows_not_of_a_share(rows, rare, passed):
+    """Half a percent of many rows is plenty, 41 % of a few is not."""
+    frame = pd.DataFrame({"size": RNG.normal(size=rows), "y": np.arange(rows) < rare})
+    charter = project(
+        data={"source": "t.csv", "target": "y", "columns": {n: COLUMNS.get(n, TARGETS["binary"]) for n in frame}}
+    )
+    (check,) = rare_rows(
+        Dataset(Contract.of(charter, ("false", "true")), frame), charter.validation.imbalance, "warning"
+    )
+    assert (check.passed, check.value) == (passed, rare)
+    assert ("collect 1 more" in check.message) is not passed
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_check_gives_advice_where_it_fails_and_none_where_it_passes(task, tmp_path):
+    """The same data under limits that nothing meets, and under such that everything meets."""
+    strict = {
+        "nulls": 0.0001,
+        "vif": 1.0001,
+        "leakage": 0.01,
+        "split_drift": 0.0001,
+        "imbalance": 10**6,
+        "class_rows": 10**6,
+        "twins": 0.0001,
+    }
+    lenient = {"nulls": 1, "vif": 1e6, "leakage": 1, "split_drift": 1, "imbalance": 1, "class_rows": 1, "twins": 1}
+    rows = Stored(dataset(tmp_path / "d", task, signal=1.0))
+    failed, passed = (
+        validate(project(task, validation=limits), rows, "d" * 64).verdict.checks for limits in (strict, lenient)
+    )
+    assert all((";" in c.message) is not c.passed for c in (*failed, *passed)), (failed, passed)
+    assert all(c.passed for c in passed)
+    ruled = {"nulls", "multicollinearity", "leakage", "split_drift", "twins"}
+    ruled |= set() if task == "regression" else {"imbalance", "class_rows"}
+    assert {c.name for c in failed if not c.passed} == ruled
