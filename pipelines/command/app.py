@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ciclo.components.core.errors import CicloError, NotFoundError, ProjectError, SettingsError
-from ciclo.pipelines.command import doctor, history, keys, manifests, models, status, watch
+from ciclo.pipelines.command import check, doctor, history, keys, manifests, models, status, watch
 
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
@@ -31,6 +31,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command()(manifests.manifests)
 app.command()(manifests.register)
+app.command()(check.check)
 app.command()(status.status)
 app.command()(history.history)
 app.command()(doctor.doctor)

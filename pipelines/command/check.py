@@ -1,0 +1,49 @@
+"""``ciclo check``: what the data stages make of a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ciclo.components.core.errors import ProjectError
+
+
+def check(
+    data: Annotated[str, typer.Argument(help="A data file, or any source a project may name.")],
+    target: Annotated[
+        str, typer.Option(help="The column to predict; the rules are then guessed as `ciclo init` does.")
+    ] = "",
+    project: Annotated[Path | None, typer.Option(help="The project file whose rules the file is held to.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the reports.")] = Path("check"),
+) -> None:
+    """Read, clean and validate a file, and write reports of it; nothing is trained.
+
+    Ends with 0 where a model could be trained on it, with 1 where not, with 2 if the project file is wrong.
+    """
+    from ciclo.components.core.project_file import project_from_yaml, read_project
+    from ciclo.components.drafting.inference import propose
+    from ciclo.pipelines.checking import check_data
+
+    if (project is None) == (not target):
+        raise ProjectError(
+            "a file is checked by a --target or by a --project, one of the two",
+            hint="Name the column to predict, or the project file.",
+        )
+    source, drafted = data if "://" in data else str(Path(data).resolve()), ""
+    if project is not None:
+        rules = read_project(project)
+        asked = rules.data.model_copy(update={"source": source, "query": rules.data.query if "://" in source else ""})
+        rules = rules.model_copy(update={"data": asked})
+    else:
+        drafted = propose(source, target)
+        rules = project_from_yaml(drafted, origin="the drafted project")
+    found = check_data(rules, output, drafted, lambda stage, text: typer.echo(f"{stage:<12}{text}"))
+    for warning in found.warnings:
+        typer.secho("warning: ", fg="yellow", bold=True, nl=False)
+        typer.echo(f"{warning.name}: {warning.message}")
+    if not found.passed:
+        typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        typer.echo(f"{found.stage}: {found.reason}", err=True)
+    for name, path in found.files.items():
+        typer.echo(f"  {name:<11} {path}")
+    raise typer.Exit(0 if found.passed else 1)

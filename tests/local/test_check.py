@@ -1,0 +1,68 @@
+"""`ciclo check`: an analyst's look at a file, before there is a pipeline or beside one."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.local.command import Ran, ciclo, write_project
+from tests.tables import COLUMNS, table
+
+CLEAN = table(900, signal=3.0)
+
+
+def checked(folder: Path, text: str, *arguments: object) -> Ran:
+    (folder / "new.csv").write_text(text)
+    return ciclo(folder / "home", "check", folder / "new.csv", *arguments, "-o", folder / "out")
+
+
+def test_a_file_is_looked_at_before_there_is_a_project(tmp_path: Path) -> None:
+    ran = checked(tmp_path, CLEAN.to_csv(index=False), "--target", "y")
+    assert ran.code == 0, ran.err
+    assert "validation  pass: 900 rows" in ran.out
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {
+        "index.html", "cleaning.html", "validation.html", "quarantine.parquet", "project.yaml",
+    }  # fmt: skip
+    index = (out / "index.html").read_text()
+    assert "A model could be trained on it" in index
+    for name in ("cleaning.html", "validation.html", "project.yaml"):
+        assert f'href="{name}"' in index
+    assert yaml.safe_load((out / "project.yaml").read_text())["data"]["target"] == "y"
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "stage", "word"),
+    [
+        (CLEAN.assign(size="much").to_csv(index=False), "cleaning", "is not a finite number"),
+        (CLEAN.assign(y=True).to_csv(index=False), "cleaning", "only one value"),
+        (CLEAN.drop(columns="colour").to_csv(index=False), "ingestion", "no column 'colour'"),
+        (CLEAN.to_csv(index=False) + '"1,2', "ingestion", "not closed"),
+    ],
+)
+def test_a_new_file_is_held_to_the_rules_of_a_project(tmp_path: Path, text: str, stage: str, word: str) -> None:
+    project = write_project(tmp_path, CLEAN.to_csv(index=False), {**COLUMNS, "y": {"type": "boolean"}})
+    ran = checked(tmp_path, text, "--project", project)
+    assert ran.code == 1, ran.out
+    assert f"error: {stage}: " in ran.err
+    assert word in ran.err
+    index = (tmp_path / "out" / "index.html").read_text()
+    assert f"It cannot be used: {stage}" in index
+    assert word.replace("'", "&#x27;") in index
+    if stage == "cleaning":
+        assert (tmp_path / "out" / "cleaning.html").exists()
+        assert (tmp_path / "out" / "quarantine.parquet").exists()
+
+
+def test_what_an_earlier_check_left_is_gone(tmp_path: Path) -> None:
+    checked(tmp_path, CLEAN.to_csv(index=False), "--target", "y")
+    project = write_project(tmp_path, CLEAN.to_csv(index=False), {**COLUMNS, "y": {"type": "boolean"}})
+    checked(tmp_path, "a,b\n1,2\n", "--project", project)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html"}
+
+
+def test_it_says_what_it_needs(tmp_path: Path) -> None:
+    ran = checked(tmp_path, CLEAN.to_csv(index=False))
+    assert ran.code == 2
+    assert "--target or by a --project" in ran.err
