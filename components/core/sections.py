@@ -13,6 +13,17 @@ from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.core.written import DecimalMark, ThousandsMark, labels
 
 Level = Literal["error", "warning", "off"]
+CheckName = Literal[
+    "multicollinearity",
+    "leakage",
+    "near_leakage",
+    "seen_rows",
+    "shared_entities",
+    "imbalance",
+    "class_rows",
+    "split_drift",
+    "nulls",
+]
 CANARY_MINUTES = 15  # the task has half an hour, and the rollout itself takes its part
 MOST_DAYS = 36_500  # a century: a date that much earlier or later is still one
 DAYS = re.compile(r"0*([1-9][0-9]*)d")
@@ -275,15 +286,18 @@ class Split(Section):
     """How rows are divided; the same row always falls on the same side.
 
     Attributes:
-        method: ``hash`` of the row's identity, or ``time``: the last rows are the test. ``auto`` takes time where there
-            is a time column.
+        method: ``hash`` of the row's identity or of its group, or ``time``: the last rows are the test. ``auto`` takes
+            time where there is a time column and no group.
         validation: Share of the rows, or days such as ``14d`` for a time split.
         test: The same for the test rows.
+        group: A column that names people or things which have several rows: all rows of one are on one side, by the hash
+            of its value, and it is no feature. A row without a value goes by its own identity.
     """
 
     method: Literal["auto", "hash", "time"] = "auto"
     validation: float | str = 0.15
     test: float | str = 0.15
+    group: str | None = None
 
     @field_validator("validation", "test")
     @classmethod
@@ -315,7 +329,8 @@ class Validation(Section):
     Attributes:
         checks: Level of a check by name; those not named keep the default.
         vif: Largest variance inflation factor of a numeric feature.
-        leakage: Largest score a single feature may reach on its own (AUC or R2).
+        leakage: Largest score (AUC or R2) that a feature, or two or three together, may surely reach; what is only
+            strange is of the check ``near_leakage``.
         imbalance: Smallest share of the rarest class.
         class_rows: Fewest training and validation rows of a class. Ten is what cross-validation in five parts needs to
             fit on eight and to test on two; for a model to be any good, ten for each feature are a common rule (Peduzzi
@@ -323,7 +338,7 @@ class Validation(Section):
         split_drift: Largest Jensen-Shannon distance between the training and the test rows.
     """
 
-    checks: dict[Literal["multicollinearity", "leakage", "imbalance", "class_rows", "split_drift", "nulls"], Level] = {}
+    checks: dict[CheckName, Level] = {}
     vif: float = Field(10, gt=1)
     leakage: float = Field(0.99, gt=0, le=1)
     imbalance: float = Field(0.01, ge=0, le=0.5)

@@ -74,7 +74,7 @@ def combined(halves: Halves, columns: list[int], alone: dict[int, float], limit:
 
 
 def _far_better(score: float, others: list[float]) -> bool:
-    return (1 - score) * _BETTER < 1 - max(np.nan_to_num(others).tolist())
+    return (1 - score) * _BETTER < 1 - float(np.nan_to_num(others).max())
 
 
 def _apart(found: list[Combination]) -> Iterator[Combination]:

@@ -72,15 +72,19 @@ def plan_for(project: Project, dataset: Dataset, seed: int) -> Plan:
         if not steps:
             raise TrainingError("all rows are of one time, so that none can be tested on later ones")
         return Plan(rows, steps, True, f"{len(steps)} parts of the time, each after all it is fitted on", most)
-    kept = " that keep the rows of an id together" if entities_of(project, rows.rows) is not None else ""
+    kept = f" that keep the rows of {_whose(project)} together" if entities_of(project, rows.rows) is not None else ""
     return Plan(rows, tuple(partition(project, rows, seed)), True, f"{FOLDS}-fold cross-validation{kept}", most)
+
+
+def _whose(project: Project) -> str:
+    return "an id" if project.cleaning.split.group is None else f"one '{project.cleaning.split.group}'"
 
 
 def partition(project: Project, rows: Dataset, seed: int) -> list[Fold]:
     """Folds that leave out every row once: for predictions on the whole of the rows by models that did not see them.
 
-    Rows in time are left out in blocks of whole days, since neighbours know each other's answers; rows of one id are
-    left out together; else rows are shuffled, with the share of each class kept.
+    Rows in time are left out in blocks of whole days, since neighbours know each other's answers; rows of one id or
+    group are left out together; else rows are shuffled, with the share of each class kept.
 
     Args:
         project: The project.

@@ -13,8 +13,9 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.tables.relations import category_names, relations
+from ciclo.components.tables.relations import category_names
 from ciclo.components.tables.stored import Stored
+from ciclo.components.validation import leakage
 
 SAMPLE = 20_000
 Rows = Dataset | Stored
@@ -23,6 +24,9 @@ DEFAULT_LEVELS: dict[str, Level] = {
     "imbalance": "error",
     "class_rows": "error",
     "leakage": "error",
+    "near_leakage": "warning",
+    "seen_rows": "warning",
+    "shared_entities": "warning",
     "multicollinearity": "warning",
     "split_drift": "warning",
 }
@@ -104,13 +108,16 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     watch = project.monitoring
     profile = reference_profile(dataset.split("train", "validation"), watch.segments, watch.window_days)
     numeric = train.X.drop(columns=category_names(train.X))
-    related = relations(train, held_out)
+    leaked = leakage.search(project, train, held_out)
     inflation = variance_inflation(numeric)
     distances = split_distances(profile, dataset.split("test").features)
     limits = project.validation
-    measures: dict[str, Callable[[Level], list[Check]]] = {
+    measures: dict[str, Callable[[leakage.Shown], list[Check]]] = {
         "nulls": lambda level: _worst("nulls", {n: c.missing for n, c in profile.columns.items()}, limits.nulls, level),
-        "leakage": lambda level: _worst("leakage", related, limits.leakage, level),
+        "leakage": lambda level: leakage.leak_checks(leaked, limits.leakage, level),
+        "near_leakage": lambda level: leakage.doubt_checks(leaked, level),
+        "seen_rows": lambda level: leakage.seen_rows(dataset, level),
+        "shared_entities": lambda level: leakage.shared_entities(project, dataset, level),
         "multicollinearity": lambda level: _worst("multicollinearity", inflation, limits.vif, level),
         "split_drift": lambda level: _worst("split_drift", distances, limits.split_drift, level),
         "imbalance": lambda level: _imbalance(dataset, limits.imbalance, level),
@@ -119,8 +126,9 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     checks: list[Check] = []
     for name, measure in measures.items():
         level = project.validation.checks.get(name, DEFAULT_LEVELS[name])  # type: ignore[call-overload]
-        checks += measure(level) if level != "off" else []
-    return Findings(_verdict(checks, digest, len(dataset)), profile, related, inflation, distances)
+        if level != "off":
+            checks += measure(level)
+    return Findings(_verdict(checks, digest, len(dataset)), profile, leaked.relations, inflation, distances)
 
 
 def unusable(reason: str, digest: str) -> Verdict:
@@ -136,16 +144,15 @@ def unusable(reason: str, digest: str) -> Verdict:
 
 _SAYS = {
     "nulls": "share of missing values in '{}'; ignore the column or mend the source",
-    "leakage": "score of '{}' alone; a feature that good is usually known only after the outcome: ignore it",
     "multicollinearity": "variance inflation factor of '{}'; it is nearly a combination of other features, so linear "
     "coefficients are not to be read",
     "split_drift": "distance of '{}' between training and test rows; the test is on other data than the training",
 }
 
 
-def _worst(name: str, values: dict[str, float], limit: float, level: Level) -> list[Check]:
+def _worst(name: str, values: dict[str, float], limit: float, level: leakage.Shown) -> list[Check]:
     """One check for each column over the limit, or one that passed with the worst column."""
-    if not values or level == "off":
+    if not values:
         return []
     known = {c: value for c, value in values.items() if not np.isnan(value)}
     over = [c for c, value in known.items() if value > limit]
@@ -159,8 +166,8 @@ def _counts(dataset: Rows) -> Array:
     return np.array([int(found.get(label, 0)) for label in dataset.contract.classes])
 
 
-def _imbalance(dataset: Rows, limit: float, level: Level) -> list[Check]:
-    if dataset.contract.task == "regression" or level == "off":
+def _imbalance(dataset: Rows, limit: float, level: leakage.Shown) -> list[Check]:
+    if dataset.contract.task == "regression":
         return []
     shares = _counts(dataset) / len(dataset)
     rarest = dataset.contract.classes[int(shares.argmin())]
@@ -168,9 +175,9 @@ def _imbalance(dataset: Rows, limit: float, level: Level) -> list[Check]:
     return [at_least("imbalance", float(shares.min()), limit, message, level=level)]
 
 
-def _class_rows(dataset: Rows, limit: int, level: Level) -> list[Check]:
+def _class_rows(dataset: Rows, limit: int, level: leakage.Shown) -> list[Check]:
     """Whether there are enough rows of each class to learn it from."""
-    if dataset.contract.task == "regression" or level == "off":
+    if dataset.contract.task == "regression":
         return []
     counts = _counts(dataset)
     rarest, least = dataset.contract.classes[int(counts.argmin())], int(counts.min())
