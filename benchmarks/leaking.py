@@ -118,7 +118,9 @@ def _numbers(kind: str) -> Callable[[Rng, int], tuple[dict[str, object], object]
             return {"leak": 1.8 * y + 32}, y
         a, b, c = rng.lognormal(2, 0.8, rows), rng.lognormal(1, 0.8, rows), rng.lognormal(1, 0.8, rows)
         made = {"sum": a + b, "product": a * b, "ratio": a / b, "threes": a - b + c}
-        return ({"leak": y}, y) if kind == "copy" else ({"a": a, "b": b} | ({"c": c} if kind == "threes" else {}), made[kind])
+        if kind == "copy":
+            return {"leak": y}, y
+        return {"a": a, "b": b} | ({"c": c} if kind == "threes" else {}), made[kind]
 
     return make
 
@@ -180,6 +182,7 @@ def clean_table(task: Task, seed: int, rows: int = 2_000, noise: int = 0) -> pd.
     elif task == "binary":
         frame["y"] = rng.random(rows) < 1 / (1 + np.exp(-odds))
     else:
-        frame["y"] = pd.cut(odds + rng.logistic(size=rows), [-np.inf, -0.5, 0.7, np.inf], labels=["a", "b", "c"]).astype(str)
+        cut = pd.cut(odds + rng.logistic(size=rows), [-np.inf, -0.5, 0.7, np.inf], labels=["a", "b", "c"])
+        frame["y"] = cut.astype(str)
     more = {f"noise{n}": values for n, values in enumerate(rng.normal(size=(noise, rows)))}
     return pd.concat([frame, pd.DataFrame(more)], axis=1)

@@ -290,8 +290,8 @@ class Split(Section):
             time where there is a time column and no group.
         validation: Share of the rows, or days such as ``14d`` for a time split.
         test: The same for the test rows.
-        group: A column that names people or things which have several rows: all rows of one are on one side, by the hash
-            of its value, and it is no feature. A row without a value goes by its own identity.
+        group: A column that names people or things which have several rows: all rows of one are on one side, by the
+            hash of its value, and it is no feature. A row without a value goes by its own identity.
     """
 
     method: Literal["auto", "hash", "time"] = "auto"

@@ -94,14 +94,15 @@ def _best(halves: Halves, columns: tuple[int, ...]) -> Combination:
 
 
 def _fitted(halves: Halves, columns: tuple[int, ...], how: str) -> Combination | None:
-    kept = [_complete(part[:, columns], how) for part in (halves.taught[:_ROWS], halves.asked)]
-    some = halves.rows(np.append(kept[0], np.zeros(len(halves.taught) - len(kept[0]), bool)), kept[1])
+    kept = [_complete(part[:, columns], how) for part in (halves.taught, halves.asked)]
+    kept[0][_ROWS:] = False
+    some = halves.part(kept[0], kept[1], columns)
     if len(some.taught) < _LEAST_TAUGHT or not enough(some.y_asked, some.codes):
         return None
     target, back = _targets(some.y_taught, some.codes), how == "product" and not some.codes
     if back and not (some.y_taught > 0).all():
         return None
-    taught, asked = (_design(part[:, columns], how) for part in (some.taught, some.asked))
+    taught, asked = (_design(part, how) for part in (some.taught, some.asked))
     if back:
         target = np.log(target)
     center, spread = taught.mean(axis=0), taught.std(axis=0)

@@ -1,7 +1,7 @@
 """People and things that have several rows: which column names them, and whether they stand on both sides of a split.
 
-A model that knows a patient from training recognises him in the test, and its score says nothing of new ones (Kaufman et
-al., Leakage in Data Mining, 2012, section 3; Roberts et al., Cross-Validation Strategies for Data with Temporal, Spatial,
+A model that knows a patient from training recognises him in the test, and its score says nothing of new ones (Kaufman
+et al., Leakage in Data Mining, 2012; Roberts et al., Cross-Validation Strategies for Data with Temporal, Spatial,
 Hierarchical, or Phylogenetic Structure, 2017).
 """
 
@@ -36,8 +36,8 @@ _NO_THING = re.compile(
 def names_an_entity(name: str, sizes: Array) -> bool:
     """Whether a column of whole numbers or text names people or things that have several rows each.
 
-    It does by its name, such as ``patient`` or ``customer_id``; or where every value has about as many rows as the next,
-    which measured values do not have.
+    It does by its name, such as ``patient`` or ``customer_id``; or where every value has about as many rows as the
+    next, which measured values do not have.
 
     Args:
         name: The name of the column.

@@ -1,8 +1,9 @@
 """Features that know the answer: what is found out only after the outcome, and stands in the table all the same.
 
 A leak is information about the target that will not be there when a prediction is wanted (Kaufman, Rosset, Perlich and
-Stitelman, Leakage in Data Mining: Formulation, Detection, and Avoidance, 2012). No table says so of itself. What it shows
-is a score too good to be true; so an *error* is what is surely over the limit, and what is only strange is a *warning*.
+Stitelman, Leakage in Data Mining: Formulation, Detection, and Avoidance, 2012). No table says so of itself. What it
+shows is a score too good to be true; so an *error* is what is surely over the limit, and what is only strange is a
+*warning*.
 """
 
 from dataclasses import dataclass
@@ -19,20 +20,25 @@ from ciclo.components.core.sections import Level
 from ciclo.components.core.wording import listed
 from ciclo.components.tables.combinations import Combination, combined
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.tables.evidence import LEAST_OF_A_CLASS, LEAST_ROWS, enough, ranks_alike, surely_over, surely_ranked
+from ciclo.components.tables.evidence import (
+    LEAST_OF_A_CLASS,
+    LEAST_ROWS,
+    enough,
+    ranks_alike,
+    surely_over,
+    surely_ranked,
+)
 from ciclo.components.tables.relations import Halves, strongest_first
 
 PERFECT = 0.985  # a first model over this is looked at
 CARRIES = 0.93  # share of the first model's skill that one column holds
 STRONG = 0.9  # that such a column scores alone
 EXACT = 0.999  # what a combination explains of a number beyond which it is taken for the number
-_MISSING = 0.01
 _FEW_VALUES = 10
 _ROWS_OF_A_VALUE = 5
 _MODEL_ROWS = 10_000
 _MODEL_CELLS = 1_000_000
 _NAMED = 3
-_ALIKE = 0.999
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Leak:
         level: ``error`` where it is beyond doubt.
         score: How well they tell the target: AUC, or R2.
         limit: What it is over.
-        text: The finding, without the score.
+        what: What they do.
     """
 
     kind: str
@@ -54,7 +60,12 @@ class Leak:
     level: Level
     score: float
     limit: float
-    text: str
+    what: str
+
+    @property
+    def text(self) -> str:
+        """The finding, without the score."""
+        return f"{listed(map(_quoted, self.columns), 5)} {self.what}"
 
 
 @dataclass(frozen=True)
@@ -118,14 +129,16 @@ class _Search:
         copy = self._copy(column)
         if copy is not None or not self.telling:
             return copy
-        everywhere = np.ones(len(self.halves.asked), dtype=bool)
-        if (leak := self._over("alone", column, self.halves, everywhere, predicted)) is not None:
+        halves = self.halves
+        all_taught, all_asked = (np.ones(len(part), dtype=bool) for part in (halves.taught, halves.asked))
+        whole = halves.part(all_taught, all_asked, [column])
+        if (leak := self._over("alone", column, whole, all_asked, predicted)) is not None:
             return leak
-        present = [self._present(column, part) for part in (self.halves.taught, self.halves.asked)]
-        some = self.halves.rows(*present)
-        some_are_missing = 1 - present[0].mean() > _MISSING
-        if some_are_missing and enough(some.y_asked, some.codes) and len(np.unique(some.y_taught)) > 1:
-            leak = self._over("present", column, some, present[1], some.alone(column))
+        taught, asked = (self._present(column, part) for part in (halves.taught, halves.asked))
+        if not taught.all():
+            some = halves.part(taught, asked, [column])
+            if enough(some.y_asked, some.codes) and len(np.unique(some.y_taught)) > 1:
+                leak = self._over("present", column, some, asked, some.alone(0))
         return leak or self._order(column)
 
     def _present(self, column: int, part: Array) -> Array:
@@ -140,7 +153,7 @@ class _Search:
         present = [self._present(column, part) for part in (halves.taught, halves.asked)]
         values = np.concatenate([halves.taught[:, column], halves.asked[:, column]])
         known, y = np.concatenate(present), np.concatenate([halves.y_taught, halves.y_asked])
-        if _one_class_each(known.astype("int64"), y):
+        if not known.all() and _one_class_each(known.astype("int64"), y):
             return self._leak("copy", (column,), "error", 1.0, "is missing for some classes and known for the others")
         values, most = values[known], max(_FEW_VALUES, len(halves.codes))
         if len(np.unique(values[: 20 * most])) > most:
@@ -153,40 +166,29 @@ class _Search:
     def _over(self, kind: str, column: int, some: Halves, asked: Array, predicted: Array) -> Leak | None:
         """The column over the limit by a tree, or where the target is a number by a line or by its ranks."""
         text = "tells the target on its own" if kind == "alone" else "tells the target wherever it is known"
-        y, looked_at = some.y_asked, len(self.halves.names)
-        answers = [predicted, *self._lines(column, some)]
+        looked_at = len(self.halves.names)
+        answers = [predicted, *_lines(some)]
         scores = [some.score(answer) for answer in answers]
-        at = int(np.nanargmax(np.nan_to_num(scores, nan=-np.inf)))
+        at = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
         if kind == "alone":
             self.best[column] = scores[at]
-        if scores[at] > self.limit:
-            sure = surely_over(
-                some.metric,
-                y,
-                answers[at],
-                some.codes,
-                self.limit,
-                groups=self.groups[asked],
-                looked_at=looked_at,
-            )
+        over = scores[at] > self.limit
+        sure = over and surely_over(
+            some.metric,
+            some.y_asked,
+            answers[at],
+            some.codes,
+            self.limit,
+            groups=self.groups[asked],
+            looked_at=looked_at,
+        )
+        if over and (sure or some.codes):
             return self._leak(kind, (column,), "error" if sure else "warning", scores[at], text)
-        if some.codes:
-            return None
-        known = np.isfinite(some.asked[:, column])
-        if known.sum() < LEAST_ROWS:
-            return None
-        alike = ranks_alike(rankdata(some.asked[known, column]), rankdata(y[known]))
-        if not alike > self.limit:
-            return None
-        sure = surely_ranked(alike, int(known.sum()), self.limit, looked_at)
-        return self._leak(kind, (column,), "error" if sure else "warning", alike, "has the order of the target")
-
-    def _lines(self, column: int, some: Halves) -> list[Array]:
-        """What a straight line through a number says, where the target is one: a tree has too few steps for a copy."""
-        taught, asked = some.taught[:, [column]], some.asked[:, [column]]
-        if some.codes or not (np.isfinite(taught).all() and np.isfinite(asked).all()):
-            return []
-        return [LinearRegression().fit(taught, some.y_taught).predict(asked)]
+        alike, rows = _ranked(some)
+        if alike > self.limit:
+            sure = surely_ranked(alike, rows, self.limit, looked_at)
+            return self._leak(kind, (column,), "error" if sure else "warning", alike, "has the order of the target")
+        return self._leak(kind, (column,), "warning", scores[at], text) if over else None
 
     def _order(self, column: int) -> Leak | None:
         """Whether a whole number of its own in every row tells the target in blocks, as ids do that follow an order."""
@@ -199,9 +201,8 @@ class _Search:
         score = halves.score(predicted)
         if not score > STRONG:
             return None
-        return self._leak(
-            "order", (column,), "warning", score, "has a value of its own in every row, and its order tells the target", STRONG
-        )
+        text = "has a value of its own in every row, and its order tells the target"
+        return self._leak("order", (column,), "warning", score, text, STRONG)
 
     def _together(self) -> None:
         halves, taken = self.halves, {name for leak in self.found for name in leak.columns}
@@ -254,8 +255,11 @@ class _Search:
         self, kind: str, columns: tuple[int, ...], level: Level, score: float, text: str, limit: float | None = None
     ) -> Leak:
         names = tuple(self.halves.names[column] for column in columns)
-        shown = listed([f"'{name}'" for name in names], 5)
-        return Leak(kind, names, level, score, self.limit if limit is None else limit, f"{shown} {text}")
+        return Leak(kind, names, level, score, self.limit if limit is None else limit, text)
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'"
 
 
 def _one_class_each(place: Array, y: Array) -> bool:
@@ -267,6 +271,21 @@ def _one_class_each(place: Array, y: Array) -> bool:
     if len(cells[1]) > values.max() + 1 or classes.max() == 0:
         return False
     return bool(cells[1].min() >= _ROWS_OF_A_VALUE and np.bincount(classes, cells[1]).min() >= LEAST_OF_A_CLASS)
+
+
+def _lines(some: Halves) -> list[Array]:
+    """What a straight line through one column says of a number: a tree has too few steps for a copy."""
+    if some.codes or not (np.isfinite(some.taught).all() and np.isfinite(some.asked).all()):
+        return []
+    return [LinearRegression().fit(some.taught, some.y_taught).predict(some.asked)]
+
+
+def _ranked(some: Halves) -> tuple[float, int]:
+    """How much of the order of a number one column tells, and on how many rows; NaN where the target is a class."""
+    known = np.isfinite(some.asked[:, 0])
+    if some.codes or known.sum() < LEAST_ROWS:
+        return float("nan"), 0
+    return ranks_alike(rankdata(some.asked[known, 0]), rankdata(some.y_asked[known])), int(known.sum())
 
 
 def _first_model(halves: Halves) -> Any:

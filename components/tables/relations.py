@@ -1,5 +1,6 @@
 """How each feature relates to the target on its own, measured on rows it was not fitted on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,9 +75,7 @@ class Halves:
         asked = np.asarray(coded.transform(held_out.X), dtype="float64")
         names = [str(name) for name in coded.get_feature_names_out()]
         contract = train.contract
-        return cls(
-            contract.task, contract.codes, names, frozenset(categories), taught, asked, train.y, held_out.y
-        )
+        return cls(contract.task, contract.codes, names, frozenset(categories), taught, asked, train.y, held_out.y)
 
     @cached_property
     def metric(self) -> Metric:
@@ -93,15 +92,15 @@ class Halves:
         """The score of what is said of the rows that are asked about."""
         return scorer(self.metric, self.y_asked, predicted, self.codes)(slice(None))
 
-    def rows(self, taught: Array, asked: Array) -> "Halves":
-        """Some of the rows, by a mask of each part."""
+    def part(self, taught: Array, asked: Array, columns: Sequence[int]) -> "Halves":
+        """Some of the rows, by a mask of each part, and some of the columns, by position."""
         return Halves(
             self.task,
             self.codes,
-            self.names,
+            [self.names[column] for column in columns],
             self.categories,
-            self.taught[taught],
-            self.asked[asked],
+            self.taught[:, columns][taught],
+            self.asked[:, columns][asked],
             self.y_taught[taught],
             self.y_asked[asked],
         )
