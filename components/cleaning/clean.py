@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from ciclo.components.cleaning.accounts import Cell, CleaningReport
 from ciclo.components.cleaning.classes import class_labels
-from ciclo.components.cleaning.identity import repeats, row_id
+from ciclo.components.cleaning.identity import group_id, repeats, row_id
 from ciclo.components.cleaning.report import cleaning_report
 from ciclo.components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
 from ciclo.components.cleaning.splitting import by_hash, by_time, time_cuts
@@ -153,7 +153,9 @@ def _keep(checked: Checked, project: Project) -> Any:
         good = numbered.mutate(again.fill_null(numbered[ROW_ID]).name(ROW_ID)).drop(OCCURRENCE)
     split = project.cleaning.split
     if project.split_method == "hash":
-        side = by_hash(good[ROW_ID], split)
+        group = split.group
+        who = good[ROW_ID] if group is None else group_id(good[group], group, good[ROW_ID])
+        side = by_hash(who, split)
     else:
         time = good[project.data.time_column]
         times = collect(good.select(time=time))["time"].to_numpy().astype("datetime64[us]").astype("int64")

@@ -33,6 +33,17 @@ def row_id(values: dict[str, Value], project: Project) -> Any:
     return unknown.ifelse(by_all, _digest({name: values[name].typed for name in ids}))
 
 
+def group_id(value: Any, name: str, identity: Any) -> Any:
+    """What decides the side of a row that belongs to a group: the md5 of the group's name and value, as for ids.
+
+    Args:
+        value: The column of the group, typed.
+        name: Its name.
+        identity: Goes in its place where a row has no group.
+    """
+    return value.isnull().ifelse(identity, _digest({name: value}))
+
+
 def _digest(columns: dict[str, Any]) -> Any:
     parts = [(ibis.literal(name + "=") + _text(columns[name])).fill_null(name) for name in sorted(columns)]
     return ibis.literal(_BETWEEN).join(parts).hexdigest("md5")

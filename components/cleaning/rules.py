@@ -39,7 +39,7 @@ def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> 
         For each reason a boolean expression, true or false for every row, true where the row breaks the rule.
     """
     data = project.data
-    checked = {*project.features, *data.id_columns, data.target, data.time_column}
+    checked = {*project.features, *data.id_columns, data.target, data.time_column, project.cleaning.split.group}
     reasons: dict[str, Any] = {"malformed: the record does not fit the header": malformed}
     for name, column in data.columns.items():
         if name in checked:

@@ -1,4 +1,4 @@
-"""Which rows train, choose and judge: by a hash of the identity, or by time."""
+"""Which rows train, choose and judge: by a hash of the identity or the group, or by time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,13 +16,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def by_hash(row_id: Any, split: Split) -> Any:
-    """The side of a row by its identity alone, so that no other row can move it.
+    """The side of a row by its identity or group alone, so that no other row can move it.
 
     The first hex digits of the identity, an md5, are a uniform number in [0, 1): below the share of the test it is a
     test row, below the two shares together a validation row. Hex digits compare as text like the number they spell.
 
     Args:
-        row_id: The identities.
+        row_id: The identities, or those of the groups.
         split: Gives the shares.
     """
     test = float(split.test)

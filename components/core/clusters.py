@@ -130,19 +130,24 @@ def several_of(unit: str) -> str:
 
 
 def entities_of(project: Project, rows: pd.DataFrame) -> Array | None:
-    """Which rows share an id, and so are about the same person or thing.
+    """Which rows share the group of the split, or an id where it has none: they are about the same person or thing.
 
     Args:
-        project: Names the ids.
+        project: Names the group or the ids.
         rows: Cleaned rows.
 
     Returns:
-        Integers from 0, shape ``(rows,)``; None where there are no ids, or each has a row of its own.
+        Integers from 0, shape ``(rows,)``; None where there are neither, or each has a row of its own.
     """
-    names = list(project.data.id_columns)
-    if not names:
+    group, names = project.cleaning.split.group, list(project.data.id_columns)
+    if group is not None:
+        codes: Array = pd.factorize(rows[group])[0]
+        alone = codes < 0  # nobody knows whose row it is
+        found = np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes)
+    elif names:
+        found = rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
+    else:
         return None
-    found = rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
     return found if np.unique(found).size < found.size else None
 
 

@@ -104,7 +104,7 @@ class Contract(BaseModel):
         target_type: Its type.
         classes: Class labels; for a binary task the second is the positive one. Empty for regression.
         columns: The features, in order.
-        passthrough: Columns a request may carry beside the features (ids, time); they are recorded, not used.
+        passthrough: Columns a request may carry beside the features (ids, group, time); they are recorded, not used.
         time_column: The passthrough column that tells when a row happened, if there is one.
         described: How the target and the passthrough columns are read; a column that is not among them is read by its
             type alone, an id as text.
@@ -132,7 +132,8 @@ class Contract(BaseModel):
             classes: The class labels as text, negative first; empty for regression.
         """
         time = (project.data.time_column,) if project.data.time_column else ()
-        passthrough = (*project.data.id_columns, *time)
+        group = (project.cleaning.split.group,) if project.cleaning.split.group else ()
+        passthrough = tuple(dict.fromkeys((*project.data.id_columns, *group, *time)))
         beside = dict.fromkeys((project.data.target, *passthrough))
         return cls(
             task=project.task,

@@ -112,8 +112,20 @@ class Project(Section):
         for size in (self.cleaning.split.validation, self.cleaning.split.test):
             if isinstance(size, str) and self.split_method == "hash":
                 raise ValueError("cleaning.split: days are for a time split; give shares such as 0.15")
+        self._check_group()
         self.metric  # noqa: B018  (raises where the metric does not fit the task)
         return self
+
+    def _check_group(self) -> None:
+        group, field = self.cleaning.split.group, "cleaning.split.group"
+        if group is None:
+            return
+        if group not in self.data.columns:
+            raise ValueError(f"{field}: there is no column '{group}'{did_you_mean(group, self.data.columns)}")
+        if group in (self.data.target, self.data.time_column):
+            raise ValueError(f"{field}: '{group}' is the target or the time; name the column of the people or things")
+        if self.split_method == "time":
+            raise ValueError(f"{field}: a split by time has no groups; remove it, or set cleaning.split.method to hash")
 
     @model_validator(mode="after")
     def _test_rows_stay_unseen(self) -> Self:
@@ -216,7 +228,7 @@ class Project(Section):
     @cached_property
     def features(self) -> dict[str, Column]:
         """The columns a model may see, by name and in their order."""
-        others = {self.data.target, self.data.time_column, *self.data.id_columns}
+        others = {self.data.target, self.data.time_column, self.cleaning.split.group, *self.data.id_columns}
         return {
             name: column
             for name, column in self.data.columns.items()
@@ -227,7 +239,7 @@ class Project(Section):
     def split_method(self) -> Literal["hash", "time"]:
         """How rows are divided, with ``auto`` resolved."""
         if self.cleaning.split.method == "auto":
-            return "time" if self.data.time_column else "hash"
+            return "time" if self.data.time_column and self.cleaning.split.group is None else "hash"
         return self.cleaning.split.method
 
     @property

@@ -16,6 +16,9 @@ Level = Literal["error", "warning", "off"]
 CheckName = Literal[
     "multicollinearity",
     "leakage",
+    "near_leakage",
+    "seen_rows",
+    "shared_entities",
     "imbalance",
     "class_rows",
     "split_drift",
@@ -286,15 +289,18 @@ class Split(Section):
     """How rows are divided; the same row always falls on the same side.
 
     Attributes:
-        method: ``hash`` of the row's identity, or ``time``: the last rows are the test. ``auto`` takes time where there
-            is a time column.
+        method: ``hash`` of the row's identity or of its group, or ``time``: the last rows are the test. ``auto`` takes
+            time where there is a time column and no group.
         validation: Share of the rows, or days such as ``14d`` for a time split.
         test: The same for the test rows.
+        group: A column that names people or things which have several rows: all rows of one are on one side, by the
+            hash of its value, and it is no feature. A row without a value goes by its own identity.
     """
 
     method: Literal["auto", "hash", "time"] = "auto"
     validation: float | str = 0.15
     test: float | str = 0.15
+    group: str | None = None
 
     @field_validator("validation", "test")
     @classmethod
@@ -326,7 +332,8 @@ class Validation(Section):
     Attributes:
         checks: Level of a check by name; those not named keep the default.
         vif: Largest variance inflation factor of a numeric feature.
-        leakage: Largest score a single feature may reach on its own (AUC or R2).
+        leakage: Largest score (AUC or R2) that a feature, or two or three together, may surely reach; what is only
+            strange is of the check ``near_leakage``.
         imbalance: Fewest rows of the rarest class, test rows too, with which its scores are worth reading: of a
             hundred about twenty are tested on, and even then the interval of a recall is some forty points wide. A
             count and not a share, since half a percent of a million rows is plenty.

@@ -20,9 +20,9 @@ def fingerprint(project: Project) -> dict[str, Any]:
     """What decides the side of a row, as flat JSON values.
 
     Returns:
-        ``method``, the shares, ``time_column``, and for a split by hash ``hash``, the ``edition`` of the rules by which
-        values are read, and ``identity``: a digest of the columns that name a row and of how they are read. ``digest``
-        is over all of it.
+        ``method``, the shares, ``time_column``, and for a split by hash ``hash``, the ``group`` if there is one, the
+        ``edition`` of the rules by which values are read, and ``identity``: a digest of the columns that decide the
+        side of a row and of how they are read. ``digest`` is over all of it.
     """
     split, method = project.cleaning.split, project.split_method
     parts: dict[str, Any] = {
@@ -33,6 +33,9 @@ def fingerprint(project: Project) -> dict[str, Any]:
     }
     if method == "hash":
         named = project.data.id_columns or tuple(project.data.columns)
+        if split.group is not None:  # and a row without one goes by its identity
+            parts["group"] = split.group
+            named = tuple({*named, split.group})
         read = {name: project.data.columns[name].reading() for name in sorted(named)}
         parts |= {
             "hash": HASH,

@@ -136,6 +136,10 @@ class Guess:
     missing: dict[str, int] = field(default_factory=dict)
     written: dict[str, str | bool] = field(default_factory=dict)
 
+    def noted(self, *notes: str) -> "Guess":
+        """The same, with more to say in the comment."""
+        return replace(self, saw="; ".join([self.saw, *notes]))
+
     @property
     def why_missing(self) -> str:
         """Why the words are listed, for the comment."""

@@ -9,10 +9,12 @@ import yaml
 from ciclo.components.core.metrics import DEFAULT_METRIC
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.wording import listed
 from ciclo.components.drafting.columns import Guess, TargetGuess
 from ciclo.components.sources.layout import Source
 
 _REPEATED = 0.01
+_SHOWN = 10
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
 
@@ -30,6 +32,7 @@ class Draft:
         time_column: The column by which rows are split, if there is one.
         repeated: Share of the rows that are the same as another one.
         header: Whether the file has a header, where that had to be told.
+        group: The column whose values are each kept on one side of the split, if there is one.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Draft:
     time_column: str | None
     repeated: float
     header: bool | None = None
+    group: str | None = None
 
     @property
     def project(self) -> Project:
@@ -84,12 +88,15 @@ class Draft:
         if source is not None:
             lines.append(f"# {source.rows:,} rows, {len(self.columns)} columns.")
             lines += [_comment(f"{n!r} is left out: it holds {kind}.") for n, kind in source.unusable.items()]
+        ignored = [f"{n!r} ({g.ignored})" for n, g in self.columns.items() if g.ignored and n != self.time_column]
+        if ignored:
+            lines.append(_comment(f"No feature: {listed(ignored, _SHOWN)}."))
         return lines
 
     def _roles(self) -> list[str]:
         lines = []
         if self.time_column is not None:
-            why = "the only column that can be the time of a row: the last rows are the test"
+            why = "the column that can be the time of a row: the last rows are the test"
             lines.append(f"  time_column: {scalar(self.time_column)} # {why}")
         ids = [scalar(name) for name, guess in self.columns.items() if guess.is_id]
         if ids:
@@ -109,10 +116,14 @@ class Draft:
         return f"    {scalar(name)}: {{{inner}}} {_comment(guess.saw + guess.why_missing)}"
 
     def _cleaning(self) -> list[str]:
-        if self.repeated <= _REPEATED:
-            return []
-        why = f"{self.repeated:.1%} of the rows are the same as another one, and no column names them"
-        return ["", "cleaning:", f"  duplicates: keep # {why}"]
+        lines = []
+        if self.repeated > _REPEATED:
+            why = f"{self.repeated:.1%} of the rows are the same as another one, and no column names them"
+            lines.append(f"  duplicates: keep # {why}")
+        if self.group is not None:
+            why = "all rows of one value are on one side, so that nobody is tested on people or things he knows"
+            lines.append(f"  split: {{group: {scalar(self.group)}}} # {why}")
+        return ["", "cleaning:", *lines] if lines else []
 
     def _training(self) -> list[str]:
         task, positive = self.wanted.task, self.wanted.positive

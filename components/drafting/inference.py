@@ -9,7 +9,6 @@ from typing import Any
 
 import ibis
 
-from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.sections import Cleaning
@@ -18,17 +17,14 @@ from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.drafting.measuring import measure
+from ciclo.components.drafting.structure import with_structure
+from ciclo.components.drafting.suspects import sample_of, without_suspects
 from ciclo.components.sources.layout import Source, open_source
-from ciclo.components.tables.datasets import Dataset, collect
+from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.reading import TIME, read
-from ciclo.components.tables.relations import relations
-from ciclo.components.tables.stacking import typed_frame
 
-_SAMPLE = 40_000
-_LEAK = 0.99
-_LEAK_ROWS = 200
-_LEAK_CLASS_ROWS = 20
 _TIMES = 10
+_MOST_TIMES = 8
 _NAME_LENGTH = 200
 _OTHER_TIME = re.compile(r"birth|born|dob|expir|until|due|valid|deadline|update|modif", re.IGNORECASE)
 
@@ -59,18 +55,20 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
         for index, why in source.indexes.items():
             guesses[index] = replace(guesses[index], ignored=why, is_id=False)
         _check_usable(guesses, facts[target], str(path))
+        time, later = _time_column(source, facts, guesses, target, wanted.task)
+        guesses |= {name: guesses[name].noted(f"never before '{time}': is it known in time?") for name in later}
         draft = Draft(
             name=name or _slug(str(path)),
             source=str(path),
             target=target,
             wanted=wanted,
             columns=guesses,
-            time_column=_time_column(source, facts, guesses, target, wanted.task),
+            time_column=time,
             repeated=_repeated(source, names),
             header=header,
         )
-        draft = replace(draft, columns=guesses | _suspects(source, draft))
-        return draft.text(source)
+        rows = sample_of(source, draft)
+        return without_suspects(with_structure(draft, source, facts, rows), rows).text(source)
 
 
 def _check_names(names: list[str], target: str, path: str) -> None:
@@ -96,8 +94,11 @@ def _check_usable(guesses: dict[str, Guess], target: Facts, path: str) -> None:
 
 def _time_column(
     source: Source, facts: Mapping[str, Facts], guesses: Mapping[str, Guess], target: str, task: str
-) -> str | None:
-    """The one column that can be the time of a row and by which the rows can be split."""
+) -> tuple[str | None, list[str]]:
+    """The column that can be the time of a row and by which the rows can be split; and the times that come after it.
+
+    Of several it is the one that is never later than another: what comes after is not known yet when a row happens.
+    """
     found = [
         name
         for name, guess in guesses.items()
@@ -107,11 +108,30 @@ def _time_column(
         and not facts[name].question
         and not _OTHER_TIME.search(name)
     ]
-    if len(found) != 1:
-        return None
+    times = {name: source.time(name, facts[name].rules or Plain("timestamp")) for name in found}
+    first = found[0] if len(found) == 1 else _first_of(source, times)
+    if first is None:
+        return None, []
     label = read(source.table[target], Plain("category", missing=tuple(facts[target].words))).typed
-    time = source.time(found[0], facts[found[0]].rules or Plain("timestamp"))
-    return found[0] if _splits_by_time(source, time, label, task) else None
+    if not _splits_by_time(source, times[first], label, task):
+        return None, []
+    return first, [name for name in found if name != first]
+
+
+def _first_of(source: Source, times: Mapping[str, Any]) -> str | None:
+    """The time that is never later than any other, and at least once earlier than each."""
+    names = list(times)[:_MOST_TIMES]
+    if len(names) < 2:
+        return None
+    rows = source.table.select(**{f"t{n}": times[name] for n, name in enumerate(names)})
+    pairs = [(a, b) for a in range(len(names)) for b in range(len(names)) if a != b]
+    asked = {f"late_{a}_{b}": (rows[f"t{a}"] > rows[f"t{b}"]).sum() for a, b in pairs}
+    (late,) = collect(rows.aggregate(**asked)).to_pylist()
+    for a, name in enumerate(names):
+        others = [b for b in range(len(names)) if b != a]
+        if all(not late[f"late_{a}_{b}"] and late[f"late_{b}_{a}"] for b in others):
+            return name
+    return None
 
 
 def _splits_by_time(source: Source, time: Any, label: Any, task: str) -> bool:
@@ -135,31 +155,6 @@ def _repeated(source: Source, names: list[str]) -> float:
     different = source.table.select(*names).distinct()
     rows: int = collect(different.aggregate(rows=different.count()))["rows"][0].as_py()
     return 1 - rows / source.rows
-
-
-def _suspects(source: Source, draft: Draft) -> dict[str, Guess]:
-    """Features that tell the target on their own, as only what is known after the outcome does."""
-    project = draft.project
-    stride = max(source.rows // _SAMPLE, 1)
-    rows = typed_frame(source.table.filter(source.table[LINE] % stride == 0), project.data.columns, LINE)
-    frame = rows[rows[draft.target].notna()].sample(frac=1, random_state=0)
-    classes = draft.wanted.classes
-    halves = [Dataset(Contract.of(project, classes), frame.iloc[start::2]) for start in (0, 1)]
-    if any(len(half) < _LEAK_ROWS or _rarest(half) < _LEAK_CLASS_ROWS for half in halves):
-        return {}
-    scores = {name: score for name, score in relations(*halves).items() if score > _LEAK}
-    if len(scores) == len(project.features):
-        return {}
-    return {
-        name: replace(draft.columns[name], ignored=f"tells the target on its own (score {score:.3f}): a leak?")
-        for name, score in scores.items()
-    }
-
-
-def _rarest(half: Dataset) -> float:
-    if half.contract.task == "regression":
-        return float("inf")
-    return min(int((half.y == code).sum()) for code in half.contract.codes)
 
 
 def _slug(path: str) -> str:

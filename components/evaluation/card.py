@@ -16,6 +16,7 @@ from ciclo.components.core.report import Document, Section, Table, Text
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.core.wording import number
 from ciclo.components.evaluation.comparison import Comparison
+from ciclo.components.evaluation.suspicion import too_good
 
 MOST_FEATURES = 60
 MOST_TRIALS = 200
@@ -83,8 +84,11 @@ def model_card(
 
 def _decision(comparison: Comparison, verdict: Verdict) -> tuple[Text | Table, ...]:
     tone = "good" if verdict.passed else "warn" if verdict.offered else "bad"
+    suspicion = too_good(comparison)
+    doubt = () if suspicion is None else (Text(text=suspicion.message, tone="warn"),)
     return (
         Text(text=f"{verdict.decision}: {verdict.reason}", tone=tone),
+        *doubt,
         Text(text=f"Gate of a {comparison.gate.name} version: {comparison.gate.why}."),
         _checks(verdict.checks),
     )

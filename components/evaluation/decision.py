@@ -21,6 +21,7 @@ from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check, Verdict, at_least, at_most, more_than
 from ciclo.components.evaluation.comparison import Comparison
 from ciclo.components.evaluation.slices import floor_checks
+from ciclo.components.evaluation.suspicion import carriers, too_good
 
 Level = Literal["error", "warning"]
 _ERROR: Level = "error"
@@ -41,7 +42,8 @@ def decide(
 
     Returns:
         A verdict whose decision is ``promote``; ``candidate`` where only an interval is in doubt, so that a person has
-        to decide; or ``keep``. Its subject is the candidate's model file. Its facts hold the ``gate``; ``unbeaten``, 1
+        to decide; or ``keep``. Its subject is the candidate's model file. Its facts hold the ``gate``; ``carried_by``,
+        the columns that carry a model which is suspiciously good, whatever is decided; ``unbeaten``, 1
         where neither beats the simple answers; and ``escalate``, ``design`` where that is so in two runs in a row.
     """
     simple = [_over(name, gain, comparison, policy) for name, gain in comparison.baselines.items()]
@@ -64,6 +66,11 @@ def decide(
         decision = "candidate" if failed else "promote"
     neither = _neither(comparison, policy, simple)
     reason, facts = _reason(comparison, metric, checks), _facts(comparison, metric)
+    suspicion = too_good(comparison)
+    if suspicion is not None:
+        checks.append(suspicion)
+        facts["carried_by"] = ", ".join(carriers(comparison.importance))
+        reason = f"{reason}; {suspicion.message}"
     if neither:
         facts["unbeaten"] = 1
     if neither and unbeaten + 1 >= RUNS:

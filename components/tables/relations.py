@@ -1,5 +1,8 @@
 """How each feature relates to the target on its own, measured on rows it was not fitted on."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ from sklearn.preprocessing import OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ciclo.components.core.intervals import scorer
-from ciclo.components.core.metrics import Task, metric_named, predictions
+from ciclo.components.core.metrics import Array, Metric, Task, metric_named, predictions
 from ciclo.components.tables.datasets import Dataset
 
 # Under which a table of simple answers says in its metadata which one feature one of them looks at.
@@ -30,12 +33,77 @@ def category_names(frame: pd.DataFrame) -> list[str]:
 
 def single_feature_tree(task: Task, frame: pd.DataFrame) -> Pipeline:
     """A small tree on one column: at most 16 groups of values, each with its own answer."""
-    return make_pipeline(ordinal(category_names(frame)), _small_tree(task))
+    return make_pipeline(ordinal(category_names(frame)), small_tree(task))
 
 
-def _small_tree(task: Task) -> Any:
+def small_tree(task: Task, leaves: int | None = 16) -> Any:
+    """A tree of so many leaves of five rows or more."""
     tree = DecisionTreeRegressor if task == "regression" else DecisionTreeClassifier
-    return tree(max_leaf_nodes=16, min_samples_leaf=5, random_state=0)
+    return tree(max_leaf_nodes=leaves, min_samples_leaf=5, random_state=0)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Rows to learn from and rows to be asked about, with categories as codes.
+
+    Attributes:
+        task: The task.
+        codes: The class codes; empty for regression.
+        names: The features, in the order of the columns.
+        categories: Those of them that are categories.
+        taught: Shape ``(rows, features)``.
+        asked: The same of the other rows.
+        y_taught: The targets, shape ``(rows,)``.
+        y_asked: The same of the other rows.
+    """
+
+    task: Task
+    codes: list[int]
+    names: list[str]
+    categories: frozenset[str]
+    taught: Array
+    asked: Array
+    y_taught: Array
+    y_asked: Array
+
+    @classmethod
+    def of(cls, train: Dataset, held_out: Dataset) -> "Halves":
+        """Encode two parts of a dataset."""
+        categories = category_names(train.X)
+        coded = ordinal(categories)  # once, not for every feature
+        taught = np.asarray(coded.fit_transform(train.X), dtype="float64")
+        asked = np.asarray(coded.transform(held_out.X), dtype="float64")
+        names = [str(name) for name in coded.get_feature_names_out()]
+        contract = train.contract
+        return cls(contract.task, contract.codes, names, frozenset(categories), taught, asked, train.y, held_out.y)
+
+    @cached_property
+    def metric(self) -> Metric:
+        """AUC for classes (0.5 is nothing), R2 for values (0 is nothing)."""
+        return metric_named("r2_score" if self.task == "regression" else "roc_auc_score", self.task)
+
+    def alone(self, column: int, leaves: int | None = 16) -> Array:
+        """What a tree on one column says of the rows that are asked about, as the metric needs it."""
+        one = slice(column, column + 1)
+        model = small_tree(self.task, leaves).fit(self.taught[:, one], self.y_taught)
+        return predictions(self.metric.needs, model, self.asked[:, one], self.codes)
+
+    def score(self, predicted: Array) -> float:
+        """The score of what is said of the rows that are asked about."""
+        return scorer(self.metric, self.y_asked, predicted, self.codes)(slice(None))
+
+    def part(self, taught: Array, asked: Array, columns: Sequence[int]) -> "Halves":
+        """Some of the rows, by a mask of each part, and some of the columns, by position."""
+        return Halves(
+            self.task,
+            self.codes,
+            [self.names[column] for column in columns],
+            self.categories,
+            self.taught[:, columns][taught],
+            self.asked[:, columns][asked],
+            self.y_taught[taught],
+            self.y_asked[asked],
+        )
 
 
 def relations(train: Dataset, held_out: Dataset) -> dict[str, float]:
@@ -48,15 +116,10 @@ def relations(train: Dataset, held_out: Dataset) -> dict[str, float]:
     Returns:
         Scores by feature, the strongest first.
     """
-    task = train.contract.task
-    metric = metric_named("r2_score" if task == "regression" else "roc_auc_score", task)
-    codes, coded = train.contract.codes, ordinal(category_names(train.X))  # once, not for every feature
-    taught = np.asarray(coded.fit_transform(train.X), dtype="float64")
-    asked = np.asarray(coded.transform(held_out.X), dtype="float64")
-    scores = {}
-    for position, name in enumerate(coded.get_feature_names_out()):
-        one = slice(position, position + 1)
-        model = _small_tree(task).fit(taught[:, one], train.y)
-        predicted = predictions(metric.needs, model, asked[:, one], codes)
-        scores[str(name)] = scorer(metric, held_out.y, predicted, codes)(slice(None))
+    halves = Halves.of(train, held_out)
+    return strongest_first({name: halves.score(halves.alone(at)) for at, name in enumerate(halves.names)})
+
+
+def strongest_first(scores: dict[str, float]) -> dict[str, float]:
+    """Scores by feature in falling order; those that are not defined last."""
     return dict(sorted(scores.items(), key=lambda item: -np.nan_to_num(item[1], nan=-1.0)))

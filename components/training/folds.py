@@ -67,8 +67,12 @@ def plan_for(project: Project, dataset: Dataset, seed: int) -> Plan:
     rows = dataset.sample(most, seed)
     if project.split_method == "time":
         return _in_time(rows, most)
-    kept = " that keep the rows of an id together" if entities_of(project, rows.rows) is not None else ""
+    kept = f" that keep the rows of {_whose(project)} together" if entities_of(project, rows.rows) is not None else ""
     return Plan(rows, tuple(partition(project, rows, seed)), True, f"{FOLDS}-fold cross-validation{kept}", most)
+
+
+def _whose(project: Project) -> str:
+    return "an id" if project.cleaning.split.group is None else f"one '{project.cleaning.split.group}'"
 
 
 def _in_time(rows: Dataset, most: int) -> Plan:

@@ -13,8 +13,9 @@ from ciclo.components.core.sections import Level
 from ciclo.components.core.verdict import Check, Verdict, at_most
 from ciclo.components.core.wording import number
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.tables.relations import category_names, relations
+from ciclo.components.tables.relations import category_names
 from ciclo.components.tables.stored import Stored
+from ciclo.components.validation import leakage
 from ciclo.components.validation.associations import (
     Pairs,
     Relation,
@@ -33,6 +34,9 @@ DEFAULT_LEVELS: dict[str, Level] = {
     "imbalance": "warning",
     "class_rows": "error",
     "leakage": "error",
+    "near_leakage": "warning",
+    "seen_rows": "warning",
+    "shared_entities": "warning",
     "multicollinearity": "warning",
     "split_drift": "warning",
     "relation": "warning",
@@ -125,14 +129,17 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     watch = project.monitoring
     profile = reference_profile(dataset.split("train", "validation"), watch.segments, watch.window_days)
     numeric = train.X.drop(columns=category_names(train.X))
-    related = relations(train, held_out)
+    leaked = leakage.search(project, train, held_out)
     inflation = variance_inflation(numeric)
     distances = split_distances(profile, dataset.split("test").features)
     associations, together = target_relations(train, profile), pairs(train)
     limits = project.validation
-    measures: dict[str, Callable[[Level], list[Check]]] = {
+    measures: dict[str, Callable[[leakage.Shown], list[Check]]] = {
         "nulls": lambda level: _worst("nulls", {n: c.missing for n, c in profile.columns.items()}, limits.nulls, level),
-        "leakage": lambda level: _worst("leakage", related, limits.leakage, level),
+        "leakage": lambda level: leakage.leak_checks(leaked, limits.leakage, level),
+        "near_leakage": lambda level: leakage.doubt_checks(leaked, level),
+        "seen_rows": lambda level: leakage.seen_rows(dataset, level),
+        "shared_entities": lambda level: leakage.shared_entities(project, dataset, level),
         "multicollinearity": lambda level: _worst("multicollinearity", inflation, limits.vif, level),
         "split_drift": lambda level: _worst("split_drift", distances, limits.split_drift, level),
         "imbalance": lambda level: rare_rows(dataset, limits.imbalance, level),
@@ -144,11 +151,12 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     checks: list[Check] = []
     for name, measure in measures.items():
         level = project.validation.checks.get(name, DEFAULT_LEVELS[name])  # type: ignore[call-overload]
-        checks += measure(level) if level != "off" else []
+        if level != "off":
+            checks += measure(level)
     return Findings(
         _verdict(checks, digest, len(dataset)),
         profile,
-        related,
+        leaked.relations,
         inflation,
         distances,
         associations,
@@ -172,10 +180,6 @@ def unusable(reason: str, digest: str) -> Verdict:
 # Of each check what its value is, and what to do where it is over the limit.
 _SAYS = {
     "nulls": ("share of missing values in '{}'", "ignore the column or mend the source"),
-    "leakage": (
-        "score of '{}' alone",
-        "a feature that good is usually known only after the outcome: ignore it",
-    ),
     "multicollinearity": (
         "variance inflation factor of '{}'",
         "it is nearly a combination of other features, so linear coefficients are not to be read",
@@ -187,9 +191,9 @@ _SAYS = {
 }
 
 
-def _worst(name: str, values: dict[str, float], limit: float, level: Level) -> list[Check]:
+def _worst(name: str, values: dict[str, float], limit: float, level: leakage.Shown) -> list[Check]:
     """One check for each column over the limit, or one that passed with the worst column."""
-    if not values or level == "off":
+    if not values:
         return []
     known = {c: value for c, value in values.items() if not np.isnan(value)}
     over = [c for c, value in known.items() if value > limit]
