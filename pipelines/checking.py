@@ -18,7 +18,7 @@ from ciclo.components.tables.stored import Stored
 from ciclo.components.validation.checks import validate
 from ciclo.components.validation.report import validation_report
 
-Said = Callable[[str, str], None]
+Tell = Callable[[str, str], None]
 _TITLES = {
     "cleaning": "Cleaning: what became of every row",
     "validation": "Validation: the checks, and every column beside the target",
@@ -46,7 +46,7 @@ class Checked:
     warnings: tuple[Check, ...] = ()
 
 
-def check_data(project: Project, folder: Path, drafted: str = "", say: Said = lambda stage, text: None) -> Checked:
+def check_data(project: Project, folder: Path, drafted: str = "", say: Tell = lambda stage, text: None) -> Checked:
     """Run ingestion, cleaning and validation, and write their reports.
 
     Args:
@@ -81,7 +81,7 @@ def check_data(project: Project, folder: Path, drafted: str = "", say: Said = la
     )
 
 
-def _stages(project: Project, scratch: Path, folder: Path, say: Said) -> Checked:
+def _stages(project: Project, scratch: Path, folder: Path, say: Tell) -> Checked:
     stage, raw, dataset = "ingestion", scratch / "raw.parquet", scratch / "dataset.parquet"
     quarantine = scratch / "quarantine.parquet"
     try:
