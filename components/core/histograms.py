@@ -60,8 +60,8 @@ class Distribution:
         if not shown:
             return Svg("")
         everything = max(sum(b.rows for b in shown), 1)
-        told = [f"{b.label}: {percent(b.rows / everything)}{_told(b, target)}" for b in shown[:12]]
-        about = "; ".join(told)
+        words = [f"{b.label}: {percent(b.rows / everything)}{_mean_of(b, target)}" for b in shown[:12]]
+        about = "; ".join(words)
         parts, height = (self._upright if self.number else self._lying)(shown, everything)
         return svg(f"{clean(self.name, 60)} beside the target", about, height, parts, PANEL, "chart")
 
@@ -249,7 +249,7 @@ def heatmap(title: str, names: Sequence[str], values: Sequence[Sequence[float]])
     return svg(title, about, round(top + count * side + 4), parts)
 
 
-def _told(one: Bin, target: str) -> str:
+def _mean_of(one: Bin, target: str) -> str:
     return f", {clean(target, 60)} {number(one.target[0])}" if len(one.target) == 1 else ""
 
 

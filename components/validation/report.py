@@ -77,11 +77,11 @@ def _beside(report: Report, findings: Findings, names: list[str]) -> None:
     report.text(f"Of {len(sample):,} training rows: how many have which value, and what their target is.{rest}")
     if len(classes) > 1:
         report.chart(key(class_key(classes)))
-        told = "share of each class"
+        meaning = "share of each class"
     else:
-        told = f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
-        report.chart(key([("accent", "rows"), ("second", told), ("past", "of all rows, or of missing values")]))
-    pictures = [(column.name, column.svg(told)) for column in distributions(sample, drawn)]
+        meaning = f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
+        report.chart(key([("accent", "rows"), ("second", meaning), ("past", "of all rows, or of missing values")]))
+    pictures = [(column.name, column.svg(meaning)) for column in distributions(sample, drawn)]
     report.charts(pictures)
 
 
