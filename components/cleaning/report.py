@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -112,13 +113,13 @@ def examples(path: str | Path, reasons: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def _rows(path: str | Path) -> Iterator[dict[str, object]]:
+def _rows(path: str | Path) -> Iterator[dict[str, Any]]:
     for batch in pq.ParquetFile(path).iter_batches(BATCH):
         for start in range(0, batch.num_rows, 1_000):
             yield from batch.slice(start, 1_000).to_pylist()
 
 
-def _seen(row: Mapping[str, object], reason: str) -> str:
+def _seen(row: Mapping[str, Any], reason: str) -> str:
     if row.get(MALFORMED) is not None:
         return clean(row[MALFORMED], 120)
     named = _NAMED.match(reason)

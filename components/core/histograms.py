@@ -39,7 +39,7 @@ class Distribution:
         bins: Of a number from the least to the greatest, of a category the most frequent first.
         missing: Rows without a value, and what their target is.
         number: Whether the bins lie on a scale.
-        usual: The target of all rows together.
+        usual: The target of all rows together; empty where the column is the target itself.
         end: Where the last bin of a number ends.
     """
 
@@ -60,8 +60,8 @@ class Distribution:
         if not shown:
             return Svg("")
         everything = max(sum(b.rows for b in shown), 1)
-        told = [f"{b.label}: {percent(b.rows / everything)}{_told(b, target)}" for b in shown[:12]]
-        about = "; ".join(told)
+        words = [f"{b.label}: {percent(b.rows / everything)}{_mean_of(b, target)}" for b in shown[:12]]
+        about = "; ".join(words)
         parts, height = (self._upright if self.number else self._lying)(shown, everything)
         return svg(f"{clean(self.name, 60)} beside the target", about, height, parts, PANEL, "chart")
 
@@ -75,10 +75,10 @@ class Distribution:
         return ticks[0], ticks[-1]
 
     def _upright(self, shown: Sequence[Bin], everything: int) -> tuple[list[str], int]:
-        left, right, top, middle, low, bottom = 52, 10, 10, 110, 128, 190
+        left, right, top, middle, low, bottom = 52, 10, 10, 110, 128, 190 if self.usual else 110
         gap = 1 if self.missing.rows else 0
         wide = (PANEL - left - right) / (len(shown) + gap * 0.6)
-        most = max(b.rows for b in shown)
+        most = max(1, *(b.rows for b in shown))
         least, greatest = self._scale()
 
         def x(index: int) -> float:
@@ -87,7 +87,7 @@ class Distribution:
         def y(value: float) -> float:
             return bottom - (value - least) / (greatest - least) * (bottom - low)
 
-        parts = [_grid(left, PANEL - right, at) for at in (top, middle, low, bottom)]
+        parts = [_grid(left, PANEL - right, at) for at in ((top, middle, low, bottom) if self.usual else (top, middle))]
         parts += [
             f'<text class="end" x="{left - 5}" y="{top + 8}">{html.escape(percent(most / everything))}</text>',
             f'<text class="end" x="{left - 5}" y="{middle}">0</text>',
@@ -100,7 +100,7 @@ class Distribution:
                 f'width="{px(max(wide - 1, 0.5))}" height="{px(high)}">'
                 f"{hint(f'{one.label}: {one.rows:,} rows')}</rect>"
             )
-            if len(one.target) > 1:
+            if min(len(one.target), len(self.usual)) > 1:
                 parts += _stacked(one.target, x(index), low, max(wide - 1, 0.5), bottom - low, upright=True)
         if len(self.usual) == 1:
             ends = (number(greatest), number(least))
@@ -117,7 +117,7 @@ class Distribution:
                 f"{hint(f'{b.label}: {number(b.target[0])}')}</circle>"
                 for at, b in points
             ]
-        else:
+        elif self.usual:
             parts += [
                 f'<text class="end" x="{left - 5}" y="{low + 8}">100 %</text>',
                 f'<text class="end" x="{left - 5}" y="{bottom}">0</text>',
@@ -138,7 +138,7 @@ class Distribution:
 
     def _lying(self, shown: Sequence[Bin], everything: int) -> tuple[list[str], int]:
         left, pitch, bar, start, wide = 122, 20, 96, 272, 108
-        most, (least, greatest) = max(b.rows for b in shown), self._scale()
+        most, (least, greatest) = max(1, *(b.rows for b in shown)), self._scale()
         bottom = 6 + pitch * len(shown)
 
         def x(value: float) -> float:
@@ -212,7 +212,7 @@ def share_bars(
 
 
 def heatmap(title: str, names: Sequence[str], values: Sequence[Sequence[float]]) -> Svg:
-    """How strongly columns go together: a square of cells, the darker the stronger; negative ones in another colour.
+    """How strongly columns go together: a square of cells, negative ones in another colour.
 
     Args:
         title: What is drawn; read aloud, not drawn.
@@ -249,7 +249,7 @@ def heatmap(title: str, names: Sequence[str], values: Sequence[Sequence[float]])
     return svg(title, about, round(top + count * side + 4), parts)
 
 
-def _told(one: Bin, target: str) -> str:
+def _mean_of(one: Bin, target: str) -> str:
     return f", {clean(target, 60)} {number(one.target[0])}" if len(one.target) == 1 else ""
 
 

@@ -240,4 +240,4 @@ def _information(a: Array, b: Array) -> float:
     seen = shares > 0
     bits = float((shares[seen] * np.log2(shares[seen] / alone[seen])).sum())
     by_chance = (seen.any(axis=1).sum() - 1) * (seen.any(axis=0).sum() - 1) / (2 * rows * np.log(2))
-    return max(0.0, bits - by_chance)
+    return max(0.0, float(bits - by_chance))

@@ -104,8 +104,8 @@ def residual_checks(predicted: Array, left: Array, level: Level) -> list[Check]:
     skewed, tailed = float(stats.skew(left)), float(stats.kurtosis(left))
     order = np.argsort(predicted, kind="stable")
     quarter = max(len(left) // 4, 1)
-    low, high = np.var(left[order[:quarter]]), np.var(left[order[-quarter:]])
-    ratio = float(max(low, high) / max(min(low, high), 1e-300))
+    low, high = float(np.var(left[order[:quarter]])), float(np.var(left[order[-quarter:]]))
+    ratio = max(low, high) / max(min(low, high), 1e-300)
     serial = float(np.corrcoef(left[:-1], left[1:])[0, 1])
     return [
         _check(

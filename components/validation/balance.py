@@ -52,8 +52,8 @@ def class_rows(dataset: Dataset | Stored, limit: int, level: Level) -> list[Chec
 
 
 def _fewest(name: str, dataset: Dataset | Stored, limit: int, level: Level, what: str, advice: str) -> list[Check]:
-    counts = class_counts(dataset) if level != "off" else {}
-    if not counts:
+    counts = class_counts(dataset)
+    if level == "off" or not counts:
         return []
     rarest = min(counts, key=lambda label: counts[label])
     least, rows = counts[rarest], max(sum(counts.values()), 1)

@@ -51,6 +51,15 @@ def distributions(sample: Dataset, names: Sequence[str]) -> list[Distribution]:
     return [_distribution(name, kinds[name], sample.X[name], target) for name in names]
 
 
+def target_distribution(sample: Dataset) -> Distribution:
+    """The target of a regression by itself.
+
+    Args:
+        sample: Rows in memory.
+    """
+    return _distribution(sample.contract.target, "number", sample.labels(), np.zeros((len(sample), 0)))
+
+
 def _distribution(name: str, kind: str, values: pd.Series, target: Array) -> Distribution:
     usual = tuple(target.mean(axis=0).tolist()) if len(target) else ()
     absent = values.isna().to_numpy()

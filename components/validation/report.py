@@ -9,7 +9,7 @@ from ciclo.components.core.histograms import class_key, heatmap, share_bars
 from ciclo.components.core.report import Report
 from ciclo.components.core.wording import number
 from ciclo.components.validation.associations import SURE
-from ciclo.components.validation.beside import distributions, target_parts
+from ciclo.components.validation.beside import distributions, target_distribution, target_parts
 from ciclo.components.validation.checks import Findings
 
 DRAWN = 60  # columns beside the target
@@ -64,6 +64,8 @@ def _target(report: Report, findings: Findings) -> None:
         ["", "mean", "standard deviation", "least", "greatest"],
         [[contract.target, target.mean, target.std, target.minimum, target.maximum]],
     )
+    drawn = target_distribution(findings.sample).svg("")
+    report.charts([(f"Of {len(findings.sample):,} training rows", drawn)])
 
 
 def _beside(report: Report, findings: Findings, names: list[str]) -> None:
@@ -75,11 +77,11 @@ def _beside(report: Report, findings: Findings, names: list[str]) -> None:
     report.text(f"Of {len(sample):,} training rows: how many have which value, and what their target is.{rest}")
     if len(classes) > 1:
         report.chart(key(class_key(classes)))
-        told = "share of each class"
+        meaning = "share of each class"
     else:
-        told = f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
-        report.chart(key([("accent", "rows"), ("second", told), ("past", "of all rows, or of missing values")]))
-    pictures = [(column.name, column.svg(told)) for column in distributions(sample, drawn)]
+        meaning = f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
+        report.chart(key([("accent", "rows"), ("second", meaning), ("past", "of all rows, or of missing values")]))
+    pictures = [(column.name, column.svg(meaning)) for column in distributions(sample, drawn)]
     report.charts(pictures)
 
 
@@ -93,7 +95,7 @@ def _together(report: Report, findings: Findings, names: list[str]) -> None:
     rest = f" The {len(shown)} that go most with the target." if len(shown) < len(names) else ""
     report.text(
         "Spearman's correlation of numbers, the correlation ratio of a number and categories, Cramér's V of "
-        f"categories: the stronger, the darker.{rest}"
+        f"categories: the stronger, the fuller the colour.{rest}"
     )
     report.chart(key([("accent", "together"), ("bad", "against each other")]))
     index = [place[name] for name in shown]

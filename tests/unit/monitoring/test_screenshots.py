@@ -13,6 +13,10 @@ import pytest
 
 from ciclo.components.monitoring.telling.history_report import history_report
 from ciclo.components.monitoring.telling.report import tick_report
+from ciclo.components.tables.stored import Stored
+from ciclo.components.validation.checks import validate
+from ciclo.components.validation.report import validation_report
+from tests import tables
 from tests.unit.monitoring.samples import HOSTILE, decision, history, project, view
 
 BROWSER = os.environ.get("CICLO_TEST_BROWSER", "")
@@ -30,6 +34,11 @@ def pages():
     }
 
 
+def data_page(folder):
+    rows = Stored(tables.dataset(folder / "dataset", "multiclass"))
+    return validation_report("unit", validate(tables.project("multiclass"), rows, "d" * 64))
+
+
 def browse(page, width, scheme, *options):
     command = [
         BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},1600",
@@ -38,13 +47,13 @@ def browse(page, width, scheme, *options):
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-@pytest.mark.parametrize("name", ["tick", "hostile", "history"])
+@pytest.mark.parametrize("name", ["tick", "hostile", "history", "validation"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [480, 1280])
-def test_a_report_fits_the_window_and_keeps_to_its_colours(name, scheme, width):
+def test_a_report_fits_the_window_and_keeps_to_its_colours(name, scheme, width, tmp_path):
     FOLDER.mkdir(parents=True, exist_ok=True)
     page, shot = FOLDER / f"{name}.html", FOLDER / f"{name}-{scheme}-{width}.png"
-    html = pages()[name].html()
+    html = (data_page(tmp_path) if name == "validation" else pages()[name]).html()
     page.write_text(html.replace("</body>", f"{WIDEST}</body>"))
     browse(page, width, scheme, f"--screenshot={shot.resolve()}")
     picture = matplotlib.image.imread(shot)
