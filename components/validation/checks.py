@@ -69,11 +69,11 @@ def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
         return {}
     correlation = np.corrcoef(filled.to_numpy(), rowvar=False)
     values, vectors = np.linalg.eigh(correlation)
-    with np.errstate(divide="ignore"):
-        weights = np.where(values > 1e-10, 1 / np.maximum(values, 1e-10), np.inf)
-    # An infinite weight counts for a column only if the column takes part in that exact combination.
     shares = vectors**2
-    factors = np.where(shares > 1e-8, shares * weights, 0.0).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weights = np.where(values > 1e-10, 1 / np.maximum(values, 1e-10), np.inf)
+        # An infinite weight counts for a column only if the column takes part in that exact combination.
+        factors = np.where(shares > 1e-8, shares * weights, 0.0).sum(axis=1)
     return dict(sorted(zip(filled.columns, factors.tolist(), strict=True), key=lambda item: -item[1]))
 
 
