@@ -11,7 +11,16 @@ from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.folds import CELLS, FOLDS, Plan, partition, plan_for
 
 
-def made(rows: int, *, time: bool = False, ids: int = 0, group: bool = False, validation: float = 0.2, positive: float = 0.3, **training):
+def made(
+    rows: int,
+    *,
+    time: bool = False,
+    ids: int = 0,
+    group: bool = False,
+    validation: float = 0.2,
+    positive: float = 0.3,
+    **training,
+):
     """A project and its training and validation rows, in no order; ``ids`` rows share each id."""
     columns = {
         "at": {"type": "timestamp"},
@@ -23,7 +32,8 @@ def made(rows: int, *, time: bool = False, ids: int = 0, group: bool = False, va
     data |= {"time_column": "at"} if time else {}
     data |= {"id_columns": ["who"]} if ids and not group else {}
     split = {"split": {"group": "who"}} if group else {}
-    charter = project_from_mapping({"name": "unit", "data": data, "cleaning": split, "training": training}, origin="test")
+    raw = {"name": "unit", "data": data, "cleaning": split, "training": training}
+    charter = project_from_mapping(raw, origin="test")
     rng = np.random.default_rng(0)
     order = rng.permutation(rows)
     held_out = order >= rows * (1 - validation)
