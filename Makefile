@@ -88,6 +88,10 @@ bench-answers: env ## how long a model takes to answer, fitted and compiled side
 bench-gate: env ## how often do the gates promote what is equal, better and worse? 3 minutes
 	$(BIN)/python -m benchmarks.gate
 
+.PHONY: bench-leaks
+bench-leaks: env ## how many leaks does validation find, and how often does it cry wolf? 3 minutes
+	$(BIN)/python -m benchmarks.leaks
+
 .PHONY: bench-drift
 bench-drift: env ## is the watch calm, awake and fast? beside Evidently, 20 minutes (on PostgreSQL too, where CICLO_PREDICTIONS names one)
 	$(BIN)/python -m benchmarks.drift

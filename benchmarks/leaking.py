@@ -2,11 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import datasets
 
+from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array, Task
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
+from ciclo.components.core.project import Project
+from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.verdict import Check
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.validation.checks import validate
 
 ROWS = 4_000
 Rng = np.random.Generator
@@ -130,6 +139,26 @@ def _codes(rng: Rng, rows: int) -> tuple[dict[str, object], object]:
     return {"leak": code * 10 + 1}, np.array(["low", "mid", "high", "top"])[code]
 
 
+def _threes(rng: Rng, rows: int) -> tuple[dict[str, object], object]:
+    flags = rng.random((3, rows)) < 0.45
+    return dict(zip("abc", flags, strict=True)), flags.sum(axis=0) % 2 == 1
+
+
+def _noisy_sum(rng: Rng, rows: int) -> tuple[dict[str, object], object]:
+    columns, y = _sum(rng, rows)
+    return columns, np.where(rng.random(rows) < 0.03, ~np.asarray(y), y)
+
+
+def _ratio(rng: Rng, rows: int) -> tuple[dict[str, object], object]:
+    a, b = rng.normal(size=(2, rows))
+    return {"a": a, "b": b}, a / b > 0.4
+
+
+def _circle(rng: Rng, rows: int) -> tuple[dict[str, object], object]:
+    a, b = rng.normal(size=(2, rows))
+    return {"a": a, "b": b}, np.hypot(a, b) > 1.2
+
+
 LEAK, PAIR = ("leak",), ("a", "b")
 KINDS: dict[str, Kind] = {
     "copy of the target": Kind("binary", _copy, LEAK),
@@ -158,6 +187,18 @@ KINDS: dict[str, Kind] = {
 }
 
 
+# Made after the search was finished, to see where it ends.
+HARDER: dict[str, Kind] = {
+    "copy, 12 % flipped (AUC .88)": Kind("binary", lambda g, n: _copy(g, n, flipped=0.12), LEAK, "either"),
+    "copy, 90 % missing": Kind("binary", lambda g, n: _copy(g, n, missing=0.9), LEAK, "either"),
+    "a + b over a limit, 3 % flipped": Kind("binary", _noisy_sum, PAIR, "either"),
+    "a / b of any sign over a limit": Kind("binary", _ratio, PAIR, "either"),
+    "within a circle of a and b": Kind("binary", _circle, PAIR, "either"),
+    "xor of three flags": Kind("binary", _threes, ("a", "b", "c"), "either"),
+    "a + b over a limit, 200 rows": Kind("binary", _sum, PAIR, "either", rows=200),
+}
+
+
 def table(kind: Kind, seed: int) -> pd.DataFrame:
     """A table that leaks; the target is ``y``."""
     rng = np.random.default_rng(seed)
@@ -173,10 +214,13 @@ def table(kind: Kind, seed: int) -> pd.DataFrame:
     return frame.iloc[rng.permutation(kind.rows)].reset_index(drop=True)
 
 
-def clean_table(task: Task, seed: int, rows: int = 2_000, noise: int = 0) -> pd.DataFrame:
-    """A table without a leak; the target is ``y``."""
+def clean_table(
+    task: Task, seed: int, rows: int = 2_000, noise: int = 0, strong: tuple[float, ...] = ()
+) -> pd.DataFrame:
+    """A table without a leak, with so many columns of noise, and ``x0``, ``x1`` ... of such strength; target ``y``."""
     rng = np.random.default_rng(seed)
     frame, odds = plain(rng, rows)
+    odds = odds + sum(weight * frame[f"x{n}"].to_numpy() for n, weight in enumerate(strong))
     if task == "regression":
         frame["y"] = odds + rng.normal(size=rows)
     elif task == "binary":
@@ -186,3 +230,55 @@ def clean_table(task: Task, seed: int, rows: int = 2_000, noise: int = 0) -> pd.
         frame["y"] = cut.astype(str)
     more = {f"noise{n}": values for n, values in enumerate(rng.normal(size=(noise, rows)))}
     return pd.concat([frame, pd.DataFrame(more)], axis=1)
+
+
+def prepared(frame: pd.DataFrame, task: Task, ignored: tuple[str, ...] = ()) -> tuple[Project, Dataset]:
+    """A project over a table, and its rows as cleaning leaves them, split by chance."""
+    kinds = {"f": "number", "i": "integer", "u": "integer", "b": "boolean"}
+    columns: dict[str, dict[str, Any]] = {
+        str(name): {"type": kinds.get(frame[name].dtype.kind, "category")} for name in frame.columns
+    }
+    for name in ignored:
+        columns[name]["role"] = "ignored"
+    classes: tuple[str, ...] = ()
+    if task == "binary":
+        classes = ("false", "true")
+    elif task == "multiclass":
+        classes = tuple(sorted(frame["y"].astype(str).unique()))
+        columns["y"] = {"type": "category", "categories": list(classes)}
+    data = {"source": "t.csv", "target": "y", "columns": columns}
+    project = project_from_mapping({"name": "unit", "data": data, "training": {"task": task}}, origin="benchmark")
+    place = np.arange(len(frame)) / len(frame)
+    sides = np.select([place < 0.7, place < 0.85], ["train", "validation"], "test")
+    rows = frame.assign(**{ROW_ID: [f"{n:032x}" for n in range(len(frame))], SPLIT: sides})
+    if task == "multiclass":
+        rows["y"] = rows["y"].astype(str)
+    return project, Dataset(Contract.of(project, classes), rows)
+
+
+CHECKS = ("leakage", "near_leakage", "seen_rows", "shared_entities")
+
+
+def leak_findings(project: Project, rows: Dataset) -> list[Check]:
+    """The failed checks of validation that have to do with leaks."""
+    verdict = validate(project, rows, "").verdict
+    return [check for check in verdict.checks if check.name in CHECKS and not check.passed]
+
+
+def finds(kind: Kind, checks: list[Check]) -> bool:
+    """Whether a leak is found at its level and its columns are named."""
+    levels = {"error": ("error",), "warning": ("warning",), "either": ("error", "warning")}[kind.level]
+    of_rows = [check for check in checks if kind.seen == (check.name in ("seen_rows", "shared_entities"))]
+    return any(check.level in levels and all(f"'{name}'" in check.message for name in kind.names) for check in of_rows)
+
+
+BUNDLED = ("breast_cancer", "wine", "iris", "digits", "diabetes")
+
+
+def bundled(name: str) -> tuple[pd.DataFrame, Task]:
+    """A table that comes with scikit-learn, in an order of chance; the target is ``y``."""
+    frame = getattr(datasets, f"load_{name}")(as_frame=True).frame.rename(columns={"target": "y"})
+    task: Task = {"breast_cancer": "binary", "diabetes": "regression"}.get(name, "multiclass")  # type: ignore[assignment]
+    if task == "binary":
+        frame["y"] = frame["y"] == 1
+    return frame.sample(frac=1, random_state=0).reset_index(drop=True), task

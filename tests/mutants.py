@@ -46,6 +46,11 @@ MODULES = {
         8,
         ["tests/unit/sources/test_malformed.py::test_the_engine_reads_what_the_exact_reader_reads"],
     ),
+    "components/tables/leaks.py": (10, ["tests/unit/tables/test_leaks.py"]),
+    "components/tables/evidence.py": (8, ["tests/unit/tables/test_leaks.py"]),
+    "components/tables/entities.py": (8, ["tests/unit/tables/test_entities.py"]),
+    "components/validation/leakage.py": (8, ["tests/unit/validation/test_leakage.py"]),
+    "components/evaluation/suspicion.py": (6, ["tests/unit/evaluation/test_suspicion.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
     "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
     "components/monitoring/observing/calibration.py": (

@@ -156,7 +156,7 @@ class _Search:
         if self.known:
             self.z, self.t = _standard(values), _standard(target)
             self.alike = self.z.T @ self.z / len(values)
-            self.told = self.z.T @ self.t / len(values)
+            self.shared = self.z.T @ self.t / len(values)
 
     def pairs(self) -> list[tuple[int, ...]]:
         """The best pairs."""
@@ -185,8 +185,8 @@ class _Search:
         if not len(threes):
             return []
         alike = self.alike[threes[:, :, None], threes[:, None, :]] + 1e-9 * np.eye(3)
-        told = self.told[threes]
-        explained = (told * np.linalg.solve(alike, told)).sum(axis=(1, 2))
+        shared = self.shared[threes]
+        explained = (shared * np.linalg.solve(alike, shared)).sum(axis=(1, 2))
         return [self._named(*threes[at]) for at in np.argsort(-explained)[:_TRIED]]
 
     def _named(self, *places: int) -> tuple[int, ...]:
@@ -194,7 +194,7 @@ class _Search:
 
     def _explained(self) -> Array:
         """What each pair explains, summed over the classes, shape ``(columns, columns)``."""
-        squares, cross = (self.told**2).sum(axis=1), self.told @ self.told.T
+        squares, cross = (self.shared**2).sum(axis=1), self.shared @ self.shared.T
         rest = np.maximum(1 - self.alike**2, 1e-9)
         return np.asarray((squares[:, None] + squares[None, :] - 2 * self.alike * cross) / rest)
 
@@ -211,7 +211,7 @@ class _Search:
         if len(self.z) < 2 * len(self.alike):
             ridge += 0.1 * np.eye(len(self.alike))
         inverse = np.linalg.inv(ridge)
-        weight = ((inverse @ self.told) ** 2).sum(axis=1) / np.maximum(np.diag(inverse), 1e-12)
+        weight = ((inverse @ self.shared) ** 2).sum(axis=1) / np.maximum(np.diag(inverse), 1e-12)
         return [int(at) for at in np.argsort(-weight)]
 
 

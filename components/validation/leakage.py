@@ -12,6 +12,7 @@ from ciclo.components.tables.stored import Stored
 
 MOST_SHOWN = 10
 SEEN = 0.01  # share of the test rows
+LEAST_SEEN = 3  # of them; one pair of equal flowers is no finding
 Rows = Dataset | Stored
 Shown = Literal["error", "warning"]
 _ADVICE = "is it known before the outcome? If not, ignore it"
@@ -57,7 +58,7 @@ def seen_rows(dataset: Rows, level: Shown) -> list[Check]:
     for name in ours.columns:
         seen.add(ours[name], theirs[name])
     message = "share of the test rows whose features stand in training as they are; a model may know them by heart"
-    limit = max(SEEN, min(2 * seen.by_chance, 1.0))
+    limit = max(SEEN, min(2 * seen.by_chance, 1.0), (LEAST_SEEN - 1) / max(len(test), 1))
     return [at_most("seen_rows", seen.share, limit, message, level=level)]
 
 

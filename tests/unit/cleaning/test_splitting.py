@@ -44,3 +44,37 @@ def test_by_hash_every_side_has_about_its_share_and_time_does_not_matter(tmp_pat
     assert 8 <= counts["test"] <= 35
     times = found.groupby(SPLIT)["t"].agg(["min", "max"])
     assert (times["min"] < times["max"].min()).all()  # the sides lie among each other
+
+
+def people(folder, group: str | None, rows: list[int], *, changed: bool = False, **split: object) -> pd.DataFrame:
+    """Rows of people, one of them without a name."""
+    columns = {**COLUMNS, "who": {"type": "category"}}
+    who = [f"p{n // 4}" for n in rows]
+    frame = pd.DataFrame({"n": rows, "t": "2026-01-01", "y": [n % 2 for n in rows], "who": who}).astype(str)
+    frame.loc[frame["who"] == "p7", "who"] = ""
+    if changed:
+        frame["n"] += "1"
+    run(folder, frame, project(columns, cleaning={"split": {**({"group": group} if group else {}), **split}}))
+    return pq.read_table(folder / "dataset", columns=["n", "who", SPLIT]).to_pandas()
+
+
+def test_by_group_all_rows_of_one_value_are_on_one_side_whatever_else_they_hold(tmp_path):
+    found = people(tmp_path, "who", list(range(800)))
+    assert (found.groupby("who")[SPLIT].nunique() == 1).all()
+    counts = found[SPLIT].value_counts()
+    assert set(counts.index) == {"train", "validation", "test"}
+    assert 60 <= counts["test"] <= 180
+    later = people(tmp_path, "who", list(range(400, 1_200))[::-1], changed=True)
+    sides = [part.dropna().groupby("who")[SPLIT].first() for part in (found, later)]
+    both = sides[0].index.intersection(sides[1].index)
+    assert len(both) == 100
+    assert (sides[0][both] == sides[1][both]).all()
+
+
+def test_without_a_group_the_rows_of_a_person_are_on_all_sides_and_rows_without_one_go_by_themselves(tmp_path):
+    apart = people(tmp_path, None, list(range(800)))
+    assert (apart.groupby("who")[SPLIT].nunique() > 1).mean() > 0.5
+    grouped = people(tmp_path, "who", list(range(800)))
+    lost = [part[part["who"].isna()].set_index("n")[SPLIT] for part in (apart, grouped)]
+    assert len(lost[0]) == 4
+    assert lost[0].equals(lost[1])

@@ -57,6 +57,19 @@ def test_rows_of_one_id_are_one_piece_of_evidence(people, each, ids, unit, count
         assert np.unique(groups.of_rows).size in (count, 50)
 
 
+def test_the_group_of_the_split_is_the_entity_and_a_row_without_one_is_its_own():
+    kinds = {"y": "boolean", "who": "category", "id": "integer", "x": "number"}
+    columns = {name: {"type": kind} for name, kind in kinds.items()}
+    data = {"source": "t.csv", "target": "y", "id_columns": ["id"], "columns": columns}
+    raw = {"name": "unit", "data": data, "cleaning": {"split": {"group": "who"}}}
+    charter = project_from_mapping(raw, origin="test")
+    frame = pd.DataFrame({"who": ["a", "b", None, "a", None, "b"], "id": range(6), "x": 0.0, "y": False})
+    groups = Groups.of(charter, frame)
+    assert (groups.unit, groups.count) == ("entity", 4)
+    assert groups.pieces.tolist() == [0, 1, 2, 0, 3, 1]
+    assert list(charter.features) == ["x"]
+
+
 def test_an_equal_challenger_is_not_better_for_its_luck_with_some_people():
     """Taken for independent, rows of 60 people make one of two equal models surely better in a third of the cases."""
     groups, who = of_people(60, 50)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ciclo.components.core.errors import ProjectError
-from ciclo.components.core.project import DEFAULT_CANDIDATES
+from ciclo.components.core.project import DEFAULT_CANDIDATES, Project
 from ciclo.components.core.project_file import (
     project_from_json,
     project_from_mapping,
@@ -12,6 +12,7 @@ from ciclo.components.core.project_file import (
     project_to_yaml,
     read_project,
 )
+from ciclo.components.core.splits import fingerprint
 
 MINIMAL = {
     "name": "p",
@@ -49,6 +50,8 @@ def test_only_data_is_required():
         ("cleaning.split.test", 0.9, "cleaning.split.test.*below 0.5"),
         ("cleaning.split.test", "14d", "days are for a time split"),
         ("cleaning.split.method", "time", "needs data.time_column"),
+        ("cleaning.split.group", "sizes", "cleaning.split.group: there is no column 'sizes'"),
+        ("cleaning.split.group", "y", "cleaning.split.group: 'y' is the target"),
         ("cleaning.quarantine_budget", 2, "cleaning.quarantine_budget"),
         ("evaluation.slices", ["b"], "evaluation.slices: there is no column 'b'"),
         ("monitoring.segments", ["b"], "monitoring.segments: there is no column 'b'"),
@@ -292,3 +295,26 @@ def test_people_are_named_in_plain_text():
     assert project.design.escalation.model_dump() == people
     spoken = "Ask at https://host/wiki, or write to ann@example.org. Which key? The one=first."
     assert project_from_mapping(with_("design.users", spoken), origin="p").design.users == spoken
+
+
+def test_a_group_splits_by_hash_and_is_no_feature_and_no_split_by_time_has_one() -> None:
+    kinds = {"y": "boolean", "at": "timestamp", "who": "integer", "x": "number"}
+    columns = {name: {"type": kind} for name, kind in kinds.items()}
+    data = {"source": "t.csv", "target": "y", "time_column": "at", "columns": columns}
+
+    def of(**split: str) -> Project:
+        return project_from_mapping({"name": "unit", "data": data, "cleaning": {"split": split}}, origin="test")
+
+    assert (of().split_method, list(of().features)) == ("time", ["who", "x"])
+    assert (of(group="who").split_method, list(of(group="who").features)) == ("hash", ["x"])
+    assert len({fingerprint(p)["digest"] for p in (of(method="hash"), of(group="who"), of(group="x"))}) == 3
+    with pytest.raises(ProjectError, match=r"cleaning\.split\.group: a split by time has no groups"):
+        of(group="who", method="time")
+
+
+def test_a_split_without_a_group_has_the_fingerprint_it_always_had() -> None:
+    columns = {"y": {"type": "boolean"}, "id": {"type": "integer"}, "x": {"type": "number"}}
+    data = {"source": "t.csv", "target": "y", "id_columns": ["id"], "columns": columns}
+    found = fingerprint(project_from_mapping({"name": "unit", "data": data}, origin="test"))
+    assert found["digest"] == "7a0d755e38319566dea50bf0ccf0f0741085ba7849d041f3ec8b80020db9f534"
+    assert "group" not in found

@@ -15,7 +15,16 @@ from ciclo.components.tables.folds import FOLDS, part_of, partition
 from ciclo.components.training.folds import CELLS, Plan, plan_for
 
 
-def made(rows: int, *, time: bool = False, ids: int = 0, validation: float = 0.2, positive: float = 0.3, **training):
+def made(
+    rows: int,
+    *,
+    time: bool = False,
+    ids: int = 0,
+    group: bool = False,
+    validation: float = 0.2,
+    positive: float = 0.3,
+    **training,
+):
     """A project and its training and validation rows, in no order; ``ids`` rows share each id."""
     columns = {
         "at": {"type": "timestamp"},
@@ -25,8 +34,10 @@ def made(rows: int, *, time: bool = False, ids: int = 0, validation: float = 0.2
     }
     data = {"source": "t.csv", "target": "y", "columns": columns}
     data |= {"time_column": "at"} if time else {}
-    data |= {"id_columns": ["who"]} if ids else {}
-    charter = project_from_mapping({"name": "unit", "data": data, "training": training}, origin="test")
+    data |= {"id_columns": ["who"]} if ids and not group else {}
+    split = {"split": {"group": "who"}} if group else {}
+    raw = {"name": "unit", "data": data, "cleaning": split, "training": training}
+    charter = project_from_mapping(raw, origin="test")
     rng = np.random.default_rng(0)
     order = rng.permutation(rows)
     held_out = order >= rows * (1 - validation)
@@ -97,9 +108,10 @@ def test_few_rows_are_cross_validated_with_the_share_of_each_class_kept():
     assert max(shares) - min(shares) < 0.02
 
 
-def test_rows_of_an_id_stay_together():
-    plan = plan_for(*made(600, ids=4), 0)
-    assert "id together" in plan.text
+@pytest.mark.parametrize(("group", "says"), [(False, "id together"), (True, "one 'who' together")])
+def test_rows_of_an_id_or_a_group_stay_together(group, says):
+    plan = plan_for(*made(600, ids=4, group=group), 0)
+    assert says in plan.text
     for fit, out in plan.steps:
         assert not set(side(plan, fit, "who")) & set(side(plan, out, "who"))
     assert "id together" not in plan_for(*made(600, ids=1), 0).text
