@@ -100,6 +100,6 @@ def test_a_check_gives_advice_where_it_fails_and_none_where_it_passes(task, tmp_
     )
     assert all((";" in c.message) is not c.passed for c in (*failed, *passed)), (failed, passed)
     assert all(c.passed for c in passed)
-    ruled = {"nulls", "multicollinearity", "leakage", "split_drift", "twins"}
+    ruled = {"nulls", "multicollinearity", "split_drift", "twins"}
     ruled |= set() if task == "regression" else {"imbalance", "class_rows"}
     assert {c.name for c in failed if not c.passed} == ruled
