@@ -8,7 +8,7 @@ from benchmarks.rivals import AUC, CHAMPION, POLICY, RMSE, Truth, drawn, gain, p
 from benchmarks.watching import share, show, side_by_side
 from ciclo.components.core.clusters import groups_of
 from ciclo.components.core.intervals import scorer
-from ciclo.components.core.metrics import Array
+from ciclo.components.core.metrics import METRICS, Array
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class Case:
         gain: How much better its AUC is, or, of lognormal errors, by which share its errors are smaller.
         heavy: Whether it is a matter of lognormal errors (sigma 1) and RMSE.
         asked: What is asked of the gate.
+        labels: Metric of labels, of which the gain is one then; the champion is right in nine of ten. Empty for AUC.
+        classes: How many classes there are.
+        apart: Share of the labels of each model that are another by luck.
     """
 
     name: str
@@ -30,6 +33,9 @@ class Case:
     gain: float = 0.0
     heavy: bool = False
     asked: str = ""
+    labels: str = ""
+    classes: int = 2
+    apart: float = 0.0
 
 
 MOST, LEAST = "at most 5 %", "at least 90 %"
@@ -47,6 +53,22 @@ CASES = (
     Case("equal, 20,000 independent rows", "refresh", Truth(20_000)),
     Case("equal, 14 days, design effect 10", "refresh", WEEKS2),
     Case("better by .02, 14 days, design effect 10", "refresh", WEEKS2, 0.02),
+    *(
+        Case(
+            f"worse by the margin, {what}, {rows} rows", "refresh", Truth(rows), -0.01, False, MOST, name, classes, luck
+        )
+        for what, name, classes, luck, sizes in (
+            ("accuracy", "accuracy_score", 2, 0.0, (40, 100, 300, 500)),
+            ("balanced accuracy of three classes", "balanced_accuracy_score", 3, 0.01, (44, 300)),
+            ("F1", "f1_score", 2, 0.01, (300, 2_000)),
+        )
+        for rows in sizes
+    ),
+    Case(
+        "worse by the margin, accuracy, 14 days, lost in tens", "refresh", WEEKS2, -0.01, False, MOST, "accuracy_score"
+    ),
+    Case("equal, accuracy, 500 rows", "refresh", Truth(500), labels="accuracy_score", apart=0.002),
+    Case("equal, accuracy, 2,000 rows", "refresh", Truth(2_000), labels="accuracy_score", apart=0.01),
 )
 SIMULATIONS, QUICK = 400, 40
 CHUNKS = 4
@@ -65,8 +87,9 @@ def main(quick: bool = False) -> None:
         row = case.name, case.gate, share(ours, times), share(bare, times), share(resampled, tried), case.asked
         rows.append(row)
     note = (
-        f"Promoted, of {times} simulations each. The champion has AUC {CHAMPION}. Bare: the higher score wins. Row "
-        "bootstrap: the same rule on percentiles of resampled rows, in a quarter of the simulations."
+        f"Promoted, of {times} simulations each. The champion has AUC {CHAMPION}, or is right in nine of ten. Bare: "
+        "the higher score wins. Row bootstrap: the same rule on percentiles of resampled rows, in a quarter of the "
+        "simulations."
     )
     show("What is promoted", ("challenger", "gate", "Ciclo", "bare", "row bootstrap", "asked"), rows, note)
 
@@ -85,8 +108,11 @@ def simulated(task: tuple[int, int, int]) -> Array:
         else:
             y, (ours, theirs), groups = drawn(case.truth, (CHAMPION + case.gain, CHAMPION), rng)
             metric, classes = AUC, [0, 1]
+        if case.labels:
+            y, (ours, theirs), groups = labelled(case, rng)
+            metric, classes = METRICS[case.labels], list(range(case.classes))
         relative = case.heavy and case.gate == "refresh"
-        interval = gain(y, ours, theirs, groups, metric, relative=relative)
+        interval = gain(y, ours, theirs, groups, metric, classes, relative=relative)
         mine, its = scorer(metric, y, ours, classes), scorer(metric, y, theirs, classes)
 
         def gained(rows: Array, mine=mine, its=its, metric=metric, relative=relative) -> float:  # type: ignore[no-untyped-def]
@@ -99,3 +125,18 @@ def simulated(task: tuple[int, int, int]) -> Array:
         tried = turn % RESAMPLED == 0 and small
         counts += [*passed, tried and row_bootstrap(gained, y.size, rng) > limit, tried]
     return counts
+
+
+def labelled(case: Case, rng: np.random.Generator) -> tuple[Array, list[Array], Array]:
+    """True classes, the labels of two models, and the groups of the rows; with days labels are lost ten at a time."""
+    rows, run = case.truth.rows, 10 if case.truth.days else 1
+    y = rng.integers(0, case.classes, rows)
+
+    def wrong(labels: Array, share: float) -> Array:
+        return np.where(np.repeat(rng.random(rows // run) < share, run), (labels + 1) % case.classes, labels)
+
+    shared = np.where(rng.random(rows) < 0.1, (y + 1) % case.classes, y)
+    theirs, ours = (wrong(shared, case.apart) for _ in range(2))
+    worse = np.where(ours == y, wrong(ours, -case.gain / 0.9), ours)
+    groups = np.arange(rows) * case.truth.days // rows if case.truth.days else groups_of(None, rows)
+    return y, [worse, theirs], groups

@@ -5,18 +5,17 @@ A score is normal, higher for the positive class. On each day one of the two mod
 independent rows (the design effect).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import norm
 
 from ciclo.components.core.clusters import gain_interval, groups_of
 from ciclo.components.core.intervals import Interval
-from ciclo.components.core.metrics import METRICS, Array
+from ciclo.components.core.metrics import METRICS, Array, Metric
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.evaluation.champion import Gate
 from ciclo.components.evaluation.comparison import Comparison, Contender
@@ -111,9 +110,17 @@ def compared(gate: str, share: Interval, pieces: int, *, origin: Interval | None
     )
 
 
-def gain(y: Array, ours: Array, theirs: Array, groups: Array, metric: Any = AUC, *, relative: bool = False) -> Interval:
+def gain(
+    y: Array,
+    ours: Array,
+    theirs: Array,
+    groups: Array,
+    metric: Metric = AUC,
+    classes: Sequence[int] = (0, 1),
+    *,
+    relative: bool = False,
+) -> Interval:
     """The gain with the interval of the gate."""
-    classes = [0, 1] if metric is AUC else []
     options = {"groups": groups, "confidence": POLICY.confidence, "relative": relative}
     return gain_interval(metric, y, ours, theirs, classes, **options)
 

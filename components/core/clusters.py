@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from ciclo.components.core.discordance import wider_gain, wider_score
 from ciclo.components.core.intervals import Interval, Rows, Scorer, scorer
 from ciclo.components.core.metrics import Array, Metric
 from ciclo.components.core.project import Project
@@ -123,6 +124,11 @@ class Groups:
         return Groups(self.unit, self.of_rows[rows], self.pieces[rows])
 
 
+def several_of(unit: str) -> str:
+    """The plural of a unit of evidence."""
+    return "entities" if unit == "entity" else f"{unit}s"
+
+
 def entities_of(project: Project, rows: pd.DataFrame) -> Array | None:
     """Which rows share the group of the split, or an id where it has none: they are about the same person or thing.
 
@@ -166,6 +172,8 @@ def gain_interval(
     errors a tenth smaller the lower bound was wrong in at most 1 %, the upper in 15 to 46 %. Such a gain is told as a
     share of the champion's own score, ``relative``, in which the size of the errors cancels.
 
+    Of scores of labels the bounds are never narrower than the rows on which the two differ allow (``discordance``).
+
     Args:
         metric: The metric; its direction is taken care of.
         y: True labels or values, shape ``(rows,)``.
@@ -193,7 +201,10 @@ def gain_interval(
     gains = np.array([gain(float(a), float(b)) for a, b in zip(found[1], other[1], strict=True)])
     if not np.isfinite(gains).all():
         return Interval(math.nan, gain(found[0], other[0]), math.nan)
-    return Clustered.from_jackknife(gain(found[0], other[0]), gains).interval(confidence)
+    interval = Clustered.from_jackknife(gain(found[0], other[0]), gains).interval(confidence)
+    if relative:
+        return interval
+    return wider_gain(interval, ours, theirs, variance=covariance(gains, gains), confidence=confidence)
 
 
 def score_interval(
@@ -204,7 +215,7 @@ def score_interval(
     found = Clustered.of(ours, groups)
     if found is None:
         return Interval(math.nan, ours(np.arange(len(y))), math.nan)
-    interval = found.interval(confidence)
+    interval = wider_score(found.interval(confidence), ours, variance=found.error**2, confidence=confidence)
     low, high = (-math.inf, 1.0) if metric.greater_is_better else (0.0, math.inf)  # what the metric can reach
     return Interval(max(interval.low, low), interval.point, min(interval.high, high))
 

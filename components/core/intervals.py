@@ -88,17 +88,57 @@ class Scorer:
         return np.array([self(np.flatnonzero(group != one)) for one in range(groups)])
 
 
-class _OfSums(Scorer):
+class SumScorer(Scorer):
     """A score that is made of sums over rows: of ``terms``, shape ``(rows, parts)``, by ``made`` of ``(n, parts)``."""
 
     def __init__(self, scorer: Scorer, terms: Array, made: Callable[[Array], Array]) -> None:
         super().__init__(scorer.metric, scorer.y, scorer.prediction, scorer.classes)
         self._terms, self._made = terms.astype("float64"), made
+        self._total = self._terms.sum(axis=0)
+
+    def __call__(self, rows: Rows) -> float:
+        """As that of every scorer; of labels from the sums."""
+        if self.metric.needs != "label":
+            return super().__call__(rows)
+        return float(self._scores(self._terms[rows].sum(axis=0)[None])[0])
 
     def without_each(self, group: Array, groups: int) -> Array:
+        """As that of every scorer, from the sums of the groups."""
         sums = np.stack([np.bincount(group, weights=part, minlength=groups) for part in self._terms.T], axis=1)
+        return self._scores(self._total - sums)
+
+    def without_rows(self) -> Array:
+        """The score without each row, shape ``(rows,)``."""
+        return self._scores(self._total - self._terms)
+
+    def instead_of(self, other: "SumScorer") -> Array:
+        """What the score gains by each row that is answered as here and not as there, shape ``(rows,)``.
+
+        It is taken where all other rows are answered as there, and where they are answered as here; the mean of both.
+        """
+        moved = self._terms - other._terms
+        from_other = self._scores(other._total + moved) - self._scores(other._total[None])
+        to_own = self._scores(self._total[None]) - self._scores(self._total - moved)
+        return np.asarray((from_other + to_own) / 2)
+
+    @property
+    def heaviest(self) -> float:
+        """The most that one more row with another label could change; for scores of labels."""
+        known = [c for c in self.classes if (self.y == c).any()]
+        pairs = [(true, other) for true in known for other in self.classes if other != true]
+        if not pairs:
+            return 1.0
+        y, others = (np.array(part) for part in zip(*pairs, strict=True))
+        terms = _SUMS[self.metric.name]
+        moved = (terms(y, others, self.classes)[0] - terms(y, y, self.classes)[0].astype("float64")).astype("float64")
+        score = self._scores(self._total[None])
+        found = np.abs(np.concatenate([self._scores(self._total + sign * moved) - score for sign in (1, -1)]))
+        found = found[np.isfinite(found)]
+        return min(float(found.max()), 1.0) if found.size else 1.0
+
+    def _scores(self, sums: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self._made(self._terms.sum(axis=0) - sums))
+            return np.asarray(self._made(sums))
 
 
 class _Auc(Scorer):
@@ -142,7 +182,7 @@ def scorer(metric: Metric, y: Array, prediction: Array, classes: list[Any]) -> S
     if metric.name == "average_precision_score":
         return _Precision(metric, y, prediction, list(classes))
     terms = _SUMS.get(metric.name)
-    return _OfSums(plain, *terms(y, prediction, list(classes))) if terms else plain
+    return SumScorer(plain, *terms(y, prediction, list(classes))) if terms else plain
 
 
 def _ranked(values: Array) -> tuple[Array, int]:
@@ -176,12 +216,12 @@ def _auc_without(hit: Array, rank: Array, ranks: int, group: Array, groups: int)
 
 
 def _average_precision(hit: Array, rank: Array) -> float:
-    """Of rows in falling order of their score."""
+    """Of rows in falling order of their score; NaN without a positive."""
     if not hit.size:
         return float("nan")
     last = np.flatnonzero(np.diff(rank, append=-1))
     found = hit.cumsum()[last]
-    return float((np.diff(found, prepend=0) * found / (last + 1)).sum() / found[-1]) if found[-1] else 0.0
+    return float((np.diff(found, prepend=0) * found / (last + 1)).sum() / found[-1]) if found[-1] else float("nan")
 
 
 def _mean(values: Array) -> tuple[Array, Callable[[Array], Array]]:
@@ -208,20 +248,26 @@ def _r2(y: Array, p: Array, _: list[Any]) -> tuple[Array, Callable[[Array], Arra
 def _recalls(y: Array, p: Array, classes: list[Any]) -> tuple[Array, Callable[[Array], Array]]:
     is_one, right = y[:, None] == np.array(classes), (y == p)[:, None]
     count = len(classes)
-    return np.hstack([is_one & right, is_one]), lambda s: np.nanmean(s[:, :count] / s[:, count:], axis=1)
+    return np.hstack([is_one & right, is_one]), lambda s: _mean_of_known(s[:, :count] / s[:, count:])
 
 
 def _f1(y: Array, p: Array, classes: list[Any]) -> tuple[Array, Callable[[Array], Array]]:
+    """Of classes that occur: that of one without a row is not defined, whatever was called it."""
     names = np.array(classes[1:] if len(classes) == 2 else classes)
     is_one, called = y[:, None] == names, p[:, None] == names
     count = len(names)
 
     def made(sums: Array) -> Array:
-        both, named = sums[:, :count], sums[:, count:]
-        scores = 2 * both / named
-        return np.nan_to_num(scores[:, 0]) if count == 1 else np.nanmean(scores, axis=1)
+        both, known, named = (sums[:, part * count : (part + 1) * count] for part in range(3))
+        return _mean_of_known(np.where(known > 0, 2 * both / (known + named), np.nan))
 
-    return np.hstack([is_one & called, is_one.astype(int) + called]), made
+    return np.hstack([is_one & called, is_one, called]), made
+
+
+def _mean_of_known(values: Array) -> Array:
+    """The mean of those that are defined, by row; NaN where none is."""
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0).sum(axis=1) / known.sum(axis=1))
 
 
 _SUMS: dict[str, Callable[[Array, Array, list[Any]], tuple[Array, Callable[[Array], Array]]]] = {

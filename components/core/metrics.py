@@ -60,7 +60,8 @@ class Metric:
             classes: Class labels in the order of the probability columns; empty for regression.
 
         Returns:
-            The score, or NaN where it is not defined (AUC of a single class).
+            The score, or NaN where it is not defined: AUC of a single class, F1 and average precision without a
+            positive. F1 of many classes is the mean over those that occur.
         """
         try:
             return float(self.function(import_module("sklearn.metrics"), y_true, prediction, classes))
@@ -78,7 +79,8 @@ def _roc_auc(sk: Any, y: Array, p: Array, classes: list[Any]) -> float:
 
 
 def _average_precision(sk: Any, y: Array, p: Array, classes: list[Any]) -> float:
-    return float(sk.average_precision_score(y == classes[1], p[:, 1]))
+    positive = y == classes[1]
+    return float(sk.average_precision_score(positive, p[:, 1])) if positive.any() else float("nan")
 
 
 def _log_loss(sk: Any, y: Array, p: Array, classes: list[Any]) -> float:
@@ -87,8 +89,10 @@ def _log_loss(sk: Any, y: Array, p: Array, classes: list[Any]) -> float:
 
 def _f1(sk: Any, y: Array, label: Array, classes: list[Any]) -> float:
     if len(classes) == 2:
-        return float(sk.f1_score(y == classes[1], label == classes[1], zero_division=0))
-    return float(sk.f1_score(y, label, average="macro", zero_division=0))
+        positive = y == classes[1]
+        return float(sk.f1_score(positive, label == classes[1], zero_division=0)) if positive.any() else float("nan")
+    known = np.unique(y)
+    return float(sk.f1_score(y, label, labels=known, average="macro", zero_division=0)) if known.size else float("nan")
 
 
 def _plain(name: str) -> Scorer:

@@ -5,7 +5,8 @@ patterns here; a property test holds the two to each other value by value.
 
 - Missing is null, NaN, blank text, and the words the project file lists for the column; nothing else. A word that is
   a number or a time stands for it however it is written, and comes before what it would mean otherwise.
-- Text is trimmed. Numbers are ASCII decimals, ``007`` is 7, and have to be finite.
+- Text is trimmed. Numbers are ASCII decimals, ``007`` is 7, and have to be finite in the single precision that trees
+  split in (up to 3.4e38).
 - A whole number may be written as a float (``3.0``); beyond 2^53 - 1 a float may stand for its neighbour: refused. So
   may a float32 beyond 2^24 - 1.
 - Booleans are the words below in any case, and the numbers 1 and 0. A boolean is no number.
@@ -40,6 +41,7 @@ FALSE_WORDS = ("false", "no", "n", "f")
 LARGEST_EXACT = 2**53 - 1
 LARGEST_SINGLE = 2**24 - 1  # as LARGEST_EXACT, for a float32
 LARGEST_WHOLE = 2**63 - 1
+LARGEST_NUMBER = 2.0**128 - 2.0**104  # the largest float32
 
 # Patterns of whole texts that Python and the engines' RE2 read alike.
 NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
@@ -297,7 +299,7 @@ def _scalar(raw: Any) -> Any:
 
 
 def _number(raw: Any) -> float | Refusal:
-    if type(raw) is float and math.isfinite(raw):
+    if type(raw) is float and abs(raw) <= LARGEST_NUMBER:
         return raw
     if isinstance(raw, str) and not _NUMBER.fullmatch(raw):
         return Refusal.TYPE
@@ -307,7 +309,7 @@ def _number(raw: Any) -> float | Refusal:
         number = float(raw)
     except OverflowError:
         return Refusal.TYPE
-    return number if math.isfinite(number) else Refusal.TYPE
+    return number if abs(number) <= LARGEST_NUMBER else Refusal.TYPE
 
 
 def _integer(raw: Any) -> int | Refusal:

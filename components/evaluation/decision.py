@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from ciclo.components.core.clusters import LEAST_GROUPS
+from ciclo.components.core.clusters import LEAST_GROUPS, several_of
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import Metric
 from ciclo.components.core.sections import Evaluation
@@ -189,11 +189,7 @@ def _on(comparison: Comparison) -> str:
 
 
 def _count(pieces: int, unit: str) -> str:
-    return f"{pieces:,} {unit if pieces == 1 else _several(unit)}"
-
-
-def _several(unit: str) -> str:
-    return "entities" if unit == "entity" else f"{unit}s"
+    return f"{pieces:,} {unit if pieces == 1 else several_of(unit)}"
 
 
 def _more(gain: Interval, limit: float, comparison: Comparison) -> str:
@@ -235,7 +231,7 @@ def _facts(comparison: Comparison, metric: Metric) -> dict[str, str | float | in
         "validation_score": comparison.winner.score,
     }
     if comparison.unit != "row":
-        facts[f"test_{_several(comparison.unit)}"] = comparison.pieces
+        facts[f"test_{several_of(comparison.unit)}"] = comparison.pieces
     if comparison.single_feature:
         facts["single_feature"] = comparison.single_feature
     if comparison.champion_version is not None:

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ciclo.components.core.clusters import several_of
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.own_columns import ROW_ID
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check, Verdict, more_than
 from ciclo.components.feasibility.baselines import Fixed, baselines, best_feature
+from ciclo.components.feasibility.luck import MOST_SHUFFLES, shuffles
 from ciclo.components.feasibility.trials import SAMPLE, Trial, tried
 from ciclo.components.tables.datasets import Dataset, write_table
 from ciclo.components.tables.relations import SINGLE_FEATURE
@@ -53,24 +55,25 @@ def decide(
 
     Args:
         gains: Over each simple answer, by name.
-        luck: How often chance alone does as well.
+        luck: How often chance alone does as well; NaN where that cannot be asked.
         policy: The limits.
         subject: sha256 of the dataset.
         facts: What is worth keeping.
         pieces: What the gains rest on.
-        unit: What a piece is: ``day`` or ``row``.
+        unit: What a piece is: ``row``, ``day`` or ``entity``.
 
     Returns:
         A verdict whose decision is ``ml``, ``no_ml`` or ``cannot_tell``; only with ``no_ml`` a check of level ``error``
         has failed.
     """
     refused = {
-        n for n, g in gains.items() if policy.least_useful_gain > 0 and g.gain.bounded and g.gain.high < g.useful
+        n for n, g in gains.items() if policy.least_useful_gain > 0 and _tells(g.gain) and g.gain.high < g.useful
     }
     decision = "no_ml" if refused else "ml"
     checks = [_lucky(luck, policy)]
     for name, found in gains.items():
-        text = f"gain over the {name} answer is {found.gain}"
+        known = math.isfinite(found.gain.point)
+        text = f"gain over the {name} answer {f'is {found.gain}' if known else 'is not known'}"
         if name in refused:
             below = f"{text}, surely below {found.useful:.4g}, the least that is useful"
             checks.append(
@@ -78,9 +81,8 @@ def decide(
             )
             continue
         text = f"{text}{_more(found.gain, policy.minimum_gain_over_baseline, pieces, unit)}"
-        checks.append(
-            more_than(f"beats_{name}", found.gain.low, policy.minimum_gain_over_baseline, text, level="warning")
-        )
+        low = found.gain.low if _tells(found.gain) else math.nan
+        checks.append(more_than(f"beats_{name}", low, policy.minimum_gain_over_baseline, text, level="warning"))
     failed = [c for c in checks if not c.passed]
     if not refused and (failed or not gains):
         decision = "cannot_tell"
@@ -96,25 +98,38 @@ def decide(
     )
 
 
+def _tells(gain: Interval) -> bool:
+    """Whether an interval says anything: one without width has seen nothing vary, and is sure of nothing."""
+    return gain.bounded and gain.low < gain.high
+
+
 def _lucky(luck: float, policy: Evaluation) -> Check:
     limit = 1 - policy.confidence
+    if math.isnan(luck):
+        why = "there are too few days or ids to shuffle"
+        if (needed := shuffles(policy.confidence)) > MOST_SHUFFLES:
+            why = f"evaluation.confidence ({policy.confidence:g}) asks for {needed:,} shuffles"
+        message = f"what luck alone would do is not asked, since {why}; the bounds decide"
+        return Check(name="beats_luck", passed=True, level="warning", limit=limit, message=message)
     return Check(
         name="beats_luck",
         passed=luck <= limit,
         level="warning",
         value=luck,
         limit=limit,
-        message=f"shuffled answers score as well in {luck:.0%} of the cases",
+        message=f"shuffled answers score as well in {luck:{'.0%' if luck >= 0.01 else '.2%'}} of the cases",
     )
 
 
 def _more(gain: Interval, limit: float, pieces: int, unit: str) -> str:
     if not gain.bounded:
-        return ", without bounds: there are too few rows, days or rows of a class"
+        return ", without bounds: there are too few rows, days, ids or rows of a class, or all of a class on few days"
+    if not _tells(gain):
+        return ", and nothing varies from which its bounds could be told"
     if gain.low > limit:
         return ""
     needed = gain.needed(limit, pieces)
-    return f"; if that stays so, about {needed:,} {unit}s more would tell" if needed else ""
+    return f"; if that stays so, about {needed:,} {several_of(unit)} more would tell" if needed else ""
 
 
 def assess(

@@ -1,27 +1,34 @@
 """Three answers a model has to beat: the trivial one (always the same), one feature alone, and the rule of today.
 
+Where labels are judged, the first two get a threshold by the same rule as the candidates do: a model with the threshold
+that suits the metric beats anything that has none. The rule of today says itself what is positive.
+
 The one feature is chosen for the first version and then fixed, so that the yardstick of a project does not change from
 run to run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import make_pipeline
 
-from ciclo.components.core.errors import CicloError
-from ciclo.components.core.metrics import Array, predictions
+from ciclo.components.core.errors import CicloError, TrainingError
+from ciclo.components.core.metrics import Array, labels_at, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
+from ciclo.components.core.threshold import Rule, choose_threshold
 from ciclo.components.releases.names import CHAMPION
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.folds import part_of, partition
 from ciclo.components.tables.relations import relations, single_feature_tree
 
 CHOOSING = 0.25
+THRESHOLD_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -33,16 +40,57 @@ class Baseline:
         description: What it does, for a person.
         columns: The features it looks at.
         model: The fitted estimator.
+        threshold: From which probability on a row is labelled positive; None for the likeliest class.
+        at_least: From which value of its column on a row is labelled positive, whatever the probability; None for a
+            threshold.
     """
 
     name: str
     description: str
     columns: list[str]
     model: Any
+    threshold: float | None = None
+    at_least: float | None = None
 
     def predict(self, needs: str, X: pd.DataFrame, codes: list[int]) -> Array:  # noqa: N803
         """Its predictions, in the form a metric needs."""
-        return predictions(needs, self.model, X[self.columns], codes)
+        if needs == "label" and self.at_least is not None:
+            return np.asarray(X[self.columns[0]] >= self.at_least, dtype="int64")
+        return answers_of(needs, self.model, X[self.columns], codes, self.threshold)
+
+
+def answers_of(needs: str, model: Any, X: pd.DataFrame, codes: list[int], threshold: float | None) -> Array:  # noqa: N803
+    """What a model says, as ``predictions``, with a threshold for its labels."""
+    if needs != "label" or threshold is None:
+        return predictions(needs, model, X, codes)
+    return labels_at(threshold, predictions("probability", model, X, codes))
+
+
+def asks_labels(project: Project) -> bool:
+    """Whether labels are judged for which a threshold is chosen."""
+    return project.metric.needs == "label" and project.task == "binary"
+
+
+def threshold_for(project: Project, rows: Dataset, fit: Callable[[Dataset], Any]) -> float | None:
+    """The threshold by the rule of the project, chosen on rows out of fold; None where none is asked for.
+
+    Args:
+        project: Gives the rule.
+        rows: Rows to fit on.
+        fit: Fits a model on some of them.
+    """
+    if not asks_labels(project):
+        return None
+    predicted = np.full(len(rows), np.nan)
+    try:
+        folds = partition(project, rows, project.training.seed, THRESHOLD_FOLDS)
+    except TrainingError:
+        return 0.5
+    for taught, asked in folds:
+        model = fit(Dataset(rows.contract, rows.rows.iloc[taught]))
+        predicted[asked] = predictions("probability", model, rows.X.iloc[asked], rows.contract.codes)[:, 1]
+    known = ~np.isnan(predicted)
+    return choose_threshold(rows.y[known] == 1, predicted[known], Rule.of(project.metric, project.evaluation.costs))
 
 
 @dataclass(frozen=True)
@@ -87,9 +135,8 @@ def best_feature(project: Project, rows: Dataset) -> str:
         project: Gives the seed.
         rows: Rows to choose on; none of those that will judge.
     """
-    choosing = rows.rows.sample(frac=CHOOSING, random_state=project.training.seed)
-    taught = Dataset(rows.contract, rows.rows.drop(choosing.index))
-    return next(iter(relations(taught, Dataset(rows.contract, choosing))))
+    taught, choosing = part_of(project, rows, CHOOSING, project.training.seed)
+    return next(iter(relations(taught, choosing)))
 
 
 def baselines(project: Project, rows: Dataset, feature: str) -> list[Baseline]:
@@ -101,19 +148,44 @@ def baselines(project: Project, rows: Dataset, feature: str) -> list[Baseline]:
         feature: The one feature.
     """
     task, X, y = project.task, rows.X, rows.y  # noqa: N806
-    dummy = DummyRegressor() if task == "regression" else DummyClassifier(strategy="prior")
-    alone = X[[feature]]
+    dummy = (DummyRegressor() if task == "regression" else DummyClassifier(strategy="prior")).fit(X, y)
+
+    def fit_alone(some: Dataset) -> Any:
+        alone = some.X[[feature]]
+        return single_feature_tree(task, alone).fit(alone, some.y)
+
+    always = None
+    if asks_labels(project):
+        share = np.full(len(y), float(np.mean(y == 1)))
+        always = choose_threshold(y == 1, share, Rule.of(project.metric, project.evaluation.costs))
     found = [
-        Baseline("trivial", "always the same answer", list(X.columns), dummy.fit(X, y)),
-        Baseline("single_feature", f"'{feature}' alone", [feature], single_feature_tree(task, alone).fit(alone, y)),
+        Baseline("trivial", "always the same answer", list(X.columns), dummy, always),
+        Baseline(
+            "single_feature",
+            f"'{feature}' alone",
+            [feature],
+            fit_alone(rows),
+            threshold_for(project, rows, lambda some: _Alone(feature, fit_alone(some))),
+        ),
     ]
     rule = project.design.simple_rule
     if rule is not None and rule.column in X.columns:
         # A tree of one split on "has the column reached the value" learns only what to answer on either side.
         model = make_pipeline(_Reached(rule.at_least), single_feature_tree(task, X[[rule.column]]))
         text = f"'{rule.column}' at least {rule.at_least:g}"
-        found.append(Baseline("rule", text, [rule.column], model.fit(X[[rule.column]], y)))
+        at_least = rule.at_least if task == "binary" else None
+        found.append(Baseline("rule", text, [rule.column], model.fit(X[[rule.column]], y), at_least=at_least))
     return found
+
+
+class _Alone:
+    """A model of one feature that takes all of them."""
+
+    def __init__(self, feature: str, model: Any) -> None:
+        self._feature, self._model, self.classes_ = feature, model, model.classes_
+
+    def predict_proba(self, X: pd.DataFrame) -> Array:  # noqa: N803
+        return np.asarray(self._model.predict_proba(X[[self._feature]]))
 
 
 class _Reached:

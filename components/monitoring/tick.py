@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,8 @@ def _assess(
         reason = "Nothing serves yet, so there is nothing to watch."
         return Decision(action="ok", reason=reason, version=0, window_start=start, window_end=end, time=now), None
     try:
-        with _observed(project, serving, registry, predictions, log.refit_check(serving)) as observer:
+        known = partial(log.refit_check, serving)
+        with _observed(project, serving, registry, predictions, known) as observer:
             evidence = observer.evidence(start, end)
     except (IntegrityError, NotFoundError) as error:
         return _unreadable(serving, error, start, end, now), None
@@ -287,7 +289,7 @@ def _observed(
     serving: Alias,
     registry: Registry,
     predictions: PredictionWindows,
-    compared: RefitCheck | None = None,
+    compared: Callable[[], RefitCheck | None] = lambda: None,
 ) -> Iterator[Observer]:
     with tempfile.TemporaryDirectory() as folder:
         bundle = registry.fetch(serving.version, Path(folder))
@@ -302,7 +304,7 @@ def _observed(
             label_delay=timedelta(days=project.design.label_delay_days),
             trained_until=refitted_until(bundle.lineage),
             tested=bundle.model if bundle.served == REFITTED else None,
-            compared=compared,
+            compared=compared() if bundle.served == REFITTED else None,
         )
         yield observer
 

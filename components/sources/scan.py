@@ -64,16 +64,17 @@ def scan(path: Path, start: int, delimiter: str, width: int) -> Scan:
     found, size = Scan(), path.stat().st_size
     if start >= size:
         return found
-    data = np.memmap(path, np.uint8, "r")
     ends: set[bool] = set()
-    while start < size and found.is_regular:
-        part = np.asarray(data[start : start + _CHUNK])
-        is_cut = start + len(part) == size and part[-1] != _LF
-        if is_cut:
-            part = np.append(part, np.uint8(_LF))
-        taken = _part(found, part, start, ord(delimiter), width, ends, is_cut=is_cut)
-        found.is_regular &= taken > 0 and len(ends) < 2
-        start += taken
+    with path.open("rb") as file:
+        while start < size and found.is_regular:
+            file.seek(start)
+            part = np.frombuffer(file.read(_CHUNK), np.uint8)
+            is_cut = start + len(part) == size and part[-1] != _LF
+            if is_cut:
+                part = np.append(part, np.uint8(_LF))
+            taken = _part(found, part, start, ord(delimiter), width, ends, is_cut=is_cut)
+            found.is_regular &= taken > 0 and len(ends) < 2
+            start += taken
     return found
 
 

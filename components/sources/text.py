@@ -20,6 +20,7 @@ from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.sources.dialect import SHOWN, Dialect, find_dialect
 from ciclo.components.sources.records import Malformed, records, wrong_width
 from ciclo.components.sources.scan import Ragged, Scan, scan
+from ciclo.components.tables.datasets import BOUNDS
 
 _BATCH = 2_000
 _BATCHES_PER_GROUP = 50
@@ -112,7 +113,7 @@ class TextFile:
         good = scratch / f"{first_line}.good.parquet" if counted.ragged else path
         # An empty field too many at the end is read past; every other record that does not fit is left out.
         read_past = [r for r in counted.ragged if r.fields == len(dialect.names) + 1 and r.ends_empty]
-        with duckdb.connect() as engine:
+        with duckdb.connect(config=BOUNDS) as engine:
             try:
                 _copy(engine, link, good, dialect, places, is_parallel=not counted.has_inner_breaks)
                 if pq.read_metadata(good).num_rows != counted.records - len(counted.ragged) + len(read_past):
@@ -169,7 +170,7 @@ def _copy(
         quote = '"', escape = '"', columns = {fields}, strict_mode = true, null_padding = false,
         store_rejects = true, parallel = {is_parallel})"""
     engine.execute(
-        f"COPY (SELECT {columns} FROM {read}) TO $out (FORMAT parquet, COMPRESSION zstd)",  # noqa: S608
+        f"COPY (SELECT {columns} FROM {read}) TO $out (FORMAT parquet, COMPRESSION lz4_raw)",  # noqa: S608
         {"path": str(path), "delimiter": dialect.delimiter, "out": str(out)},
     )
 

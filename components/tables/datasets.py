@@ -22,7 +22,8 @@ from ciclo.components.core.own_columns import SPLIT
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-MEMORY = "1GB"  # of the engine
+# Of the engine: what does not fit goes to files.
+BOUNDS = {"memory_limit": "1GB", "temp_directory": tempfile.gettempdir()}
 BATCH = 100_000
 _CONTRACT = b"ciclo.contract"
 
@@ -31,7 +32,7 @@ def connect() -> Any:
     """A fresh DuckDB as an ibis backend: what does not fit into a gigabyte goes to files in the temporary folder."""
     import ibis
 
-    return ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=tempfile.gettempdir())
+    return ibis.duckdb.connect(**BOUNDS)
 
 
 def collect(expression: Any) -> pa.Table:

@@ -16,6 +16,7 @@ from ciclo.components.core.values import (
     DIGITS,
     FALSE_WORDS,
     LARGEST_EXACT,
+    LARGEST_NUMBER,
     LARGEST_SINGLE,
     TRUE_WORDS,
     WHOLE_FLOAT,
@@ -117,7 +118,8 @@ def _or_time(missing: Any, time: Any, rules: Rules) -> Any:
 
 def _number_text(text: Any) -> Any:
     number = text.try_cast("float64")
-    return (number.isinf() | number.isnan() | text.contains("_")).ifelse(ibis.null("float64"), number)
+    unfit = (number.abs() > LARGEST_NUMBER) | number.isnan() | text.contains("_")
+    return unfit.ifelse(ibis.null("float64"), number)
 
 
 def _integer_text(text: Any) -> Any:
@@ -174,7 +176,8 @@ def _read_native(raw: Any, rules: Rules) -> Value:
         typed = missing.ifelse(ibis.null(typed.type()), typed)
     whole_type = raw.type().is_integer() and not raw.type().is_uint64()
     if rules.type in ("integer", "category") and raw.type().is_numeric() and not whole_type:
-        whole = (value % 1 == 0).fill_null(False)
+        readable = value.abs() <= LARGEST_NUMBER if rules.type == "integer" and value.type().is_floating() else True
+        whole = ((value % 1 == 0) & readable).fill_null(False)
         return Value(typed, missing, typed.isnull() & ~missing & whole)
     return Value(typed, missing)
 
@@ -188,7 +191,7 @@ def _number(value: Any) -> Any:
     if not value.type().is_numeric():
         return _unreadable(value, "float64")
     number = value.cast("float64")
-    return number.isinf().ifelse(ibis.null("float64"), number)
+    return (number.abs() > LARGEST_NUMBER).ifelse(ibis.null("float64"), number)
 
 
 def _whole(number: Any, largest: int = LARGEST_EXACT) -> Any:

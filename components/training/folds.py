@@ -11,22 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from ciclo.components.core.clusters import entities_of
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.folds import FOLDS, Fold, one_sided, partition, several, ways
 
-FOLDS = 5
 LARGE = 1_000  # validation rows from which one split is enough
 LARGE_CLASS = 100  # of the rarest class among them
 FIRST_RUNG = 4_000  # training rows from which a trial is tried on a quarter of them first
 SCORED = 20_000  # validation rows that are scored at least, where there are so many: that costs little
 CELLS = 4_000_000  # most values a trial is fitted on; a table of 2,000 columns is searched on 2,000 rows
-
-Fold = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
@@ -63,51 +60,34 @@ def plan_for(project: Project, dataset: Dataset, seed: int) -> Plan:
         seed: Of sampling and shuffling.
     """
     most = max(10, min(project.training.search_rows, CELLS // max(1, len(dataset.contract.columns))))
-    if _is_large(dataset.split("validation")):
+    train = dataset.split("train")
+    if _is_large(dataset.split("validation")) and several(train, np.arange(len(train))):
         held_out = dataset.split("validation").sample(max(SCORED, project.training.search_rows), seed)
-        return _single(dataset.split("train").sample(most, seed), held_out, most, seed)
+        return _single(train.sample(most, seed), held_out, most, seed)
     rows = dataset.sample(most, seed)
     if project.split_method == "time":
-        steps = tuple(_forward(_blocks(rows, FOLDS + 1)))
-        if not steps:
-            raise TrainingError("all rows are of one time, so that none can be tested on later ones")
-        return Plan(rows, steps, True, f"{len(steps)} parts of the time, each after all it is fitted on", most)
-    kept = f" that keep the rows of {_whose(project)} together" if entities_of(project, rows.rows) is not None else ""
+        return _in_time(rows, most)
+    who = "an id" if project.cleaning.split.group is None else f"one '{project.cleaning.split.group}'"
+    kept = f" that keep the rows of {who} together" if entities_of(project, rows.rows) is not None else ""
     return Plan(rows, tuple(partition(project, rows, seed)), True, f"{FOLDS}-fold cross-validation{kept}", most)
 
 
-def _whose(project: Project) -> str:
-    return "an id" if project.cleaning.split.group is None else f"one '{project.cleaning.split.group}'"
-
-
-def partition(project: Project, rows: Dataset, seed: int) -> list[Fold]:
-    """Folds that leave out every row once: for predictions on the whole of the rows by models that did not see them.
-
-    Rows in time are left out in blocks of whole days, since neighbours know each other's answers; rows of one id or
-    group are left out together; else rows are shuffled, with the share of each class kept.
-
-    Args:
-        project: The project.
-        rows: The rows.
-        seed: Of the shuffling.
-    """
-    if project.split_method == "time":
-        block = _blocks(rows, FOLDS)
-        return [(np.flatnonzero(block != b), np.flatnonzero(block == b)) for b in np.unique(block)]
-    entities, classes = entities_of(project, rows.rows), project.task != "regression"
-    options = {"n_splits": FOLDS, "shuffle": True, "random_state": seed}
-    if entities is None:
-        folds = (StratifiedKFold if classes else KFold)(**options)
-    else:
-        folds = (StratifiedGroupKFold if classes else GroupKFold)(**options)
-    try:
-        return list(folds.split(np.zeros(len(rows)), rows.y, entities))
-    except ValueError as error:
-        raise TrainingError(
-            f"{len(rows)} rows are too few for cross-validation in {FOLDS} parts",
-            seen=str(error),
-            hint="Give more rows.",
-        ) from error
+def _in_time(rows: Dataset, most: int) -> Plan:
+    """Each part of the time by what was before it, as far as both have several classes."""
+    cuts = [list(_forward(block)) for block in ways(rows, FOLDS + 1)]
+    if not cuts[0]:
+        raise TrainingError("all rows are of one time, so that none can be tested on later ones")
+    known = [tuple(step for step in cut if all(several(rows, side) for side in step)) for cut in cuts]
+    number, steps = next(((n, steps) for n, steps in enumerate(known) if steps), (0, ()))
+    parts = one_sided(rows, FOLDS + 1)
+    if not steps:
+        raise TrainingError(f"no part of the time can be scored by what was before it: {parts}")
+    text = f"{len(steps)} parts of the time, each after all it is fitted on"
+    if number:
+        text += f", cut where the rarest class is: {parts}"
+    elif len(steps) < len(cuts[0]):
+        text += f"; {len(cuts[0]) - len(steps)} more cannot be learnt from or scored: {parts}"
+    return Plan(rows, steps, True, text, most)
 
 
 def _single(train: Dataset, validation: Dataset, most: int, seed: int) -> Plan:
@@ -124,16 +104,6 @@ def _is_large(validation: Dataset) -> bool:
     if len(validation) < LARGE or validation.contract.task == "regression":
         return len(validation) >= LARGE
     return int(np.bincount(validation.y, minlength=len(validation.contract.classes)).min()) >= LARGE_CLASS
-
-
-def _blocks(rows: Dataset, count: int) -> Array:
-    """Consecutive parts of the time, of whole days where there are days enough; integers from 0, shape ``(rows,)``."""
-    times = rows.rows[rows.contract.time_column].reset_index(drop=True)
-    days = times.dt.floor("D")
-    unit = days if days.nunique() >= 2 * count else times
-    before = unit.rank(method="min").to_numpy() - 1  # rows of earlier days
-    block = (before * count // len(rows)).astype("int64")
-    return np.unique(block, return_inverse=True)[1]
 
 
 def _forward(block: Array) -> Iterator[Fold]:

@@ -16,14 +16,15 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from ciclo.components.core.calibration import Reliability, row_losses
 from ciclo.components.core.clusters import Clustered, groups_of
+from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.intervals import Rows
 from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Candidate
 from ciclo.components.core.threshold import Rule, choose_threshold
 from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.folds import FOLDS, Fold, one_sided, partition
 from ciclo.components.training.candidates import build
-from ciclo.components.training.folds import Fold, partition
 
 CLEAR = 0.99  # confidence of the lower bound on what calibration gains
 LEAST_GAIN = 0.01  # of the log loss without it
@@ -79,6 +80,9 @@ def learn_labels(
     what it saves in log loss lies above zero, with days as the evidence where the rows have times, and it saves at
     least 1 % of it.
 
+    Where positives come in bursts, the part of the time that holds all of one class is not predicted: without it there
+    is nothing to learn. No calibration is learnt from what is left, nor a threshold if that is of one class.
+
     Args:
         project: The project.
         candidate: What is fitted.
@@ -97,6 +101,12 @@ def learn_labels(
         predicted[held_out] = predictions("probability", model, X, rows.contract.codes)[:, 1]
         score[held_out] = model.decision_function(X) if hasattr(model, "decision_function") else predicted[held_out]
     positive = rows.y == 1
+    known = np.zeros(len(rows), dtype=bool)
+    for _, held_out in folds:
+        known[held_out] = True
+    rule = Rule.of(project.metric, project.evaluation.costs)
+    if not known.all():
+        return _of_some(rows, positive[known], predicted[known], rule)
     before = Reliability.of(positive, predicted)
     tried = {} if candidate.calibration == "none" else _cross_calibrated(score, positive, folds)
     if candidate.calibration == "auto":
@@ -104,7 +114,6 @@ def learn_labels(
     else:
         method, why = candidate.calibration, "the project asks for it"
     final = predicted if method == "none" else tried[method]
-    rule = Rule.of(project.metric, project.evaluation.costs)
     return Labels(
         calibration=method,
         why=why,
@@ -114,6 +123,20 @@ def learn_labels(
         before=before,
         after=Reliability.of(positive, final),
     )
+
+
+def _of_some(rows: Dataset, positive: Array, predicted: Array, rule: Rule) -> Labels:
+    """What can be learnt where not every part of the time can be left out."""
+    parts = one_sided(rows, FOLDS)
+    why, seen = f"not every part of the time can be left out, and so nothing is calibrated: {parts}", None
+    threshold, by = 0.5, f"one half, since the rows that can be left out are of one class: {parts}"
+    if 0 < positive.sum() < positive.size:
+        threshold, by, seen = (
+            choose_threshold(positive, predicted, rule),
+            rule.text,
+            Reliability.of(positive, predicted),
+        )
+    return Labels(why=why, threshold=threshold, rule=by, rows=positive.size, before=seen, after=seen)
 
 
 def fit_model(
@@ -128,6 +151,9 @@ def fit_model(
     model = build(candidate, project, rows.contract, len(rows), parameters)
     if labels.calibration != "none":
         folds = partition(project, rows, seed)
+        if sum(held_out.size for _, held_out in folds) < len(rows):
+            why = one_sided(rows, FOLDS)
+            raise TrainingError(f"it cannot be calibrated on rows of which not every part can be left out: {why}")
         model = CalibratedClassifierCV(model, method=labels.calibration, cv=folds, ensemble=False)
     if labels.threshold is not None:
         model = FixedThresholdClassifier(

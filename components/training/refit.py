@@ -24,12 +24,15 @@ import numpy as np
 
 from ciclo.components.answering.behaviour import behaviour
 from ciclo.components.answering.compiled import engine_of, parity
+from ciclo.components.core.errors import TrainingError
+from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_json, project_to_json
 from ciclo.components.core.verdict import Verdict, require
 from ciclo.components.core.wording import listed
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset, file_digest
+from ciclo.components.tables.folds import FOLDS, one_sided, several
 from ciclo.components.training.candidates import too_large
 from ciclo.components.training.children import START_SECONDS, Child, Tell, at_work, report
 from ciclo.components.training.disagreement import LEAST_REFITS, disagreement, limit_of, stretches
@@ -260,15 +263,26 @@ def fit_again(job: Job) -> Iterator[tuple[str, float]]:
     data = Dataset.open(job.dataset)
     known, added = data.split("train", "validation"), data.split("test")
     tested = parse_model(Path(job.tested).read_bytes())
+    parts = [(part, others) for part, others in _left_out(known, len(added)) if several(known, others)]
+    if len(parts) < LEAST_REFITS:
+        raise TrainingError(
+            f"only {len(parts)} refits can be compared with, since the others would lack a class: "
+            f"{one_sided(known, FOLDS)}"
+        )
     refitted = fit_model(project, candidate, data, parameters, labels, seed)
     dump_model(refitted, job.model)
     yield "fitted", disagreement(refitted, tested, added, seed)
-    for number, part in enumerate(stretches(known, len(added)), 1):
+    for number, (part, others) in enumerate(parts, 1):
         other = (seed + number) % 2**32
         seeded = project.model_copy(update={"training": project.training.model_copy(update={"seed": other})})
-        without = Dataset(known.contract, known.rows[~np.isin(np.arange(len(known)), part)])
+        without = Dataset(known.contract, known.rows.iloc[others])
         model = fit_model(seeded, candidate, without, parameters, labels, other)
         yield "usual", disagreement(model, tested, Dataset(known.contract, known.rows.iloc[part]), seed)
+
+
+def _left_out(known: Dataset, length: int) -> list[tuple[Array, Array]]:
+    """The positions of each stretch of time, and those of all other rows."""
+    return [(part, np.setdiff1d(np.arange(len(known)), part)) for part in stretches(known, length)]
 
 
 def labels_from(facts: Mapping[str, Any]) -> Labels:

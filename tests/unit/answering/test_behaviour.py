@@ -144,6 +144,17 @@ def test_a_direction(test_rows, function, direction, passed):
     assert ("in some" in found[f"{direction}_size"].message) is False
 
 
+@pytest.mark.parametrize(("share", "passed"), [(0.005, True), (0.05, False)])
+def test_a_few_odd_leaves_are_forgiven_and_one_row_in_twenty_is_not(test_rows, share, passed):
+    """On the rows that are asked, exactly that share breaks the statement in every step."""
+    odd = set(test_rows.X["noise"].nlargest(round(share * len(test_rows.X))))
+
+    def mostly(X):
+        return np.where(X["noise"].isin(odd), 1 - rising(X), rising(X))
+
+    assert asked(test_rows, mostly, rises_with=["size"])["rises_with_size"].passed is passed
+
+
 def test_a_direction_of_a_regression(tmp_path):
     rows = Dataset.open(dataset(tmp_path / "rows.parquet", "regression", rows=300))
     engine = Engine(Value(lambda X: -2 * X["size"].fillna(0)), rows.contract)

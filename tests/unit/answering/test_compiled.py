@@ -153,6 +153,24 @@ def test_a_compiled_form_that_answers_otherwise_is_not_used(monkeypatch, harm):
     assert isinstance(engine_of(model, contract, found)._model, Pipeline)
 
 
+def test_a_label_that_flips_on_the_threshold_is_enough_however_near_the_probabilities_are(monkeypatch, tmp_path):
+    rows = Dataset.open(dataset(tmp_path / "rows.parquet", rows=400))
+    candidate = Candidate(estimator="decision_tree")
+    plain = fit_model(project("binary"), candidate, rows, {"max_leaf_nodes": 8}, Labels(threshold=0.5), seed=0)
+    on_it = float(np.median(plain.predict_proba(rows.X)[:, 1]))
+    model = fit_model(project("binary"), candidate, rows, {"max_leaf_nodes": 8}, Labels(threshold=on_it), seed=0)
+    assert parity(model, rows.contract, rows.X, seed=1).engine == "compiled"
+
+    class Lower(CompiledModel):
+        def predict_proba(self, X):
+            return super().predict_proba(X) + np.array([1e-12, -1e-12])
+
+    monkeypatch.setattr(compiling, "CompiledModel", Lower)
+    found = parity(model, rows.contract, rows.X, seed=1)
+    assert (found.engine, found.largest_difference < compiling.EXACT) == ("fitted", True)
+    assert "other labels" in found.why
+
+
 def test_what_is_generated_holds_what_models_are_rarely_asked():
     _, contract, X = fitted("binary", "logistic_regression")
     rows = generated_rows(contract, X, 2_000, seed=3)

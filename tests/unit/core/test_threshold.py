@@ -32,8 +32,8 @@ def worth(rule: Rule, positive, labels) -> float:
 @given(rows=st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.4, 0.5, 0.8, 1.0])), min_size=2))
 def test_no_threshold_is_worth_more(rule, rows):
     positive, probability = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    if rule.by == "balanced_accuracy_score" and positive.all() | ~positive.any():
-        return
+    if rule.by in ("balanced_accuracy_score", "f1_score") and positive.all() | ~positive.any():
+        return  # what is not defined has no best
     chosen = choose_threshold(positive, probability, rule)
     best = max(worth(rule, positive, probability >= t) for t in (*np.unique(probability), 2.0))
     assert worth(rule, positive, probability >= chosen) == pytest.approx(best)
@@ -48,6 +48,12 @@ def test_of_true_probabilities_the_costs_say_where(false_positive, false_negativ
     costs = Costs(false_positive=false_positive, false_negative=false_negative)
     chosen = choose_threshold(positive, probability, Rule.of(METRICS["roc_auc_score"], costs))
     assert chosen == pytest.approx(false_positive / (false_positive + false_negative), abs=0.03)
+
+
+def test_of_equal_thresholds_the_one_nearest_to_one_half_is_taken():
+    positive, probability = np.array([False, True, False, True]), np.array([0.1, 0.3, 0.6, 0.9])
+    assert choose_threshold(positive, probability, Rule("accuracy_score")) == pytest.approx(0.75)
+    assert choose_threshold(positive, 1 - probability[::-1], Rule("accuracy_score")) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(("metric", "by"), [

@@ -32,7 +32,11 @@ AT_THE_LIMIT, NAN = Interval(-0.02, 0.0, 0.01), Interval(math.nan, math.nan, mat
         ({"trivial": GOOD}, {}, 0.05, "ml", "shuffled answers score as well in 5%"),
         ({"trivial": GOOD}, {}, 0.06, "cannot_tell", "shuffled answers score as well in 6%"),
         ({"trivial": GOOD}, {"minimum_gain_over_baseline": 0.1}, 0.01, "cannot_tell", "trivial"),
-        ({"trivial": NAN}, {}, 0.01, "cannot_tell", "without bounds"),
+        ({"trivial": NAN}, {}, 0.01, "cannot_tell", "trivial answer is not known, without bounds"),
+        ({"trivial": GOOD}, {}, math.nan, "ml", "what luck alone would do is not asked"),
+        ({"trivial": UNCLEAR}, {}, math.nan, "cannot_tell", "trivial"),
+        ({"trivial": Interval(0.0, 0.0, 0.0)}, {}, 0.01, "cannot_tell", "nothing varies"),
+        ({"trivial": Interval(0.2, 0.2, 0.2)}, {}, 0.01, "cannot_tell", "nothing varies"),
         ({}, {}, 0.01, "cannot_tell", "goes on"),
     ],
 )
@@ -111,7 +115,7 @@ def test_ml_is_not_appropriate_for_noise_of_many_rows(tmp_path):
 
 
 def test_ml_is_not_appropriate_where_a_rule_is_enough(tmp_path):
-    path = dataset(tmp_path / "d.parquet", rows=2000)
+    path = dataset(tmp_path / "d.parquet", rows=10_000)
     frame = Dataset.open(path)
     rows = frame.rows.assign(y=frame.rows["size"] >= 0.25)
     parsed = project(design={"simple_rule": {"column": "size", "at_least": 0.25}})

@@ -1,14 +1,18 @@
 """Which rows a trial is fitted on and scored on."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.training.folds import CELLS, FOLDS, Plan, partition, plan_for
+from ciclo.components.tables.folds import FOLDS, part_of, partition
+from ciclo.components.training.folds import CELLS, Plan, plan_for
 
 
 def made(
@@ -130,3 +134,53 @@ def test_in_time_whole_days_are_left_out_once():
     for fit, out in folds:
         assert not set(days[fit]) & set(days[out])
         assert (max(days[out]) - min(days[out])).days < 60 / FOLDS + 1
+
+
+def in_bursts(*months, rows=600):
+    """Rows of two months, a day after the other, with positives on some days alone: pairs of the first and the last."""
+    charter, dataset = made(rows, time=True)
+    day = (dataset.rows["at"] - dataset.rows["at"].min()).dt.days
+    inside = np.any([day.between(*pair) for pair in months], axis=0)
+    return charter, Dataset(dataset.contract, dataset.rows.assign(y=inside & (dataset.rows["x"] > 0)))
+
+
+def test_parts_of_the_time_without_a_positive_are_named_and_the_others_are_scored():
+    charter, dataset = in_bursts((12, 18), (42, 58))
+    plan = plan_for(charter, dataset, 0)
+    assert 1 <= len(plan.steps) < FOLDS
+    assert "all rows are 'false' from 2026-01-01 00:00 to 2026-01-10" in plan.text
+    for both in plan.steps:
+        assert all(set(side(plan, positions, "y")) == {True, False} for positions in both)
+    assert len(partition(charter, dataset, 0)) == FOLDS
+
+
+def test_one_burst_is_cut_so_that_one_half_of_it_can_be_asked_about_the_other():
+    charter, dataset = in_bursts((2, 6))
+    plan = plan_for(charter, dataset, 0)
+    assert re.search(r"cut where the rarest class is: all rows are 'false' from 2026-01-11 .* to 2026-03-01", plan.text)
+    assert all(set(side(plan, positions, "y")) == {True, False} for both in plan.steps for positions in both)
+    for fit, out in plan.steps:
+        assert pd.Timestamp(side(plan, fit, "at").max()).date() < pd.Timestamp(side(plan, out, "at").min()).date()
+    folds = partition(charter, dataset, 0)
+    assert sorted(np.concatenate([out for _, out in folds])) == list(range(600))
+    assert all(dataset.y[fit].any() for fit, _ in folds)
+
+
+def test_what_happens_on_one_day_alone_is_said_in_one_sentence():
+    charter, dataset = in_bursts((2, 2))
+    with pytest.raises(TrainingError, match=r"^no part of the time can be scored.*'false' from 2026-01-11[^;]*$"):
+        plan_for(charter, dataset, 0)
+    folds = partition(charter, dataset, 0)
+    assert sum(out.size for _, out in folds) < 600
+    assert all(dataset.y[fit].any() for fit, _ in folds)
+    with pytest.raises(TrainingError, match=r"^nothing can be learnt.*all rows are 'false' from 2026-01-01[^;]*$"):
+        partition(*in_bursts((99, 99)), 0)
+
+
+def test_a_part_is_taken_with_all_rows_of_an_id():
+    charter, dataset = made(600, ids=4)
+    others, taken = part_of(charter, dataset, 0.25, 0)
+    assert not set(others.rows["who"]) & set(taken.rows["who"])
+    assert (len(others), len(taken)) == (448, 152)
+    charter, dataset = made(600)
+    assert [len(part) for part in part_of(charter, dataset, 0.25, 0)] == [450, 150]

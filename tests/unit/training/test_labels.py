@@ -1,9 +1,13 @@
 """Calibration and threshold are learnt from predictions out of fold, and the model carries both."""
 
+import contextlib
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from ciclo.components.core.calibration import Reliability
+from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.metrics import predictions, threshold_of
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset
@@ -121,3 +125,40 @@ def test_other_tasks_have_no_threshold(tmp_path, task):
     labels = learn_labels(charter, charter.candidates["extra_trees"], known, {}, 0)
     assert labels == Labels()
     assert threshold_of(fit_model(charter, charter.candidates["extra_trees"], known, {}, labels, 0)) is None
+
+
+def by_day(tmp_path, days, **changes):
+    """Two thousand rows of so many days, one after the other."""
+    charter, candidate, known, _ = case(tmp_path, rows=2_000, **changes)
+    charter = charter.model_copy(update={"data": charter.data.model_copy(update={"time_column": "t"})})
+    at = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(np.arange(len(known)) * days // len(known), unit="D")
+    contract = known.contract.model_copy(update={"time_column": "t"})
+    return charter, candidate, Dataset(contract, known.rows.assign(t=at))
+
+
+@pytest.mark.parametrize(("days", "calibrated"), [(40, True), (9, False)])
+def test_days_are_the_evidence_for_a_calibration(tmp_path, days, calibrated):
+    """Of nine days nobody can tell, however many rows they are."""
+    charter, candidate, known = by_day(tmp_path, days)
+    assert (learn_labels(charter, candidate, known, SURE, 0).calibration != "none") is calibrated
+
+
+@pytest.mark.parametrize("calibration", ["auto", "sigmoid"])
+def test_where_positives_come_in_a_burst_the_rest_is_learnt_and_it_is_said(tmp_path, calibration):
+    charter, candidate, known = by_day(tmp_path, 40, calibration=calibration, estimator="logistic_regression")
+    late = np.arange(len(known)) >= 0.75 * len(known)
+    for burst, by in ((late, "greatest f1_score"), (np.arange(len(known)) >= 0.975 * len(known), "one half")):
+        rows = Dataset(known.contract, known.rows.assign(y=known.rows["y"] & burst))
+        labels = learn_labels(charter, candidate, rows, {"C": 1.0}, 0)
+        assert labels.calibration == ("sigmoid" if (calibration, by) == ("sigmoid", "greatest f1_score") else "none")
+        assert by in labels.rule
+        if by == "one half":
+            assert (labels.threshold, labels.rows < len(rows)) == (0.5, True)
+            assert "all rows are 'false' from 2026-01-01" in labels.why
+        fit_model(charter, candidate, rows, {"C": 1.0}, labels, 0)
+        with (
+            pytest.raises(TrainingError, match="cannot be calibrated on rows of which")
+            if by == "one half"
+            else (contextlib.nullcontext())
+        ):
+            fit_model(charter, candidate, rows, {"C": 1.0}, Labels(calibration="sigmoid", threshold=0.5), 0)

@@ -257,6 +257,19 @@ def test_the_limit_is_the_prediction_limit_of_one_more_draw():
     assert limit_of([1, 2, 4]) == pytest.approx(math.exp(expected))
 
 
+def test_a_refit_without_any_positive_is_no_refit_to_compare_with(tmp_path):
+    def usual(frame: pd.DataFrame, name: str) -> int:
+        case = Case(tmp_path / name, project(), frame, {"C": 1.0})
+        files = case.files
+        job = Job(project_to_json(case.project), case.facts, files.dataset, files.tested, str(tmp_path / "again"))
+        return [event for event, _ in fit_again(job)].count("usual")
+
+    frame, day = rows(), np.arange(1200) * DAYS // 1200
+    assert usual(frame, "all") == REFITS
+    one_burst = frame.assign(y=frame["y"] & (np.isin(day, (20, 22)) | (day >= 48)))
+    assert 3 <= usual(one_burst, "burst") < REFITS
+
+
 def test_labels_are_those_of_the_tested_model():
     assert labels_from({}) == Labels()
     told = Fitted("one", labels=Labels(calibration="isotonic", threshold=0.2, rule="costs").facts()).metadata()
