@@ -46,9 +46,9 @@ MODULES = {
         8,
         ["tests/unit/sources/test_malformed.py::test_the_engine_reads_what_the_exact_reader_reads"],
     ),
-    "components/tables/leaks.py": (10, ["tests/unit/tables/test_leaks.py"]),
-    "components/tables/evidence.py": (8, ["tests/unit/tables/test_leaks.py"]),
-    "components/tables/entities.py": (8, ["tests/unit/tables/test_entities.py"]),
+    "components/tables/leaks.py": (6, ["tests/unit/tables/test_leaks.py"]),
+    "components/tables/evidence.py": (6, ["tests/unit/tables/test_evidence.py", "tests/unit/tables/test_leaks.py"]),
+    "components/tables/entities.py": (6, ["tests/unit/tables/test_entities.py"]),
     "components/validation/leakage.py": (8, ["tests/unit/validation/test_leakage.py"]),
     "components/evaluation/suspicion.py": (6, ["tests/unit/evaluation/test_suspicion.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
@@ -181,7 +181,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
-        for name in ("components", "pipelines", "tests", "examples"):
+        for name in ("components", "pipelines", "tests", "examples", "benchmarks"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
         (folder / "build/src/ciclo").mkdir(parents=True)

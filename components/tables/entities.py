@@ -83,8 +83,8 @@ class SeenRows:
         for at, part in enumerate((values, others)):
             with np.errstate(over="ignore"):
                 self._hashes[at] = self._hashes[at] * np.uint64(1_000_003) + _hashed(part)
-        shares = others.value_counts(normalize=True, dropna=False).to_numpy()
-        self._alike *= float((shares**2).sum())
+        rows = others.value_counts(dropna=False).to_numpy()
+        self._alike *= float((rows**2).sum()) / max(len(others), 1) ** 2
 
     @property
     def share(self) -> float:
@@ -100,4 +100,4 @@ class SeenRows:
 
 def _hashed(values: pd.Series) -> Array:
     known = values.to_numpy(dtype=object) if values.dtype == object else values.to_numpy()
-    return np.asarray(pd.util.hash_array(known, categorize=True))
+    return np.asarray(pd.util.hash_array(known))

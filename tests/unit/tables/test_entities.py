@@ -46,7 +46,10 @@ def test_rows_that_were_seen_are_counted_and_chance_is_known() -> None:
     for name in known:
         seen.add(test[name].reset_index(drop=True), known[name])
     assert seen.share == 0.3
-    assert seen.by_chance < 0.7
+    assert seen.by_chance == pytest.approx(1 - np.exp(-500 * 0.5 / 500), abs=0.01)
+    gaps = SeenRows(10, 10)
+    gaps.add(pd.Series([np.nan] * 10), pd.Series([np.nan] * 5 + [1.0] * 5))
+    assert (gaps.share, gaps.by_chance) == (1.0, pytest.approx(1 - np.exp(-10 * 0.5)))
     few = SeenRows(100, 500)
     few.add(test["c"].reset_index(drop=True), known["c"])
     assert (few.share, round(few.by_chance, 3)) == (1.0, 1.0)

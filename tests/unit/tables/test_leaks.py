@@ -57,6 +57,7 @@ def test_a_column_that_sets_the_classes_apart_is_refused_on_rows_enough_alone(ea
     frame = frame.iloc[: int(2 * each / 0.15)]
     (leak,) = searched(frame).found
     assert (leak.kind, leak.columns, leak.level) == ("alone", ("apart",), level)
+    assert leak.text == "'apart' tells the target on its own"
 
 
 def test_what_is_left_out_of_a_copy_does_not_hide_it() -> None:
@@ -67,6 +68,7 @@ def test_what_is_left_out_of_a_copy_does_not_hide_it() -> None:
     found = searched(clean_table("binary", 1, 4_000).assign(y=y, leak=leak))
     assert found.relations["leak"] < 0.96
     assert [(leak.kind, leak.columns, leak.level) for leak in found.found] == [("present", ("leak",), "error")]
+    assert found.found[0].text == "'leak' tells the target wherever it is known"
 
 
 def test_the_limit_is_that_of_the_project() -> None:
@@ -114,3 +116,20 @@ def test_features_that_are_all_of_the_table_are_no_leak_together() -> None:
     frame = pd.DataFrame(rng.normal(size=(4_000, 2)), columns=["a", "b"])
     frame["y"] = frame["a"] + frame["b"]
     assert [leak.level for leak in searched(frame, "regression").found] == ["warning"]
+
+
+@pytest.mark.parametrize(("values", "kinds"), [(10, ["copy"]), (11, [])])
+def test_few_values_of_one_class_each_are_a_copy(values: int, kinds: list[str]) -> None:
+    n = np.random.default_rng(8).permutation(880)
+    frame = clean_table("binary", 8, 880).assign(word=[f"w{v}" for v in n % values], y=n % values < 5)
+    assert [leak.kind for leak in searched(frame).found if leak.kind == "copy"] == kinds
+
+
+@pytest.mark.parametrize(("rare", "kinds"), [(20, ["copy"]), (19, [])])
+def test_a_copy_of_a_rare_class_needs_some_rows_of_it(rare: int, kinds: list[str]) -> None:
+    frame = clean_table("binary", 9, 850).assign(y=False)
+    frame.loc[frame.sample(rare, random_state=0).index, "y"] = True
+    _, rows = prepared(frame.assign(copy=frame["y"]), "binary")
+    halves = [rows.rows.iloc[start::2] for start in (0, 1)]
+    found = leaks(*(type(rows)(rows.contract, half) for half in halves), 0.99).found
+    assert [leak.kind for leak in found] == kinds

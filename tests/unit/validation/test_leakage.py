@@ -80,3 +80,17 @@ def test_a_passed_check_never_prints_a_failure() -> None:
     passed = {check.name: check.message for check in verdict.checks if check.passed}
     assert {"leakage", "near_leakage", "shared_entities"} <= set(passed)
     assert not [text for name, text in passed.items() if "leak" in name and "ignore it" in text]
+
+
+@pytest.mark.parametrize(("again", "names"), [(2, []), (3, ["seen_rows"])])
+def test_two_rows_that_are_alike_are_no_finding(again: int, names: list[str]) -> None:
+    frame = clean_table("binary", 0, 400)
+    frame.iloc[400 - again :] = frame.iloc[:again].to_numpy()
+    frame["y"] = frame["y"].astype(bool)
+    assert list(named(leak_findings(*prepared(frame.infer_objects(), "binary")))) == names
+
+
+def test_too_few_rows_are_said_and_refuse_nothing() -> None:
+    verdict = validate(*prepared(clean_table("binary", 0, 60, 300), "binary"), "d" * 64).verdict
+    (check,) = [check for check in verdict.checks if check.name == "leakage"]
+    assert (check.passed, check.message) == (True, "too few rows to tell")
