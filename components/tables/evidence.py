@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from ciclo.components.core.clusters import score_interval
+from ciclo.components.core.clusters import Clustered
+from ciclo.components.core.intervals import scorer
 from ciclo.components.core.metrics import Array, Metric
 
 LEAST_ROWS = 50
@@ -43,9 +44,8 @@ def surely_over(
     """
     if not enough(y, classes):
         return False
-    confidence = 1 - _ALPHA / max(looked_at, 1)
-    found = score_interval(metric, y, predicted, classes, groups=groups, confidence=confidence)
-    if not found.low > limit:
+    found = Clustered.of(scorer(metric, y, predicted, classes), groups)
+    if found is None or not found.interval(1 - _ALPHA / max(looked_at, 1)).low > limit:
         return False
     return not classes or found.point - 1.645 * auc_error(limit, rarest(y, classes), len(y)) > limit
 
