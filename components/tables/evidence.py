@@ -44,9 +44,8 @@ def surely_over(
     """
     if not enough(y, classes):
         return False
-    confidence = 1 - _ALPHA / max(looked_at, 1)
     found = Clustered.of(scorer(metric, y, predicted, classes), groups)
-    if found is None or not found.interval(confidence).low > limit:
+    if found is None or not found.interval(1 - _ALPHA / max(looked_at, 1)).low > limit:
         return False
     return not classes or found.point - 1.645 * auc_error(limit, rarest(y, classes), len(y)) > limit
 
