@@ -354,6 +354,13 @@ class Validation(Section):
     nulls: float = Field(0.95, gt=0, le=1)
     twins: float = Field(0.99, gt=0, le=1)
 
+    @field_validator("imbalance", mode="before")
+    @classmethod
+    def _a_number_of_rows(cls, value: object) -> object:
+        if isinstance(value, float) and 0 <= value < 1:
+            raise ValueError("it counts rows of the rarest class, and is no share; give a number such as 100")
+        return value
+
 
 class Range(Section):
     """Values to try between two ends: whole numbers where both ends are, and the parameter may be one.
