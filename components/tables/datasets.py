@@ -36,11 +36,16 @@ def connect() -> Any:
 
 
 def collect(expression: Any) -> pa.Table:
-    """The rows of an ibis expression on ``connect()``, read without the optional packages of ``to_pyarrow``."""
+    """The rows of an ibis expression on ``connect()``."""
+    table: pa.Table = _query(expression).to_arrow_table()
+    return table
+
+
+def _query(expression: Any) -> Any:
+    """An ibis expression as a query of DuckDB, which gives Arrow without the optional packages of ``to_pyarrow``."""
     import ibis
 
-    table: pa.Table = expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table()
-    return table
+    return expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb"))
 
 
 def write_rows(expression: Any, path: str | Path, contract: Contract) -> int:
@@ -54,11 +59,8 @@ def write_rows(expression: Any, path: str | Path, contract: Contract) -> int:
     Returns:
         How many there are.
     """
-    import ibis
-
     rows = 0
-    query = expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb"))
-    reader = query.to_arrow_reader(BATCH)
+    reader = _query(expression).to_arrow_reader(BATCH)
     schema = reader.schema.with_metadata({_CONTRACT: contract.model_dump_json().encode()})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in reader:

@@ -1,7 +1,8 @@
 """A cleaned dataset that stays on disk: looked at one column at a time, so that its rows need not fit in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.own_columns import SPLIT
-from ciclo.components.tables.datasets import SPLITS, Dataset, Split, read_contract
-
-_BATCH = 100_000
+from ciclo.components.tables.datasets import BATCH, SPLITS, Dataset, Split, read_contract
 
 
 class Stored:
@@ -23,31 +21,31 @@ class Stored:
 
     Args:
         path: Parquet file that cleaning wrote.
-        contract: Its contract; read from the file where it is not given.
-        splits: The splits that are looked at.
 
     Attributes:
         contract: The data contract.
     """
 
-    def __init__(self, path: str | Path, contract: Contract | None = None, splits: tuple[Split, ...] = SPLITS) -> None:
-        self.contract = contract or read_contract(path)
-        self._path, self._splits = str(path), splits
+    def __init__(self, path: str | Path) -> None:
+        self.contract = read_contract(path)
+        self._file, self._splits = pq.ParquetFile(path), SPLITS
+        sides = (batch[SPLIT] for batch in self._file.iter_batches(BATCH, columns=[SPLIT]))
+        self._sizes: Counter[str] = Counter()
+        for side in sides:
+            self._sizes.update({row["values"]: row["counts"] for row in side.value_counts().to_pylist()})
 
     def split(self, *names: Split) -> "Stored":
         """The rows of one or more splits."""
-        return Stored(self._path, self.contract, names)
+        part = copy(self)
+        part._splits = names
+        return part
 
     def __len__(self) -> int:
-        return self._rows
-
-    @cached_property
-    def _rows(self) -> int:
-        return sum(batch.num_rows for batch in self._batches([]))
+        return sum(self._sizes[name] for name in self._splits)
 
     def column(self, name: str) -> pd.Series:
         """One column, shape ``(rows,)``: numbers as ``float64``, text as objects that equal values share, times."""
-        kind = self._schema.field(name).type
+        kind = self._file.schema_arrow.field(name).type
         if pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return pd.Series(self._filled(name, np.empty(len(self)), lambda v: v.cast("float64", safe=False)))
         if pa.types.is_string(kind):
@@ -76,7 +74,7 @@ class Stored:
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """The rows of the splits, one batch after the other; nothing is read ahead."""
         wanted = pa.array(self._splits)
-        for batch in self._file.iter_batches(_BATCH, columns=list(dict.fromkeys((*names, SPLIT)))):
+        for batch in self._file.iter_batches(BATCH, columns=list(dict.fromkeys((*names, SPLIT)))):
             yield batch.filter(pc.is_in(batch[SPLIT], wanted)).select(names)
 
     def labels(self) -> pd.Series:
@@ -93,24 +91,16 @@ class Stored:
         chosen = np.arange(len(self))
         if len(self) > rows:
             chosen = np.sort(np.random.default_rng(seed).choice(len(self), rows, replace=False))
-        table = pa.Table.from_batches(self._take(chosen), schema=self._schema)
+        table = pa.Table.from_batches(self._take(chosen), schema=self._file.schema_arrow)
         return Dataset(self.contract, table.to_pandas())
 
     def _take(self, chosen: Array) -> Iterator[pa.RecordBatch]:
         start = 0
-        for batch in self._batches(self._schema.names):
+        for batch in self._batches(self._file.schema_arrow.names):
             first, last = np.searchsorted(chosen, [start, start + batch.num_rows])
             if first < last:
                 yield batch.take(pa.array(chosen[first:last] - start))
             start += batch.num_rows
-
-    @property
-    def _schema(self) -> pa.Schema:
-        return self._file.schema_arrow
-
-    @cached_property
-    def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self._path)
 
 
 class Features:
@@ -129,3 +119,6 @@ class Features:
 
     def __len__(self) -> int:
         return len(self._stored)
+
+
+Rows = Dataset | Stored
