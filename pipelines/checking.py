@@ -17,11 +17,11 @@ from ciclo.components.tables.datasets import file_digest
 from ciclo.components.tables.stored import Stored
 from ciclo.components.validation.checks import validate
 from ciclo.components.validation.report import validation_report
+from ciclo.pipelines.backends.run_report import TITLES
 
 Tell = Callable[[str, str], None]
 _TITLES = {
-    "cleaning": "Cleaning: what became of every row",
-    "validation": "Validation: the checks, and every column beside the target",
+    **TITLES,
     "quarantine": "Rows that were set aside (Parquet)",
     "project": "The project file that was drafted",
 }

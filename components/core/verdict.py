@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.errors import VerdictError
 
+Severity = Literal["error", "warning"]
+
 
 class Check(BaseModel):
     """One question a gate asked.
@@ -29,7 +31,7 @@ class Check(BaseModel):
 
     name: str
     passed: bool
-    level: Literal["error", "warning"] = "error"
+    level: Severity = "error"
     value: float | None = None
     limit: float | None = None
     message: str = ""
@@ -100,7 +102,7 @@ PASSING = {"validation": "pass", "feasibility": "ml", "evaluation": "promote"}
 OFFERING = {"evaluation": "candidate"}
 
 
-def at_least(name: str, value: float, limit: float, message: str, **extra: Literal["error", "warning"]) -> Check:
+def at_least(name: str, value: float, limit: float, message: str, **extra: Severity) -> Check:
     """A check that a finite value is not below its limit; NaN fails."""
     return Check(
         name=name,
@@ -112,15 +114,13 @@ def at_least(name: str, value: float, limit: float, message: str, **extra: Liter
     )
 
 
-def more_than(
-    name: str, value: float, limit: float, message: str, *, level: Literal["error", "warning"] = "error"
-) -> Check:
+def more_than(name: str, value: float, limit: float, message: str, *, level: Severity = "error") -> Check:
     """A check that a finite value is above its limit: an equal model is not worth a change; NaN fails."""
     passed = math.isfinite(value) and value > limit
     return Check(name=name, passed=passed, level=level, value=_finite(value), limit=limit, message=message)
 
 
-def at_most(name: str, value: float, limit: float, message: str, **extra: Literal["error", "warning"]) -> Check:
+def at_most(name: str, value: float, limit: float, message: str, **extra: Severity) -> Check:
     """A check that a finite value is not above its limit; NaN fails."""
     return Check(
         name=name,

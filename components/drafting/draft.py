@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -45,7 +46,7 @@ class Draft:
     header: bool | None = None
     group: str | None = None
 
-    @property
+    @cached_property
     def project(self) -> Project:
         """The draft as a project.
 

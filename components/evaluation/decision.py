@@ -12,19 +12,17 @@ answers and of which nobody can tell whether it may replace the champion is left
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 from ciclo.components.core.clusters import LEAST_GROUPS, several_of
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import Metric
 from ciclo.components.core.sections import Evaluation
-from ciclo.components.core.verdict import Check, Verdict, at_least, at_most, more_than
+from ciclo.components.core.verdict import Check, Severity, Verdict, at_least, at_most, more_than
 from ciclo.components.evaluation.comparison import Comparison
 from ciclo.components.evaluation.slices import floor_checks
 from ciclo.components.evaluation.suspicion import carriers, too_good
 
-Level = Literal["error", "warning"]
-_ERROR: Level = "error"
+_ERROR: Severity = "error"
 RUNS = 2
 
 
@@ -130,7 +128,7 @@ def _against_champion(comparison: Comparison, policy: Evaluation, metric: Metric
 
 def _better(name: str, who: str, gain: Interval, comparison: Comparison, policy: Evaluation) -> Check:
     """The gate of a change: superiority."""
-    level: Level = "error"
+    level: Severity = "error"
     finding, more = f"the candidate is better than {who}", ""
     if gain.high < 0:
         finding = f"the candidate is worse than {who}"

@@ -14,8 +14,7 @@ from scipy import stats
 
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile
-from ciclo.components.core.sections import Level
-from ciclo.components.core.verdict import Check, at_least, at_most
+from ciclo.components.core.verdict import Check, Severity, at_least, at_most
 from ciclo.components.core.wording import listed
 from ciclo.components.tables.datasets import Dataset
 
@@ -114,9 +113,9 @@ def pairs(sample: Dataset) -> Pairs:
     return Pairs((*numbers, *texts), np.clip(strength, -1, 1))
 
 
-def relation_checks(relations: dict[str, Relation], level: Level) -> list[Check]:
+def relation_checks(relations: dict[str, Relation], level: Severity) -> list[Check]:
     """Whether anything goes with the target at all."""
-    if level == "off" or not relations:
+    if not relations:
         return []
     sure = [name for name, found in relations.items() if found.p_value < SURE]
     message = f"features that go with the target by themselves: {listed(sure, 5)}" if sure else (
@@ -126,9 +125,9 @@ def relation_checks(relations: dict[str, Relation], level: Level) -> list[Check]
     return [at_least("relation", float(len(sure)), 1.0, message, level=level)]
 
 
-def twin_checks(found: Pairs, limit: float, level: Level) -> list[Check]:
+def twin_checks(found: Pairs, limit: float, level: Severity) -> list[Check]:
     """Whether one feature says what another says."""
-    if level == "off" or len(found.names) < 2:
+    if len(found.names) < 2:
         return []
     twins = found.twins(limit)
     if twins:

@@ -1,13 +1,11 @@
 """Whether there are enough rows of the rarest class, counted: 0.5 % of a million are plenty, half of twelve are not."""
 
-from ciclo.components.core.sections import Level
-from ciclo.components.core.verdict import Check, at_least
+from ciclo.components.core.verdict import Check, Severity, at_least
 from ciclo.components.core.wording import number
-from ciclo.components.tables.datasets import Dataset
-from ciclo.components.tables.stored import Stored
+from ciclo.components.tables.stored import Rows
 
 
-def class_counts(dataset: Dataset | Stored) -> dict[str, int]:
+def class_counts(dataset: Rows) -> dict[str, int]:
     """Rows of each class, in the order of the classes; nothing for a regression."""
     if dataset.contract.task == "regression":
         return {}
@@ -15,13 +13,13 @@ def class_counts(dataset: Dataset | Stored) -> dict[str, int]:
     return {label: int(found.get(label, 0)) for label in dataset.contract.classes}
 
 
-def rare_rows(dataset: Dataset | Stored, limit: int, level: Level) -> list[Check]:
+def rare_rows(dataset: Rows, limit: int, level: Severity) -> list[Check]:
     """Whether there are enough rows of the rarest class, on all sides of the split, to tell how well it is met.
 
     Args:
         dataset: All rows.
         limit: The fewest that are enough.
-        level: Level of the check.
+        level: Severity of the check.
     """
     return _fewest(
         "imbalance",
@@ -33,13 +31,13 @@ def rare_rows(dataset: Dataset | Stored, limit: int, level: Level) -> list[Check
     )
 
 
-def class_rows(dataset: Dataset | Stored, limit: int, level: Level) -> list[Check]:
+def class_rows(dataset: Rows, limit: int, level: Severity) -> list[Check]:
     """Whether there are enough rows of each class to learn it from.
 
     Args:
         dataset: The rows that are learnt from.
         limit: The fewest that are enough.
-        level: Level of the check.
+        level: Severity of the check.
     """
     return _fewest(
         "class_rows",
@@ -51,9 +49,9 @@ def class_rows(dataset: Dataset | Stored, limit: int, level: Level) -> list[Chec
     )
 
 
-def _fewest(name: str, dataset: Dataset | Stored, limit: int, level: Level, what: str, advice: str) -> list[Check]:
+def _fewest(name: str, dataset: Rows, limit: int, level: Severity, what: str, advice: str) -> list[Check]:
     counts = class_counts(dataset)
-    if level == "off" or not counts:
+    if not counts:
         return []
     rarest = min(counts, key=lambda label: counts[label])
     least, rows = counts[rarest], max(sum(counts.values()), 1)

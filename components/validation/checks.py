@@ -10,11 +10,11 @@ from ciclo.components.core.distances import jensen_shannon
 from ciclo.components.core.profile import Profile, Table
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
-from ciclo.components.core.verdict import Check, Verdict, at_most
+from ciclo.components.core.verdict import Check, Severity, Verdict, at_most
 from ciclo.components.core.wording import number
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.relations import category_names
-from ciclo.components.tables.stored import Stored
+from ciclo.components.tables.stored import Rows
 from ciclo.components.validation import leakage
 from ciclo.components.validation.associations import (
     Pairs,
@@ -28,7 +28,6 @@ from ciclo.components.validation.assumptions import assumption_checks
 from ciclo.components.validation.balance import class_rows, rare_rows
 
 SAMPLE = 20_000
-Rows = Dataset | Stored
 DEFAULT_LEVELS: dict[str, Level] = {
     "nulls": "warning",
     "imbalance": "warning",
@@ -134,7 +133,7 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     distances = split_distances(profile, dataset.split("test").features)
     associations, together = target_relations(train, profile), pairs(train)
     limits = project.validation
-    measures: dict[str, Callable[[leakage.Shown], list[Check]]] = {
+    measures: dict[str, Callable[[Severity], list[Check]]] = {
         "nulls": lambda level: _worst("nulls", {n: c.missing for n, c in profile.columns.items()}, limits.nulls, level),
         "leakage": lambda level: leakage.leak_checks(leaked, limits.leakage, level),
         "near_leakage": lambda level: leakage.doubt_checks(leaked, level),
@@ -191,7 +190,7 @@ _SAYS = {
 }
 
 
-def _worst(name: str, values: dict[str, float], limit: float, level: leakage.Shown) -> list[Check]:
+def _worst(name: str, values: dict[str, float], limit: float, level: Severity) -> list[Check]:
     """One check for each column over the limit, or one that passed with the worst column."""
     if not values:
         return []

@@ -1,20 +1,16 @@
 """The checks that look for what will not be known when a prediction is wanted, and for test rows that were seen."""
 
-from typing import Literal
-
 from ciclo.components.core.clusters import Groups
 from ciclo.components.core.project import Project
-from ciclo.components.core.verdict import Check, at_most
+from ciclo.components.core.verdict import Check, Severity, at_most
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.entities import SeenRows, names_an_entity, share_known, sizes_of
 from ciclo.components.tables.leaks import Leak, Leaks, leaks
-from ciclo.components.tables.stored import Stored
+from ciclo.components.tables.stored import Rows
 
 MOST_SHOWN = 10
 SEEN = 0.01  # share of the test rows
 LEAST_SEEN = 3  # of them; one pair of equal flowers is no finding
-Rows = Dataset | Stored
-Shown = Literal["error", "warning"]
 _ADVICE = "is it known before the outcome? If not, ignore it"
 
 
@@ -24,7 +20,7 @@ def search(project: Project, train: Dataset, held_out: Dataset) -> Leaks:
     return leaks(train, held_out, project.validation.leakage, groups)
 
 
-def leak_checks(found: Leaks, limit: float, level: Shown) -> list[Check]:
+def leak_checks(found: Leaks, limit: float, level: Severity) -> list[Check]:
     """What is a leak beyond doubt, of level ``level``; or a check that passed with the strongest column."""
     errors = found.errors[:MOST_SHOWN]
     if errors:
@@ -36,7 +32,7 @@ def leak_checks(found: Leaks, limit: float, level: Shown) -> list[Check]:
     return [Check(name="leakage", passed=True, level=level, value=score, limit=limit, message=text)]
 
 
-def doubt_checks(found: Leaks, level: Shown) -> list[Check]:
+def doubt_checks(found: Leaks, level: Severity) -> list[Check]:
     """What is only strange; or a check that passed."""
     doubts = [leak for leak in found.found if leak.level != "error"][:MOST_SHOWN]
     if doubts:
@@ -44,13 +40,13 @@ def doubt_checks(found: Leaks, level: Shown) -> list[Check]:
     return [Check(name="near_leakage", passed=True, level=level, message="no column or model is too good")]
 
 
-def _check(name: str, leak: Leak, level: Shown, advice: str) -> Check:
+def _check(name: str, leak: Leak, level: Severity, advice: str) -> Check:
     return Check(
         name=name, passed=False, level=level, value=leak.score, limit=leak.limit, message=f"{leak.text}; {advice}"
     )
 
 
-def seen_rows(dataset: Rows, level: Shown) -> list[Check]:
+def seen_rows(dataset: Rows, level: Severity) -> list[Check]:
     """The share of the test rows whose features stand in training as they are."""
     test, known = dataset.split("test"), dataset.split("train", "validation")
     seen = SeenRows(len(test), len(known))
@@ -63,7 +59,7 @@ def seen_rows(dataset: Rows, level: Shown) -> list[Check]:
     return [at_most("seen_rows", seen.share, limit, message, level=level)]
 
 
-def shared_entities(project: Project, dataset: Rows, level: Shown) -> list[Check]:
+def shared_entities(project: Project, dataset: Rows, level: Severity) -> list[Check]:
     """For each column that names people or things: the share of the test rows whose person stands in training too.
 
     Of rows in time that is as it will be in service; and ids, or the group of the split, are never on both sides.

@@ -23,7 +23,7 @@ _WORDS = {
     "failed": ("Failed in {}", "bad"),
     "crashed": ("{} broke", "bad"),
 }
-_TITLES = {
+TITLES = {
     "cleaning": "Cleaning: what became of every row",
     "validation": "Validation: the checks, and every column beside the target",
     "evaluation": "Evaluation: the model card",
@@ -87,7 +87,7 @@ def run_report(
     version = [f"Version {result.version} is published."] if result.version else []
     served = [f"It answers at {result.endpoint}"] if result.endpoint else []
     report.banner(word.format(result.stage), result.reason, tone, [*version, *served])
-    links = [(_TITLES.get(name, name), path.name) for name, path in result.reports.items()]
+    links = [(TITLES.get(name, name), path.name) for name, path in result.reports.items()]
     if result.quarantine is not None:
         links.append(("Rows that were set aside (Parquet)", result.quarantine.relative_to(result.folder).as_posix()))
     report.section("Reports").links([*links, ("Everything the run printed", result.log.name)])
