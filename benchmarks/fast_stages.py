@@ -23,7 +23,7 @@ def measured(stage: str, folder: Path, columns: int) -> dict[str, Any]:
     """One stage, or a peer, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.stage_worker", stage, str(folder), str(columns)]
     if stage == "pandera":
-        command = [str(interpreter(HOME, WANTED)), str(Path(__file__).with_name("pandera_worker.py")), str(folder)]
+        command = [str(interpreter(HOME, WANTED)), "-m", "benchmarks.pandera_worker", str(folder)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -1,16 +1,13 @@
 """What a practitioner would write with pandas and pandera: read, check, drop, split, profile. In its own environment.
 
-    python pandera_worker.py FOLDER COLUMNS
+    python -m benchmarks.pandera_worker FOLDER
 
 It prints the same JSON as ``stage_worker``. The checks are those of the stages: types, ranges, categories, a label in
 every row, repeated rows; a split by time; shares of missing values, quantiles and counts by week, variance inflation,
 distances between training and test rows, and the score of each feature alone on a sample.
 """
 
-import json
-import resource
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,8 @@ import pandera.pandas as pa
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
+
+from benchmarks.worker import report
 
 SAMPLE = 20_000
 
@@ -91,16 +90,4 @@ def run(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    start = time.perf_counter()
-    summary = run(Path(sys.argv[1]))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        json.dumps(
-            {
-                "seconds": time.perf_counter() - start,
-                "processor": used.ru_utime + used.ru_stime,
-                "megabytes": used.ru_maxrss / 1024,
-                "summary": summary,
-            }
-        )
-    )
+    report(lambda: run(Path(sys.argv[1])))

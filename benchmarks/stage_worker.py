@@ -3,14 +3,12 @@
 python -m benchmarks.stage_worker STAGE FOLDER COLUMNS
 """
 
-import json
-import resource
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.wide_rows import project_of
+from benchmarks.worker import report
 
 
 def _ingestion(folder: Path, columns: int) -> str:
@@ -51,16 +49,4 @@ STAGES: dict[str, Callable[[Path, int], str]] = {
 }
 
 if __name__ == "__main__":
-    start = time.perf_counter()
-    summary = STAGES[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        json.dumps(
-            {
-                "seconds": time.perf_counter() - start,
-                "processor": used.ru_utime + used.ru_stime,
-                "megabytes": used.ru_maxrss / 1024,
-                "summary": summary,
-            }
-        )
-    )
+    report(lambda: STAGES[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3])))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.sources.dialect import SHOWN
+from ciclo.components.tables.datasets import BOUNDS
 
 _BATCH = 50_000
 _OBJECT = "json_valid(text) AND TRY(json_type(text)) = 'OBJECT'"
@@ -54,7 +55,7 @@ class JsonLinesFile:
             while batch := list(islice(texts, _BATCH)):
                 writer.write_batch(pa.record_batch([batch, range(first, first + len(batch))], schema=schema))
                 first += len(batch)
-        with duckdb.connect() as engine:
+        with duckdb.connect(config=BOUNDS) as engine:
             keys = engine.execute(_KEYS, {"lines": str(lines)}).fetchall()
         if not keys:
             raise DataError(
@@ -90,7 +91,7 @@ class JsonLinesFile:
         pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in columns]
         cells = [f"CASE WHEN reason IS NULL THEN texts[{n + 1}] END AS c{n}" for n in range(len(columns))]
         selected = ", ".join([*cells, LINE, MALFORMED])
-        with duckdb.connect() as engine:
+        with duckdb.connect(config=BOUNDS) as engine:
             engine.execute(
                 f"COPY (SELECT {selected} FROM ({_ROWS})) TO $out (FORMAT parquet, COMPRESSION zstd)",  # noqa: S608
                 {"lines": str(self.lines), "pointers": pointers, "first": first_line - 1, "out": str(path)},
