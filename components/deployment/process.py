@@ -49,6 +49,7 @@ def start(project: str, version: int, settings: Settings, log: Path) -> Endpoint
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, number) for number in _inherited()),
         ],
         setsid=True,
     )
@@ -61,6 +62,16 @@ def start(project: str, version: int, settings: Settings, log: Path) -> Endpoint
         stop(endpoint)
         raise
     return endpoint
+
+
+def _inherited() -> list[int]:
+    """What a child would hold open for as long as it lives: whoever waits for the end of such a pipe waits for it."""
+    found = []
+    for number in map(int, os.listdir("/dev/fd")):
+        with suppress(OSError):  # the one that listed them
+            if number > 2 and os.get_inheritable(number):
+                found.append(number)
+    return found
 
 
 def stop(endpoint: Endpoint) -> None:

@@ -1,6 +1,8 @@
 """A server that comes up and answers otherwise than the model did is not put in service, whatever deploys it."""
 
 import json
+import os
+import select
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,6 +82,24 @@ def test_a_local_server_that_answers_otherwise_is_stopped_and_the_old_one_serves
         assert len(running) == 1 or not Path("/proc/self").exists()
     finally:
         deployer.stop("unit", settings)
+
+
+def test_a_local_server_holds_no_file_of_the_process_that_started_it(published, tmp_path):
+    # What starts tasks warm ends when the last holder of a pipe is gone, and a server would hold it for days.
+    answers, python = tmp_path / "answers.json", tmp_path / "python"
+    python.write_text(IMPOSTOR.format(python=sys.executable, answers=str(answers)))
+    python.chmod(0o755)
+    answers.write_text(json.dumps(golden(published)))
+    ours, theirs = os.pipe()
+    os.set_inheritable(theirs, True)
+    settings = published.settings.model_copy(update={"serving_python": python, "deployer": "process"})
+    try:
+        deployer.deploy(project(), 1, settings)
+        os.close(theirs)
+        assert select.select([ours], [], [], 0)[0], "the server holds the other end"
+    finally:
+        deployer.stop("unit", settings)
+        os.close(ours)
 
 
 def _read(path: Path) -> bytes:
