@@ -1,23 +1,44 @@
 """What a version serves and where it comes from, on its model card."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ciclo.components.core.report import Document, Section, Table, Text
+from ciclo.components.releases.registry import File
 from ciclo.components.releases.story import served
+from ciclo.components.storage.bundle import CARD, CARD_DATA
 
 SERVED, LINEAGE = "What is served", "Lineage"
 
 
-def with_lineage(card: Document, lineage: Mapping[str, Any]) -> Document:
-    """The card of a version, with where it comes from.
+def card_files(card: Document, lineage: Mapping[str, Any]) -> dict[str, File]:
+    """The model card of a version that has no number yet, as data and as a page.
 
     Args:
         card: As evaluation made it, or that of a version which is published anew.
         lineage: Of the version, as publishing writes it down.
     """
+
+    def made(show: Callable[[Document], str]) -> File:
+        return lambda version: show(with_lineage(card, lineage, version)).encode()
+
+    return {
+        CARD_DATA: made(lambda document: document.model_dump_json(indent=2)),
+        CARD: made(lambda document: document.report().html()),
+    }
+
+
+def with_lineage(card: Document, lineage: Mapping[str, Any], version: int) -> Document:
+    """The card of a version, with its number and where it comes from.
+
+    Args:
+        card: As evaluation made it, or that of a version which is published anew.
+        lineage: Of the version, as publishing writes it down.
+        version: Its number.
+    """
     data, refit = lineage.get("data", {}), lineage.get("refit") or {}
     facts = {
+        "version": version,
         "published": lineage.get("published_at"),
         "run": lineage.get("run"),
         "started by": lineage.get("trigger"),

@@ -20,11 +20,11 @@ from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
 from ciclo.components.core.verdict import Verdict, require
-from ciclo.components.publishing.provenance import with_lineage
+from ciclo.components.publishing.provenance import card_files
 from ciclo.components.releases.history import rolled_back
 from ciclo.components.releases.names import CHAMPION
 from ciclo.components.releases.promotion import deciding_command, nominate, promote
-from ciclo.components.releases.registry import Registry, open_registry
+from ciclo.components.releases.registry import File, Registry, open_registry
 from ciclo.components.storage.bundle import MODEL, REFITTED, Record
 from ciclo.components.storage.rehearsal import rehearse
 from ciclo.components.storage.signing import signer_from
@@ -155,19 +155,15 @@ def _waits_for(record: Record) -> str:
     return ""
 
 
-def bundle_files(
-    project: Project, settings: Settings, parts: Parts, run: Run, parent: int | None
-) -> dict[str, Path | bytes]:
+def bundle_files(project: Project, settings: Settings, parts: Parts, run: Run, parent: int | None) -> dict[str, File]:
     """The files of a version by name, without manifest and signature."""
     origin = lineage(project, settings, parts, run, parent)
-    card = with_lineage(Document.model_validate_json(Path(parts.card).read_text()), origin)
     return {
         **parts.models,
         "profile.json": Path(parts.profile),
         "verdict.json": Path(parts.verdict),
         "golden.json": Path(parts.golden),
-        "card.json": card.model_dump_json(indent=2).encode(),
-        "card.html": card.report().html().encode(),
+        **card_files(Document.model_validate_json(Path(parts.card).read_text()), origin),
         "project.yaml": project_to_yaml(project).encode(),
         "contract.json": read_contract(parts.dataset).model_dump_json().encode(),
         "lineage.json": json.dumps(origin, indent=2).encode(),

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ciclo.components.core.errors import VerdictError
 from ciclo.components.core.report import Document
-from ciclo.components.publishing.provenance import with_lineage
+from ciclo.components.publishing.provenance import card_files
 from ciclo.components.releases.names import CHAMPION, Alias
 from ciclo.components.releases.promotion import nominate, take_back
-from ciclo.components.releases.registry import Registry
-from ciclo.components.storage.bundle import CARD, CARD_DATA, FILES, GOLDEN, LINEAGE, REFITTED, Bundle
+from ciclo.components.releases.registry import File, Registry
+from ciclo.components.storage.bundle import CARD_DATA, FILES, GOLDEN, LINEAGE, REFITTED, Bundle
 from ciclo.components.storage.signing import Signer
 
 
@@ -50,7 +50,7 @@ def restore(registry: Registry, *, by: str, why: str, signer: Signer | None) -> 
     return take_back(registry, version, by=by, why=why, signer=signer)
 
 
-def _files(bundle: Bundle, by: str, why: str) -> dict[str, Path | bytes]:
+def _files(bundle: Bundle, by: str, why: str) -> dict[str, File]:
     """The files of a version of the tested model."""
     lineage = bundle.lineage | {
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,11 +59,9 @@ def _files(bundle: Bundle, by: str, why: str) -> dict[str, Path | bytes]:
         "approval": False,  # whoever approved the version has approved its tested model
         "refit": {"why": f"{by} went back to it from version {bundle.version}: {why}"},
     }
-    card = with_lineage(Document.model_validate_json(bundle.read(CARD_DATA)), lineage)
     golden = {"rows": bundle.golden["rows"], **bundle.golden["tested"]}
     return {name: bundle.folder / name for name in FILES} | {
         LINEAGE: json.dumps(lineage, indent=2).encode(),
         GOLDEN: json.dumps(golden).encode(),
-        CARD_DATA: card.model_dump_json(indent=2).encode(),
-        CARD: card.report().html().encode(),
+        **card_files(Document.model_validate_json(bundle.read(CARD_DATA)), lineage),
     }

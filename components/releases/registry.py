@@ -16,7 +16,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +43,7 @@ from ciclo.components.storage.signing import Signer, Trust, trust_from
 from ciclo.components.storage.store import open_store
 
 Origin = Literal["run", "data"]
+File = Path | bytes | Callable[[int], bytes]  # the last makes it for the number of its version
 
 
 class Registry:
@@ -61,7 +62,7 @@ class Registry:
         self._trust = trust
         self._aliases = Aliases(store, self.root, project, trust)
 
-    def publish(self, files: Mapping[str, Path | bytes], *, signer: Signer | None, parent: int | None) -> int:
+    def publish(self, files: Mapping[str, File], *, signer: Signer | None, parent: int | None) -> int:
         """Write a new version.
 
         Args:
@@ -78,7 +79,7 @@ class Registry:
         """
         same_names(files, FILES | {REFITTED} & set(files))
         version = self._claim()
-        with _laid_out(files, folder_name(self.project, version)) as folder:
+        with _laid_out(files, folder_name(self.project, version), version) as folder:
             digest = seal(folder, project=self.project, version=version, parent=parent, signer=signer)
             for path in sorted(folder.iterdir()):
                 self.store.put_file(f"{self.root}/versions/{version}/{path.name}", path)
@@ -258,16 +259,16 @@ class Registry:
 
 
 @contextmanager
-def _laid_out(files: Mapping[str, Path | bytes], name: str) -> Iterator[Path]:
-    """A folder of that name with the files in it."""
+def _laid_out(files: Mapping[str, File], name: str, version: int) -> Iterator[Path]:
+    """A folder of that name with the files of a version in it."""
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / name
         folder.mkdir()
         for file, content in files.items():
-            if isinstance(content, bytes):
-                (folder / file).write_bytes(content)
-            else:
+            if isinstance(content, Path):
                 shutil.copyfile(content, folder / file)
+            else:
+                (folder / file).write_bytes(content if isinstance(content, bytes) else content(version))
         yield folder
 
 

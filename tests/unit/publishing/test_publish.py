@@ -12,6 +12,7 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.errors import IntegrityError, VerdictError
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.recipe import recipe
+from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.evaluation.gate import Outputs, evaluate
@@ -27,7 +28,7 @@ from ciclo.components.releases.registry import open_registry
 from ciclo.components.releases.retention import prune
 from ciclo.components.releases.story import sections
 from ciclo.components.serving.model import serve
-from ciclo.components.storage.bundle import FILES, STORY
+from ciclo.components.storage.bundle import FILES, STORY, Bundle
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import Dataset, file_digest
@@ -62,6 +63,10 @@ def evaluated(
 def _read(folder: Path) -> tuple[Verdict, Parts]:
     names = ("best", "reference.json", "verdict.json", "golden.json", "card.json", "data.parquet")
     return Verdict.read(folder / "verdict.json"), Parts(*(str(folder / name) for name in names))
+
+
+def _card(bundle: Bundle) -> Document:
+    return Document.model_validate_json(bundle.read("card.json"))
 
 
 def _evaluate(folder: Path, settings: Settings, task: str, training: dict | None) -> None:
@@ -240,6 +245,7 @@ def test_two_models_are_published_served_pruned_and_gone_back_on(tmp_path, setti
     assert back.served == "model.skops"
     assert back.files["model.skops"] == verdict.subject
     assert (back.lineage["restored_from"], back.lineage["train_end"]) == (1, bundle.lineage["train_end"])
+    assert [_card(of).tables()["Lineage"]["version"] for of in (bundle, back)] == ["1", "2"]
     assert back.read("card.html").decode().count("ann went back to it from version 1: worse") == 1
     answers = serve(here.model_copy(update={"version": 2})).engine.predict(X)
     assert first_difference(bundle.golden["tested"]["predictions"], answers) is None
