@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ciclo.components.core.settings import Settings
+from tests.rehearsals import rehearse_warm
 
+rehearse_warm()
 # No test may depend on how fast a machine is.
 settings.register_profile("calm", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")

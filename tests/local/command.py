@@ -20,6 +20,7 @@ import yaml
 
 from ciclo.pipelines.backends.warm import PRELOADED as RUN_PRELOADED
 from tests.local.warm import start_runs_warm
+from tests.rehearsals import rehearse_warm
 
 THREE = ("logistic_regression", "random_forest", "gradient_boosting")
 QUICK = {"training": {"trials": 1, "candidates": {name: {"estimator": name} for name in THREE}}}
@@ -108,6 +109,7 @@ def _main(words: list[str], env: dict[str, str], out: Path, err: Path) -> None:
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
     sys.argv = ["ciclo", *words]
     start_runs_warm()
+    rehearse_warm()
     try:
         main()
     finally:

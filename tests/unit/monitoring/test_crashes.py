@@ -24,7 +24,7 @@ from ciclo.components.monitoring.telling.alerting import AlertLog
 from tests.unit.monitoring.conftest import NOW, Reversed
 from tests.unit.monitoring.faults import Kill, RunsInAFolder, healthy, hurt_tick, in_a_process, outage
 
-ROUNDS = int(os.environ.get("CICLO_TEST_CRASH_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("CICLO_TEST_CRASH_ROUNDS", "4"))
 STEPS = 9  # claim, report, decision, index, alert, look for the run, hold the claim, submit, write the run down
 HOUR = timedelta(hours=1)
 

@@ -253,7 +253,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(QUICK, max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "6")) * 20)
+@settings(QUICK, max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "3")) * 20)
 @given(st.lists(PIECES, max_size=25).map("".join))
 @example(PLAIN[0])
 @example(PLAIN[1])

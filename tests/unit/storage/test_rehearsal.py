@@ -45,6 +45,12 @@ def _rehearsing(before: set[int]) -> int:
 
 
 @pytest.fixture(autouse=True)
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is without the fork of tests/rehearsals.py."""
+    monkeypatch.setattr("ciclo.components.storage.rehearsal.subprocess", subprocess)
+
+
+@pytest.fixture(autouse=True)
 def nothing_is_left(tmp_path: Path) -> Iterator[None]:
     before = _children()
     yield
