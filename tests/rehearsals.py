@@ -38,7 +38,7 @@ def rehearse_warm() -> None:
         os.environ[OWNER] = str(os.getpid())
     names = ("DEVNULL", "PIPE", "TimeoutExpired")
     seen = SimpleNamespace(Popen=_Forked, **{name: getattr(subprocess, name) for name in names})
-    rehearsal.subprocess = seen  # type: ignore[attr-defined]
+    vars(rehearsal)["subprocess"] = seen
 
 
 class _Forked:
