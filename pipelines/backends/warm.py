@@ -28,6 +28,7 @@ PRELOADED = (
     "ciclo.components.publishing.publish",
     "ciclo.components.deployment.deployer",
     "matplotlib.figure",
+    "skops.io",  # and with it every estimator there is
 )
 _CODE = 3  # the place of the component's code in what kfp runs: sh -c SCRIPT CODE ARGUMENTS
 
