@@ -33,7 +33,7 @@ demo: env ## run the whole cycle on a year of real flights: train, serve, watch,
 ##@ Check
 .PHONY: check
 check: lint ## lint, and the unit and contract tests that take no time: what to run while you work
-	CICLO_TEST_EXAMPLES=3 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
 
 .PHONY: test
 test: env ## run every test that needs Python only

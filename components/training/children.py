@@ -112,7 +112,7 @@ def context_for(work: Callable[..., None]) -> Any:
     tasks = Path("/proc/self/task")
     if tasks.is_dir() and len(list(tasks.iterdir())) == 1:
         return multiprocessing.get_context("fork")
-    forkserver.set_forkserver_preload([work.__module__])
+    forkserver.set_forkserver_preload([work.__module__, "skops.io"])  # the second writes models, and imports for long
     try:
         forkserver.ensure_running()
     except OSError:  # the address of its socket lies in the temporary folder and may be too long

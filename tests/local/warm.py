@@ -68,12 +68,11 @@ def _served(path: Any, args: Sequence[Any], fds: Sequence[int]) -> int:
 
     def serve() -> None:
         forkserver._forkserver._lock = threading.Lock()  # type: ignore[attr-defined]  # held while a server is started
+        nothing = os.open(os.devnull, os.O_RDWR)
         for number in map(int, os.listdir("/proc/self/fd")):
-            if number not in keep:
-                try:
-                    os.close(number)
-                except OSError:  # the one that listed them
-                    continue
+            # Not closed: what owned it in the process above closes it once more when it is collected here.
+            if number not in {*keep, nothing}:
+                os.dup2(nothing, number, inheritable=False)
         exec(code, {})
 
     return _forked(serve)

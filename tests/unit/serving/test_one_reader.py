@@ -181,7 +181,7 @@ def as_label(value: Any, column: str) -> Any:
 FEATURES = [name for name in COLUMNS if name != "time"]
 LABELS = ["number", "bounded", "integer", "boolean", "code"]
 QUICK = settings(
-    max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "3")),  # make check tries fewer
+    max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "3")),  # CI tries more
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
