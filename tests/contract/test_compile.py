@@ -28,11 +28,13 @@ def test_images_that_stay_are_taken(image: str) -> None:
     assert check_image(image) == image
 
 
+@pytest.mark.slow
 def test_the_same_project_gives_the_same_bytes(compiled: Any, project: Any, tmp_path: Path) -> None:
     compile_pipeline(project, "registry.example.com/ciclo-python:1.0.0", tmp_path / "again" / "pipeline.yaml")
     assert (tmp_path / "again" / "pipeline.yaml").read_bytes() == compiled.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_image_is_right_although_the_graph_was_imported_before(project: Any, tmp_path: Path) -> None:
     import ciclo.pipelines.training.pipeline  # noqa: F401
 
@@ -42,6 +44,7 @@ def test_the_image_is_right_although_the_graph_was_imported_before(project: Any,
     assert PLACEHOLDER not in text
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_a_named_error(project: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SubmissionError, match="cannot be written"):

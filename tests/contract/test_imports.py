@@ -116,6 +116,7 @@ def test_the_vocabulary_needs_no_engine_for_tables() -> None:
     assert import_all(sys.executable, names, "kfp,ibis,pyarrow,duckdb,optuna,minio,sqlalchemy") == len(names) > 15
 
 
+@pytest.mark.slow
 def test_no_module_but_the_wrappers_needs_kfp() -> None:
     names = modules()
     assert import_all(sys.executable, names, "kfp,kfp_kubernetes,seldon_core") == len(names) > 40

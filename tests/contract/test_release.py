@@ -19,6 +19,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {path.stem: path for path in files}
 
 
+@pytest.mark.slow
 def test_every_component_and_the_pipeline_are_there_and_load(released: dict[str, Path]) -> None:
     names = {name for name, _ in ours()}
     assert len(names) == 11
@@ -51,6 +52,7 @@ def test_loaded_components_make_a_graph_of_somebody_else(released: dict[str, Pat
     assert (tmp_path / "theirs.yaml").read_text().count(IMAGE) >= 2
 
 
+@pytest.mark.slow
 def test_the_same_release_has_the_same_bytes(released: dict[str, Path], tmp_path: Path) -> None:
     again = write_release(tmp_path, IMAGE)
     assert [path.read_bytes() for path in again] == [released[path.stem].read_bytes() for path in again]

@@ -50,6 +50,7 @@ def test_wrappers_do_nothing_outside_their_stage_block(path: Path) -> None:
         assert [ast.unparse(b.items[0].context_expr).split("(")[0] for b in blocks] == ["stage"], function.name
 
 
+@pytest.mark.slow
 def test_every_input_and_output_is_described(compiled: Any) -> None:
     components = {n: c for n, c in compiled.spec["components"].items() if "executorLabel" in c}
     assert len(components) >= len(STAGES)

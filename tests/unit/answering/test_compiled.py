@@ -36,6 +36,7 @@ def fitted(task, estimator, parameters=None, data=None):
     return model.fit(contract.frame(data), contract.encode(data["y"])), contract, contract.frame(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "estimator"), BUILT_IN)
 def test_every_built_in_candidate_compiles_exactly(task, estimator):
     model, contract, X = fitted(task, estimator)
@@ -46,6 +47,7 @@ def test_every_built_in_candidate_compiles_exactly(task, estimator):
     assert first_difference(theirs, ours) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", CLASSES)
 @pytest.mark.parametrize("estimator", ["gradient_boosting", "random_forest", "decision_tree"])
 def test_trees_learn_where_a_column_has_not_one_value_and_compile(task, estimator):
@@ -57,6 +59,7 @@ def test_trees_learn_where_a_column_has_not_one_value_and_compile(task, estimato
     assert first_difference(Engine(model, contract).predict(some), blank) is not None
 
 
+@pytest.mark.slow
 def test_neighbours_are_the_same_where_the_features_were_sparse():
     data = table(3_000).assign(colour=[f"level {n % 40}" for n in range(3_000)])
     model, contract, X = fitted("binary", "nearest_neighbours", data=data)
@@ -82,6 +85,7 @@ def test_parameters_that_change_how_answers_are_made(task, estimator, parameters
     assert parity(model, contract, X, seed=1).why == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["none", "sigmoid", "isotonic"])
 @pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "random_forest", "support_vectors"])
 def test_a_calibration_and_a_threshold_are_compiled_with_it(tmp_path, estimator, calibration):
@@ -95,6 +99,7 @@ def test_a_calibration_and_a_threshold_are_compiled_with_it(tmp_path, estimator,
     assert ((model.predict_proba(rows.X)[:, 1] > 0.3) & (model.predict_proba(rows.X)[:, 1] < 0.5)).sum() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "extra_trees"])
 def test_a_calibration_of_many_classes(tmp_path, estimator):
     rows = Dataset.open(dataset(tmp_path / "rows.parquet", "multiclass", rows=400))
@@ -115,6 +120,7 @@ def odd_tables():
     yield "two rows' worth of values", plain.assign(size=1.5, count=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in odd_tables()])
 @pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "random_forest"])
 def test_odd_tables(data, estimator):

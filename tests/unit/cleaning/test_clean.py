@@ -216,6 +216,7 @@ def test_what_cannot_train_a_model_is_refused(
         run(tmp_path, good_rows().assign(**change), project(**sections))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "values", "training", "classes"),
     [
@@ -325,6 +326,7 @@ QUICK = settings(
 WORDS = st.sampled_from(["1", "2.5", "-3", "", "NA", "junk", "inf", "yes", "red", " 7 ", "1e400", "2026-01-01", "ü"])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=8,
     phases=[Phase.explicit, Phase.generate],

@@ -76,6 +76,7 @@ def test_the_identity_is_as_documented(tmp_path: Path, numbers: list[float], mis
         assert found[y][0] == hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10,
     phases=[Phase.explicit, Phase.generate],

@@ -17,6 +17,7 @@ def cases(rng, rows, spread=1.5, middle=0.0, confidence=1.0):
     return y, np.column_stack([1 - positive, positive])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "metric", ["roc_auc_score", "log_loss", "accuracy_score", "average_precision_score", "f1_score"]
 )

@@ -29,6 +29,7 @@ def answered(metric, classes, rng, rows):
     return y, said if metric.needs == "probability" else said.argmax(axis=1), list(range(classes))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("metric", "classes"), CASES, ids=lambda v: getattr(v, "name", v))
 @settings(max_examples=25)

@@ -28,6 +28,7 @@ def worth(rule: Rule, positive, labels) -> float:
     return METRICS[rule.by].score(positive.astype(int), labels.astype(int), [0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.by)
 @given(rows=st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.4, 0.5, 0.8, 1.0])), min_size=2))
 def test_no_threshold_is_worth_more(rule, rows):

@@ -74,6 +74,7 @@ TARGETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "kind", "task", "categories"), TARGETS.values(), ids=TARGETS)
 def test_targets(tmp_path: Path, values: object, kind: str, task: str, categories: tuple[str, ...]) -> None:
     project, _ = proposed(tmp_path, table(y=values))
@@ -126,6 +127,7 @@ def test_columns(guessed: Project, name: str) -> None:
 TIMES = pd.Series(pd.date_range("2026-01-01", periods=ROWS, freq="h"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "time"),
     [

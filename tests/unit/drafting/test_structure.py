@@ -77,6 +77,7 @@ def test_people_are_the_group_of_the_split_and_stay_on_one_side(seen: tuple) -> 
     assert rows[SPLIT].nunique() == 3
 
 
+@pytest.mark.slow
 def test_of_two_times_the_earlier_is_that_of_the_row(tmp_path: Path) -> None:
     late = OPENED + pd.to_timedelta(np.random.default_rng(0).integers(0, 50, ROWS), unit="h")
     project, text = proposed(tmp_path, frame(shut=late, opened=OPENED, person=N // EACH))
@@ -93,6 +94,7 @@ def test_of_two_times_that_cross_none_is_chosen(tmp_path: Path) -> None:
     assert proposed(tmp_path, frame(shut=other, opened=OPENED))[0].data.time_column is None
 
 
+@pytest.mark.slow
 def test_a_file_that_is_sorted_by_its_target_is_told_and_so_is_the_id_that_follows(tmp_path: Path) -> None:
     made = frame(id=N).assign(y=N < 900)
     notes = comments(proposed(tmp_path, made)[1])
@@ -109,6 +111,7 @@ OUT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OUT)
 def test_what_surely_knows_the_answer_is_left_out_with_the_reason(tmp_path: Path, kind: str) -> None:
     project, _ = proposed(tmp_path, table(KINDS[kind], 5))
@@ -118,6 +121,7 @@ def test_what_surely_knows_the_answer_is_left_out_with_the_reason(tmp_path: Path
     assert set(project.features) == {*(f"x{n}" for n in range(6)), "colour", "count"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["copy, 5 % flipped", "a + b over a limit, 600 rows"])
 def test_what_may_know_it_stays_with_a_question(tmp_path: Path, kind: str) -> None:
     project, text = proposed(tmp_path, table(KINDS[kind], 5))

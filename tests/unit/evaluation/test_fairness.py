@@ -234,6 +234,7 @@ def test_answers_are_read_only_if_they_are_about_the_test_rows(tmp_path):
         read_answers(tmp_path / "answers", test)
 
 
+@pytest.mark.slow
 def test_candidates_that_were_fitted_are_loaded_and_none_is_an_error(tmp_path):
     asked, frame = project(), rows(rows=60)
     dump_model(fitted(asked, LogisticRegression(), frame), tmp_path / "model")

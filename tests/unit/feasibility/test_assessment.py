@@ -57,6 +57,7 @@ def test_ml_is_appropriate_where_several_columns_tell(tmp_path, task):
     assert verdict.facts["learning_curve"].count("rows: ") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [400, 2000], ids=["crossed", "held out"])
 def test_a_column_without_one_value_is_no_obstacle(tmp_path, rows):
     known = Dataset.open(dataset(tmp_path / "d.parquet", rows=rows))
@@ -91,6 +92,7 @@ def test_a_small_table_that_tells_is_not_refused_for_its_size(tmp_path):
     assert verdict.facts["permutation_p"] == 0.01
 
 
+@pytest.mark.slow
 def test_weak_features_and_noise_of_a_few_rows_are_not_refused_for_good(tmp_path):
     asked, rows = weak(300, 0.245, 0)
     assert assess(asked, rows, "d", tmp_path / "b.parquet").decision in ("ml", "cannot_tell")

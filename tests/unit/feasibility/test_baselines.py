@@ -58,6 +58,7 @@ def test_a_champion_that_was_altered_does_not_choose(tmp_path):
     assert (fixed.feature, fixed.why.startswith("The feature of the simple answer is chosen anew: ")) == ("", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_no_simple_answer_has_seen_a_test_label(tmp_path, task):
     path = dataset(tmp_path / "d.parquet", task, rows=2200)

@@ -57,6 +57,7 @@ def test_always_the_same_is_the_best_there_is_without_a_look(metric, rate):
     assert METRICS[metric].score(rows.y, trivial, [0, 1]) == pytest.approx(best)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "rate"), [(4_000, 0.46), (600, 0.46), (4_000, 0.1)])
 def test_noise_is_never_worth_a_model_where_labels_are_judged(tmp_path, rows, rate):
     asked, table = made(features(rows, 1, 0.0, rate))
@@ -90,6 +91,7 @@ def test_the_one_feature_gets_a_threshold_by_costs_where_the_project_has_them():
     assert shares[0] < 0.1 < 0.4 < shares[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "rows"), [("f1_score", 12_000), ("balanced_accuracy_score", 12_000), ("f1_score", 800)]
 )
@@ -109,6 +111,7 @@ def by_entity(seed, entities=60, rows=8):
     return frame.assign(who=[f"e{n}" for n in who], y=(rng.random(entities) < 0.5)[who])
 
 
+@pytest.mark.slow
 def test_ids_stay_whole_and_noise_that_is_known_by_heart_is_nothing(tmp_path):
     asked, rows = made(by_entity(0), "roc_auc_score", ids=["who"])
     known = rows.split("train", "validation")
@@ -180,6 +183,7 @@ def test_what_cannot_be_asked_of_luck_is_not_asked():
     assert shuffles(0.999) <= MOST_SHUFFLES
 
 
+@pytest.mark.slow
 def test_one_row_a_day_can_be_worth_a_model_and_so_can_a_high_confidence(tmp_path):
     rng = np.random.default_rng(4)
     x = rng.normal(size=(400, 2))
@@ -194,6 +198,7 @@ def test_one_row_a_day_can_be_worth_a_model_and_so_can_a_high_confidence(tmp_pat
     assert "asks for 10,000 shuffles; the bounds decide" in verdict.reason
 
 
+@pytest.mark.slow
 def test_validation_days_without_a_positive_are_no_reason_to_give_up(tmp_path):
     frame = features(2_400, 5, 1.5, 0.3)
     frame["t"] = pd.date_range("2026-01-01", periods=2_400, freq="h", tz="UTC")

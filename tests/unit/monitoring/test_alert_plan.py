@@ -105,6 +105,7 @@ def test_every_trouble_that_was_told_and_ended_is_followed_by_exactly_one_resolv
     assert news[-1] is None
 
 
+@pytest.mark.slow
 @given(st.sampled_from([DRIFT, LOSS, BROKEN, DOWN]), st.integers(1, 24), st.integers(1, 24))
 def test_what_flaps_is_told_less_and_less(bad, hours_bad, hours_well):
     steps, clock = [], timedelta()

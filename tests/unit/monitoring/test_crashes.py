@@ -101,6 +101,7 @@ def test_a_process_that_is_killed_at_any_step_leads_to_exactly_one_run(worse, si
         settled(worse)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kfp", "store"])
 def test_after_an_outage_there_is_exactly_one_run(worse, kind):
     afresh(worse)
@@ -113,6 +114,7 @@ def test_after_an_outage_there_is_exactly_one_run(worse, kind):
         settled(worse)
 
 
+@pytest.mark.slow
 def test_after_an_outage_of_days_the_run_is_claimed_anew(worse):
     afresh(worse)
     for day in range(4):

@@ -55,6 +55,7 @@ def project_file(tmp_path):
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_tick_prints_its_decision_and_ends_well_whatever_it_decided(eager, project_file):
     eager.serve(NOW, shift=1)
     done = run(eager.settings.home, project_file, "--now", NOW.isoformat())

@@ -44,6 +44,7 @@ def from_row(share, value):
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.001, 0.1, 2.54, 1_000])
 @pytest.mark.parametrize("column", ["amount", "age"])
 def test_another_unit_calls_a_person_whatever_the_column_matters(make_world, column, factor):
@@ -54,6 +55,7 @@ def test_another_unit_calls_a_person_whatever_the_column_matters(make_world, col
     assert "another unit?" in decision.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "spoil", "said", "cause"),
     [
@@ -222,6 +224,7 @@ def test_a_refit_wants_new_labels(make_world):
     assert world.tick(NOW + 2 * WEEK).action == "ok"
 
 
+@pytest.mark.slow
 def test_what_no_label_can_tell_of_yet_is_not_learnt(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1})
     delayed = world.project.design.model_copy(update={"label_delay_days": 30})
@@ -246,6 +249,7 @@ def test_a_broken_window_is_no_yardstick_for_the_next(make_world):
         assert world.tick(NOW + week * WEEK).kinds == ("data",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("policy", "days"), [("all", None), ("rolling", 90), ("since_change", 21)])
 def test_the_rows_of_a_retraining_are_chosen_by_the_policy(make_world, policy, days):
     world = make_world(retrain_on=policy, rolling_days=90, persistence={"alarms": 3, "windows": 3})

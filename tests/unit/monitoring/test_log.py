@@ -62,6 +62,7 @@ def write(folder, filed):
     path.write_text(filed.model_dump_json())
 
 
+@pytest.mark.slow
 def test_a_tick_reads_the_same_few_objects_after_one_and_after_five_thousand(eager):
     store, log, calls = eager.store, eager.log, {}
     time, filed = NOW, 0

@@ -16,6 +16,7 @@ def told(stream, weeks, shift=0.0, column="x0"):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [INDEPENDENT, DAYS, MEMORY, KNOWN, GROWING], ids=lambda kind: kind.name)
 def test_a_stable_stream_stays_calm(kind):
     actions = [action for seed in range(3) for action in told(Stream(kind, 8, 700, 12, seed), 12)]

@@ -306,6 +306,7 @@ def test_a_run_that_finds_nothing_better_than_the_simple_answers_twice_calls_des
     assert eager.tick(NOW + 3 * WEEK).action == "ok"
 
 
+@pytest.mark.slow
 def test_refusals_call_development_then_design_and_each_waits_for_a_person(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1}, cool_down_days=0, budget={"runs": 50, "days": 100})
     actions = []

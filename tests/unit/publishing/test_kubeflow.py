@@ -127,6 +127,7 @@ def test_exporting_twice_changes_nothing_and_a_second_version_joins_the_first(an
     assert second.artifact != first.artifact
 
 
+@pytest.mark.slow
 def test_many_exports_at_once_end_in_one_version(any_registry, contents, record):
     start = threading.Barrier(8)
 

@@ -66,6 +66,7 @@ RULES: dict[str, tuple[dict[str, object], int | None, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", ["", " ", "we know better"], ids=["no override", "blank override", "override"])
 @pytest.mark.parametrize(("version", "champion", "objection"), RULES.values(), ids=RULES)
 def test_the_rules_of_promotion(

@@ -69,6 +69,7 @@ def settings(request: pytest.FixtureRequest, quick_path: Path) -> Settings:
     return shared.model_copy(update={"private_key": private, "public_keys": (public,)})
 
 
+@pytest.mark.slow
 def test_names_their_ancestors_and_the_newest_are_kept(settings: Settings, tmp_path: Path) -> None:
     registry, signer = open_registry("unit", settings), signer_from(settings)
     _grown(registry, signer)
@@ -162,6 +163,7 @@ def test_a_prune_thatdies_anywhere_is_finished_by_the_next(quick_path: Path, tmp
     assert at > 10
 
 
+@pytest.mark.slow
 def test_a_prune_in_the_middle_of_a_publish_leaves_it_whole_or_refused(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_prune_in_the_middle_of_a_publish_leaves_it_whole_or_refused(
     assert at > 10
 
 
+@pytest.mark.slow
 def test_a_publish_in_the_middle_of_a_prune_leaves_it_whole_or_refused(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:

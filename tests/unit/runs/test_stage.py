@@ -43,6 +43,7 @@ def start(body: str, home: Path, run: str = "run-1", project: str = PROJECT) -> 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "code", "ending", "summary"), ENDS.values(), ids=list(ENDS))
 def test_every_end_has_a_status_a_line_and_a_note(
     tmp_path: Path, body: str, code: int, ending: str | None, summary: str | None

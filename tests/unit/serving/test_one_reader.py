@@ -204,6 +204,7 @@ TEXT = st.one_of(
 )
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.lists(TEXT, min_size=1, max_size=20))
 @example(WORDS)
@@ -220,6 +221,7 @@ def test_a_text(tmp_path: Path, texts: list[str]) -> None:
                 assert feedback(text, column) == as_label(in_csv, column), (column, text)
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.lists(st.floats() | st.integers(-(2**55), 2**55).map(float) | st.sampled_from([0.0, 1.0, 2.0, 9.0, -999.0])))
 @example([math.nan, 0.0, 7.0])  # a file with NaN whose statistics are finite
@@ -241,6 +243,7 @@ def test_a_float(tmp_path: Path, numbers: list[float]) -> None:
                 assert in_csv[number] == expected, (column, number)
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, 2, 7, 8, 9, -999])))
 @example([BIG, -BIG, 2**63 - 1, -(2**63), 2**53 - 1, 2**53])
@@ -269,6 +272,7 @@ def test_every_nan_is_missing(tmp_path: Path, bits: str, size: pa.DataType) -> N
     assert by_table(tmp_path, array, Plain("number")) == [None, 1.0, Refusal.TYPE, Refusal.TYPE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [True, False, None])
 def test_a_boolean_and_null(tmp_path: Path, value: bool | None) -> None:
     from_parquet = parquet(tmp_path, pa.array([value], pa.bool_()))
@@ -301,6 +305,7 @@ TIMES = (  # noqa: SIM905
 ).split()
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(str), max_size=5))
 def test_a_time(tmp_path: Path, times: list[str]) -> None:
@@ -422,6 +427,7 @@ MARKED = st.from_regex(r"\A[+-]?[0-9]{1,3}([., '\u00a0][0-9]{3}){0,3}([.,][0-9]{
 DATED = st.from_regex(r"\A[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}([T ][0-9]{1,2}:[0-5][0-9]( ?[AaPp]m)?)?\Z")
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=max(QUICK.max_examples // 3, 1))
 @given(st.lists(MARKED | DATED | st.sampled_from(AS_WRITTEN).map(lambda t: f" {t} "), min_size=200, max_size=300))
 @example(AS_WRITTEN)

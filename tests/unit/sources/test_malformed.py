@@ -119,6 +119,7 @@ VALUES: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("content", "outcome"), BYTES.values(), ids=BYTES)
 def test_18_broken_files(tmp_path: Path, content: bytes, outcome: str) -> None:
     path = tmp_path / "data.csv"
@@ -219,6 +220,7 @@ QUICK = settings(
 FAULTS = st.sampled_from([*VALUES, "", "", "malformed"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 @QUICK
 @given(st.lists(FAULTS, min_size=40, max_size=40))

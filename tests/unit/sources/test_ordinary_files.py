@@ -139,6 +139,7 @@ def test_dates_that_could_be_either_are_asked_about(tmp_path: Path) -> None:
     assert yaml.safe_load(text)["data"].get("time_column") is None
 
 
+@pytest.mark.slow
 def test_numbers_that_could_be_either_go_by_the_rest_of_the_file(tmp_path: Path) -> None:
     cells = [f"{1 + i % 9},{100 + i}" for i in N]
     told = [f"{v:.1f}".replace(".", ",") for v in X]
@@ -175,6 +176,7 @@ FILES: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
 def test_files_as_programs_write_them(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data").write_bytes(content)
@@ -210,6 +212,7 @@ def test_a_file_without_a_header_is_asked_about(tmp_path: Path) -> None:
     assert len(rows) == ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "header",
     ["country,2019,2020,2021,y", "0,1,2,3,y", "x1,x2,x3,x4,y", "red,blue,x,z,y"],
@@ -297,6 +300,7 @@ def test_files_with_their_columns_in_another_order_are_laid_out_by_name(tmp_path
 NAMES = ["split", "reasons", "occurrence", "row_id", "_line", "_line_right", "_malformed", "self", "v0", "c0", "count"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_any_name_works(tmp_path: Path, form: str) -> None:
     frame = pd.DataFrame({name: np.roll(X, place) for place, name in enumerate(NAMES)} | {"y": ["a", "b"] * 60})

@@ -90,6 +90,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("content", "reasons"), KEPT.values(), ids=KEPT)
 def test_every_record_is_kept_or_quarantined_with_its_reason(
     tmp_path: Path, content: bytes, reasons: dict[str, int]

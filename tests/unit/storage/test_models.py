@@ -83,6 +83,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return models
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [f"{name}-{task}" for name, task in RECIPE_TASKS])
 def test_every_recipe_comes_back_bit_for_bit(name: str, fitted: dict[str, Any]) -> None:
     model, X, path = fitted[name]

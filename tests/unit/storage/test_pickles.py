@@ -59,6 +59,7 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_pickle_is_found_in_every_protocol_and_wrapper(protocol: int, wrapper: str) -> None:
@@ -100,6 +101,7 @@ def test_arrays_of_objects_and_what_cannot_be_looked_into_are_refused(data: byte
         no_pickle("1.npy", data)
 
 
+@pytest.mark.slow
 @given(VALUES, st.sampled_from([None, 2]))
 def test_no_json_is_taken_for_a_pickle(value: Any, indent: int | None) -> None:
     no_pickle("any.json", json.dumps(value, indent=indent).encode())

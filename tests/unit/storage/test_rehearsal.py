@@ -153,6 +153,7 @@ def test_a_file_of_foreign_types_is_refused_as_it_is_without_a_rehearsal(honest:
         load_models([honest, forged])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pickle", "cut", "huge array", "pickle inside an array", "zip bomb", "empty"])
 def test_a_file_of_another_format_does_not_get_as_far_as_a_child(
     kind: str, honest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

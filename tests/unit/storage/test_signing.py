@@ -195,6 +195,7 @@ def _command_line(folder: Path, key: Path) -> bool:
     return done.returncode == 0 and "Verification succeeded" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_line_of_model_signing_verifies_our_versions(signer: Signer, model: Path, tmp_path: Path) -> None:
     seal(model, project="unit", version=7, parent=None, signer=signer)
     assert _command_line(model, tmp_path / "keys" / "public.pem")

@@ -19,6 +19,7 @@ def searched(frame: pd.DataFrame, task: str = "binary", limit: float = 0.99) -> 
     return leaks(rows.split("train"), rows.split("validation"), limit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_a_leak_of_each_kind_is_found_and_named(name: str) -> None:
     kind = KINDS[name]
@@ -39,6 +40,7 @@ def test_no_error_is_given_on_tables_that_everybody_knows(name: str) -> None:
     assert not [c for c in leak_findings(project, rows) if c.level == "error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "rows", "noise"), [("binary", 60, 300), ("multiclass", 1_000, 30), ("regression", 400, 30)]
 )

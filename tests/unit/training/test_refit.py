@@ -114,6 +114,7 @@ def test_a_split_by_hash_refuses_it():
         project(cleaning={"split": {"method": "hash"}}, training={"refit": True})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "estimator", "labels"),
     [

@@ -78,6 +78,7 @@ def test_the_same_data_and_seed_give_the_same_search(tmp_path):
         assert [t.parameters for t in changed.trials[1:]] != [t.parameters for t in runs[0].trials[1:]]
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_the_smallest_error(tmp_path):
     parsed = one("regression", "ridge", trials=5)
     fitted = fit(parsed, "it", dataset(tmp_path / "d.parquet", "regression"), tmp_path / "m.skops")
