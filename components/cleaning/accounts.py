@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from ciclo.components.cleaning.duplicates import replaced_reason
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, UnusableError
@@ -37,7 +38,8 @@ class CleaningReport:
     Attributes:
         rows: Rows in.
         quarantined: Rows quarantined.
-        counted: Those of them that count against the budget: all but rows that merely have no label.
+        counted: Those of them that count against the budget: all but rows that merely have no label, and those that a
+            later one replaces.
         unlabelled: Rows without a target.
         reasons: Rows by reason, the most frequent first; a row may have several.
         splits: Kept rows by side of the split.
@@ -77,7 +79,7 @@ class CleaningReport:
         return cls(
             rows=rows,
             quarantined=quarantined,
-            counted=quarantined - reasons.get((unlabelled,), 0),
+            counted=quarantined - reasons.get((unlabelled,), 0) - reasons.get((replaced_reason(project),), 0),
             unlabelled=counts[unlabelled],
             reasons=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
             splits={},

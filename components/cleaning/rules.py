@@ -10,8 +10,6 @@ from ciclo.components.core.values import kind_of
 from ciclo.components.tables.reading import Value, read
 
 UNLABELLED = "target: column '{}' is missing"
-DUPLICATE_ROW = "duplicate: the same values as an earlier row"
-DUPLICATE_ID = "duplicate: the same id as an earlier row"
 
 
 def read_columns(raw: Any, project: Project) -> dict[str, Value]:
@@ -39,7 +37,8 @@ def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> 
         For each reason a boolean expression, true or false for every row, true where the row breaks the rule.
     """
     data = project.data
-    checked = {*project.features, *data.id_columns, data.target, data.time_column, project.cleaning.split.group}
+    named = (data.target, data.time_column, project.cleaning.split.group, *data.id_columns)
+    checked = {*project.features, *named, *project.cleaning.duplicates.by}
     reasons: dict[str, Any] = {"malformed: the record does not fit the header": malformed}
     for name, column in data.columns.items():
         if name in checked:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.sections import Split
+from ciclo.components.core.cleaning_policy import Split
 from ciclo.components.tables.reading import TIME
 
 _DIGITS = 12

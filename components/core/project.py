@@ -11,12 +11,12 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, Field, model_validator
 
+from ciclo.components.core.cleaning_policy import Cleaning, lasting, policy_problems
 from ciclo.components.core.estimators import problem_of
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
 from ciclo.components.core.own_columns import is_own
 from ciclo.components.core.sections import (
     Candidate,
-    Cleaning,
     Column,
     Data,
     Deployment,
@@ -113,6 +113,9 @@ class Project(Section):
             if isinstance(size, str) and self.split_method == "hash":
                 raise ValueError("cleaning.split: days are for a time split; give shares such as 0.15")
         self._check_group()
+        for problem in policy_problems(self.cleaning, self.data.columns, self.features):
+            raise ValueError(problem)
+        self._check_dropped()
         self.metric  # noqa: B018  (raises where the metric does not fit the task)
         return self
 
@@ -126,6 +129,20 @@ class Project(Section):
             raise ValueError(f"{field}: '{group}' is the target or the time; name the column of the people or things")
         if self.split_method == "time":
             raise ValueError(f"{field}: a split by time has no groups; remove it, or set cleaning.split.method to hash")
+
+    def _check_dropped(self) -> None:
+        rule = (self.design.simple_rule.column,) if self.design.simple_rule else ()
+        stay = lasting(self.cleaning, self.features)
+        for field, names in (
+            ("monitoring.segments", self.monitoring.segments),
+            ("evaluation.rises_with", self.evaluation.rises_with),
+            ("evaluation.falls_with", self.evaluation.falls_with),
+            ("design.simple_rule.column", rule),
+        ):
+            if dropped := [name for name in names if name in self.features and name not in stay]:
+                raise ValueError(
+                    f"{field}: '{dropped[0]}' may be dropped by cleaning.missing.columns; remove drop_above there"
+                )
 
     @model_validator(mode="after")
     def _test_rows_stay_unseen(self) -> Self:

@@ -29,7 +29,6 @@ CheckName = Literal[
 ]
 CANARY_MINUTES = 15  # the task has half an hour, and the rollout itself takes its part
 MOST_DAYS = 36_500  # a century: a date that much earlier or later is still one
-DAYS = re.compile(r"0*([1-9][0-9]*)d")
 ALERT_KEY = re.compile(r"(?!CICLO_)[A-Z][A-Z0-9_]*_ALERTS")
 QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
 # What a query may say without being a secret; of anything else nobody can know.
@@ -271,59 +270,6 @@ class Data(Section):
                     f"remove {listed(rules)}"
                 )
         return self
-
-
-class Missing(Section):
-    """The missing-data policy: impute inside the model, or delete the row.
-
-    Attributes:
-        numbers: How a missing number is imputed; fitted on the training rows alone.
-        delete: Columns whose missing value sends the row to quarantine instead.
-    """
-
-    numbers: Literal["median", "mean", "most_frequent"] = "median"
-    delete: tuple[str, ...] = ()
-
-
-class Split(Section):
-    """How rows are divided; the same row always falls on the same side.
-
-    Attributes:
-        method: ``hash`` of the row's identity or of its group, or ``time``: the last rows are the test. ``auto`` takes
-            time where there is a time column and no group.
-        validation: Share of the rows, or days such as ``14d`` for a time split.
-        test: The same for the test rows.
-        group: A column that names people or things which have several rows: all rows of one are on one side, by the
-            hash of its value, and it is no feature. A row without a value goes by its own identity.
-    """
-
-    method: Literal["auto", "hash", "time"] = "auto"
-    validation: float | str = 0.15
-    test: float | str = 0.15
-    group: str | None = None
-
-    @field_validator("validation", "test")
-    @classmethod
-    def _size(cls, value: float | str) -> float | str:
-        if isinstance(value, str):
-            days = DAYS.fullmatch(value)
-            if days is None:
-                raise ValueError("give a share such as 0.15, or days such as '14d'")
-            if len(days[1]) > len(str(MOST_DAYS)) or int(days[1]) > MOST_DAYS:
-                raise ValueError(f"give at most {MOST_DAYS} days")
-        elif not 0 < value < 0.5:
-            raise ValueError("a share has to be above 0 and below 0.5")
-        return value
-
-
-class Cleaning(Section):
-    """What may be kept and what is quarantined."""
-
-    missing: Missing = Missing()
-    duplicates: Literal["quarantine", "keep"] = "quarantine"
-    quarantine_budget: float = Field(0.05, ge=0, le=1)
-    minimum_rows: int = Field(50, ge=1)
-    split: Split = Split()
 
 
 class Validation(Section):

@@ -315,6 +315,24 @@ def test_a_group_splits_by_hash_and_is_no_feature_and_no_split_by_time_has_one()
 def test_a_split_without_a_group_has_the_fingerprint_it_always_had() -> None:
     columns = {"y": {"type": "boolean"}, "id": {"type": "integer"}, "x": {"type": "number"}}
     data = {"source": "t.csv", "target": "y", "id_columns": ["id"], "columns": columns}
-    found = fingerprint(project_from_mapping({"name": "unit", "data": data}, origin="test"))
+    apart = {"cleaning": {"split": {"equal_rows": "apart"}}}
+    found = fingerprint(project_from_mapping({"name": "unit", "data": data, **apart}, origin="test"))
     assert found["digest"] == "7a0d755e38319566dea50bf0ccf0f0741085ba7849d041f3ec8b80020db9f534"
     assert "group" not in found
+
+
+def test_the_fingerprint_of_equal_rows_together_is_that_of_the_features_that_last() -> None:
+    def of(*, drop: bool = False, **split: str) -> dict:
+        columns = {
+            "y": {"type": "boolean"},
+            "id": {"type": "integer"},
+            "x": {"type": "number"},
+            "z": {"type": "number"},
+        }
+        data = {"source": "t.csv", "target": "y", "id_columns": ["id"], "columns": columns}
+        cleaning = {"split": split, "missing": {"columns": {"z": {"drop_above": 0.5}} if drop else {}}}
+        return fingerprint(project_from_mapping({"name": "unit", "data": data, "cleaning": cleaning}, origin="test"))
+
+    assert of()["identity_columns"] == "x, z"
+    assert of(drop=True)["identity_columns"] == "x"
+    assert len({of(**split)["digest"] for split in ({}, {"equal_rows": "apart"}, {"group": "id"})}) == 3
