@@ -11,6 +11,7 @@ from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, UnusableError
 from ciclo.components.core.project import Project
+from ciclo.components.core.treatment import Treatment
 from ciclo.components.tables.datasets import SPLITS
 
 SOURCE_FACTS = ("digest", "bytes", "start", "end", "malformed", "dropped")
@@ -48,6 +49,8 @@ class CleaningReport:
         missing: Share of missing values by feature, the most first.
         sides: Kept rows by class and side of the split.
         over_time: Kept rows by day and side of the split, where rows have times.
+        treatments: What the policy of missing values and outliers comes to.
+        dropped: Features that are left out, and why.
     """
 
     rows: int
@@ -61,6 +64,8 @@ class CleaningReport:
     missing: dict[str, float]
     sides: dict[str, dict[str, int]] = field(default_factory=dict)
     over_time: dict[date, dict[str, int]] = field(default_factory=dict)
+    treatments: tuple[Treatment, ...] = ()
+    dropped: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: int, reasons: Mapping[tuple[str, ...], int], project: Project) -> "CleaningReport":
@@ -164,7 +169,8 @@ class CleaningReport:
     def summary(self) -> str:
         """One sentence for the log."""
         text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
-        return f"{text}, {self.quarantined:,} quarantined." if self.quarantined else f"{text}."
+        parts = [text, *([f"{self.quarantined:,} quarantined"] if self.quarantined else [])]
+        return ", ".join([*parts, *(f"'{name}' dropped: {why}" for name, why in self.dropped.items())]) + "."
 
     def metadata(self, source: Mapping[str, Any]) -> dict[str, Any]:
         """Flat facts for the dataset, with those of what it was made from.
@@ -179,6 +185,7 @@ class CleaningReport:
             "quarantined": self.quarantined,
             **self.splits,
             "classes": ", ".join(self.classes),
+            **({"dropped": ", ".join(self.dropped)} if self.dropped else {}),
         }
 
 

@@ -17,6 +17,8 @@ from ciclo.components.cleaning.identity import group_id, pattern_id, repeats, ro
 from ciclo.components.cleaning.report import cleaning_report
 from ciclo.components.cleaning.rules import broken_rules, read_columns, reasons_of
 from ciclo.components.cleaning.splitting import by_hash, by_time, time_cuts
+from ciclo.components.cleaning.treatments import dropped, gaps, treatments
+from ciclo.components.core.cleaning_policy import beyond_reach
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import CicloError, DataError, QuarantineError, UnusableError
 from ciclo.components.core.own_columns import KEY, LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT, STAYED
@@ -51,7 +53,7 @@ def clean(
         QuarantineError: If more rows are quarantined than the budget allows; the quarantine is written all the same.
         UnusableError: If what is left cannot train a model: too few rows, a constant target, an empty split.
         DataError: If no row has a target, or it has another number of classes than the task; if equal rows are to stay
-            together and are too many.
+            together and are too many; if missing values cannot be imputed as the project has it on so many rows.
         ProjectError: If the project asks for classes the target does not have.
     """
     with TemporaryDirectory() as scratch:
@@ -62,21 +64,36 @@ def clean(
             _refuse(report, project)
             kept = checked.stored(_keep(checked, project), "kept.parquet")
             _check_patterns(kept, project)
-            cells = _cells(kept, project)
-            contract = Contract.of(project, class_labels(project, _observed(kept, cells, project)))
-            report = replace(
-                report.with_kept(cells, _missing(kept, contract), contract), over_time=_over_time(kept, project)
-            )
+            report, contract = _described(report, kept, project)
             report.check_splits()
         except CicloError as refusal:
             if report_path is not None:
                 cleaning_report(project.name, report, quarantine_path, refusal).write(report_path)
             raise
-        written = write_rows(kept.order_by(LINE), dataset_path, contract)
+        written = write_rows(kept.order_by(LINE), dataset_path, contract, report.treatments)
     report.balance(written)
     if report_path is not None:
         cleaning_report(project.name, report, quarantine_path).write(report_path)
     return report
+
+
+def _described(report: CleaningReport, kept: Any, project: Project) -> tuple[CleaningReport, Contract]:
+    """What the kept rows look like, and the contract of those that train on them."""
+    cells, missing = _cells(kept, project), gaps(kept, project)
+    rows, train = sum(cell.rows for cell in cells), sum(cell.rows for cell in cells if cell.side == "train")
+    left_out = dropped(project, missing, train)
+    contract = Contract.of(project, class_labels(project, _observed(kept, cells, project)), left_out)
+    report = replace(
+        report.with_kept(cells, {name: total for name, (total, _) in missing.items()}, contract),
+        over_time=_over_time(kept, project),
+        treatments=tuple(treatments(project, kept, rows, missing, left_out, report.reasons)),
+        dropped=left_out,
+    )
+    numbers = [column.name for column in contract.columns if column.type != "category"]
+    fitted_on = report.splits["train"] + report.splits["validation"]
+    if problem := beyond_reach(project.cleaning, numbers, fitted_on):
+        raise DataError(problem, hint="Impute the median, or take fewer rows.")
+    return report, contract
 
 
 @dataclass(frozen=True)
@@ -235,12 +252,6 @@ def _over_time(kept: Any, project: Project) -> dict[date, dict[str, int]]:
     for row in collect(counted.order_by("day", "side")).to_pylist():
         days.setdefault(row["day"], {})[row["side"]] = row["rows"]
     return days
-
-
-def _missing(kept: Any, contract: Contract) -> dict[str, int]:
-    """Missing values by feature."""
-    counts = collect(kept.aggregate(**{f"n{n}": kept[name].isnull().sum() for n, name in enumerate(contract.names)}))
-    return dict(zip(contract.names, (int(column[0].as_py() or 0) for column in counts.columns), strict=True))
 
 
 def _refuse(report: CleaningReport, project: Project) -> None:

@@ -49,6 +49,8 @@ def cleaning_report(
     if accounts.over_time:
         _over_time(report, accounts.over_time)
     _quarantine(report, accounts, quarantine)
+    if accounts.treatments:
+        _treatments(report, accounts)
     if accounts.classes:
         _classes(report, accounts)
     if accounts.splits:
@@ -83,8 +85,8 @@ def _quarantine(report: Report, accounts: CleaningReport, path: str | Path) -> N
         report.text("No row broke a rule.", "good")
         return
     report.text(
-        "A row may have several reasons; a row that merely has no label, or that a later one replaces, does not count as "
-        "broken."
+        "A row may have several reasons; a row that merely has no label, or that a later one replaces, does not "
+        "count as broken."
     )
     worst = dict(list(accounts.reasons.items())[:REASONS_SHOWN])
     found = examples(path, list(worst))
@@ -131,6 +133,18 @@ def _seen(row: Mapping[str, Any], reason: str) -> str:
         return shown(row[named[1]])
     values = (f"{name} {shown(value, 20)}" for name, value in row.items() if not is_own(name) and value is not None)
     return clean(listed(values, 6), 160)
+
+
+def _treatments(report: Report, accounts: CleaningReport) -> None:
+    report.section("What is done to values")
+    report.text(
+        "What is learnt (a median, a fence, a neighbour) is learnt in the model, from the rows it is fitted on; "
+        "the model card tells what it learnt."
+    )
+    report.table(
+        ["column", "policy", "values", "share", "effect"],
+        [[t.column, t.policy, t.values, f"{number(100 * t.share)} %", t.effect] for t in accounts.treatments],
+    )
 
 
 def _classes(report: Report, accounts: CleaningReport) -> None:

@@ -87,11 +87,11 @@ class Missing(Section):
     """
 
     numbers: Literal["median", "mean", "most_frequent"] = "median"
-    columns: dict[str, MissingColumn] = {}
+    columns: dict[str, MissingColumn] = Field({})
     delete: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _is_said_once(self) -> Self:
+    def _is_stated_once(self) -> Self:
         if both := [name for name in self.delete if name in self.columns]:
             raise ValueError(
                 f"'{both[0]}' is in delete and in columns: a row without it is deleted, so that nothing is left to "
@@ -224,7 +224,7 @@ class Cleaning(Section):
     """
 
     missing: Missing = Missing()
-    outliers: dict[str, Outlier] = {}
+    outliers: dict[str, Outlier] = Field({})
     duplicates: Duplicates = Duplicates()
     quarantine_budget: float = Field(0.05, ge=0, le=1)
     minimum_rows: int = Field(50, ge=1)
@@ -239,21 +239,19 @@ def policy_problems(cleaning: Cleaning, columns: Mapping[str, Column], features:
         columns: All columns.
         features: Those a model may see.
     """
-    for field, names in (("missing.columns", cleaning.missing.columns), ("outliers", cleaning.outliers)):
+    missing = cleaning.missing.columns
+    named = {"missing.columns": [*missing], "outliers": [*cleaning.outliers], "duplicates.by": cleaning.duplicates.by}
+    for field, names in named.items():
         for name in names:
             if name not in columns:
                 yield f"cleaning.{field}: there is no column '{name}'{did_you_mean(name, columns)}"
-            elif name not in features:
+            elif name not in features and field != "duplicates.by":
                 yield f"cleaning.{field}.{name}: it is no feature, so no model is given its values; remove it"
-    for name, policy in cleaning.missing.columns.items():
-        if name in features and (problem := _imputing_problem(policy, features[name])):
+    for name in features:
+        if name in missing and (problem := _imputing_problem(missing[name], features[name])):
             yield f"cleaning.missing.columns.{name}: {problem}"
-    for name in cleaning.outliers:
-        if name in features and features[name].type not in ("number", "integer"):
+        if name in cleaning.outliers and features[name].type not in ("number", "integer"):
             yield f"cleaning.outliers.{name}: a {features[name].type} has no outliers; remove it"
-    for name in cleaning.duplicates.by:
-        if name not in columns:
-            yield f"cleaning.duplicates.by: there is no column '{name}'{did_you_mean(name, columns)}"
     if features and not lasting(cleaning, features):
         yield "cleaning.missing.columns: every feature may be dropped; leave drop_above out of one at least"
 

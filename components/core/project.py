@@ -113,9 +113,6 @@ class Project(Section):
             if isinstance(size, str) and self.split_method == "hash":
                 raise ValueError("cleaning.split: days are for a time split; give shares such as 0.15")
         self._check_group()
-        for problem in policy_problems(self.cleaning, self.data.columns, self.features):
-            raise ValueError(problem)
-        self._check_dropped()
         self.metric  # noqa: B018  (raises where the metric does not fit the task)
         return self
 
@@ -130,7 +127,10 @@ class Project(Section):
         if self.split_method == "time":
             raise ValueError(f"{field}: a split by time has no groups; remove it, or set cleaning.split.method to hash")
 
-    def _check_dropped(self) -> None:
+    @model_validator(mode="after")
+    def _the_policy_fits_the_columns(self) -> Self:
+        for problem in policy_problems(self.cleaning, self.data.columns, self.features):
+            raise ValueError(problem)
         rule = (self.design.simple_rule.column,) if self.design.simple_rule else ()
         stay = lasting(self.cleaning, self.features)
         for field, names in (
@@ -143,6 +143,7 @@ class Project(Section):
                 raise ValueError(
                     f"{field}: '{dropped[0]}' may be dropped by cleaning.missing.columns; remove drop_above there"
                 )
+        return self
 
     @model_validator(mode="after")
     def _test_rows_stay_unseen(self) -> Self:

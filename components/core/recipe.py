@@ -58,13 +58,13 @@ def changed(ours: Mapping[str, str], theirs: object) -> list[str] | None:
 def _cleaning(cleaning: Cleaning) -> list[object]:
     """What is not said is left out, so that the models of before it could be said compare."""
     missing, duplicates = cleaning.missing, cleaning.duplicates
-    said: dict[str, object] = {
+    stated: dict[str, object] = {
         "columns": {name: policy.model_dump(exclude_defaults=True) for name, policy in missing.columns.items()},
         "outliers": {name: policy.model_dump(exclude_defaults=True) for name, policy in cleaning.outliers.items()},
         "by": duplicates.by,
     }
     kept = {"first": "quarantine", "all": "keep"}.get(duplicates.keep, duplicates.keep)
-    more = {name: value for name, value in said.items() if value}
+    more = {name: value for name, value in stated.items() if value}
     return [{"numbers": missing.numbers, "delete": missing.delete}, kept, *([more] if more else [])]
 
 

@@ -1,7 +1,7 @@
 """How many different rows a table has: whether sides that keep equal rows together are of any use.
 
-Where few patterns hold most rows, the share of a side depends on which of them fall on it, and a test row is like no row
-of training. With sides by a hash of the pattern the share of a side p scatters by sqrt(p (1 - p) S), where S is the
+Where few patterns hold most rows, the share of a side depends on which of them fall on it, and a test row is like no
+row of training. With sides by a hash of the pattern the share of a side p scatters by sqrt(p (1 - p) S), where S is the
 chance that two rows drawn at random are equal: the test rows, 15 % by default, by five points where S is 1/50. S is
 Simpson's index (Simpson, Measurement of Diversity, 1949); 1/S is the effective number of patterns.
 """
@@ -50,6 +50,6 @@ class Patterns:
     def text(self) -> str:
         """What was counted, in words."""
         return (
-            f"{self.different:,} different patterns in {self.rows:,} rows, and {self.alike:.1%} of all pairs of rows are "
-            f"equal, where {MOST_ALIKE:.0%} are the most"
+            f"{self.different:,} different patterns in {self.rows:,} rows, and {self.alike:.1%} of all pairs of rows "
+            f"are equal, where {MOST_ALIKE:.0%} are the most"
         )

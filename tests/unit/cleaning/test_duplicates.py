@@ -38,38 +38,56 @@ CASES = {
     "the first of an id": (
         {"id_columns": ["id"]},
         "first",
-        [*((n, "duplicate: the same id as an earlier row", 1) for n in (2, 3)), JUNK]
-        + [(6, "duplicate: the same id as an earlier row", 5)],
+        [
+            *((n, "duplicate: the same id as an earlier row", 1) for n in (2, 3)),
+            JUNK,
+            (6, "duplicate: the same id as an earlier row", 5),
+        ],
     ),
     "the old word for it": (
         {"id_columns": ["id"]},
         "quarantine",
-        [*((n, "duplicate: the same id as an earlier row", 1) for n in (2, 3)), JUNK]
-        + [(6, "duplicate: the same id as an earlier row", 5)],
+        [
+            *((n, "duplicate: the same id as an earlier row", 1) for n in (2, 3)),
+            JUNK,
+            (6, "duplicate: the same id as an earlier row", 5),
+        ],
     ),
     "the latest of an id, by time and then by line": (
         {"id_columns": ["id"], "time_column": "t"},
         "latest",
-        [*((n, "duplicate: the same id as a later row", 3) for n in (1, 2)), JUNK]
-        + [(5, "duplicate: the same id as a later row", 6)],
+        [
+            *((n, "duplicate: the same id as a later row", 3) for n in (1, 2)),
+            JUNK,
+            (5, "duplicate: the same id as a later row", 6),
+        ],
     ),
     "the latest without a time is the last line": (
         {"id_columns": ["id"]},
         "latest",
-        [*((n, "duplicate: the same id as a later row", 3) for n in (1, 2)), JUNK]
-        + [(5, "duplicate: the same id as a later row", 6)],
+        [
+            *((n, "duplicate: the same id as a later row", 3) for n in (1, 2)),
+            JUNK,
+            (5, "duplicate: the same id as a later row", 6),
+        ],
     ),
     "by a key of its own, which a row may lack": (
         {"id_columns": ["id"]},
         {"by": ["mail"], "keep": "first"},
-        [*((n, "duplicate: the same 'mail' as an earlier row", 1) for n in (2, 3)), JUNK]
-        + [(5, "duplicate: the same 'mail' as an earlier row", 1)],
+        [
+            *((n, "duplicate: the same 'mail' as an earlier row", 1) for n in (2, 3)),
+            JUNK,
+            (5, "duplicate: the same 'mail' as an earlier row", 1),
+        ],
     ),
     "by a key, where nothing is an id": (
         {"time_column": "t"},
         {"by": ["mail"], "keep": "latest"},
-        [*((n, "duplicate: the same 'mail' as a later row", 3) for n in (1, 2)), JUNK]
-        + [(5, "duplicate: the same 'mail' as a later row", 3)],
+        [
+            *((n, "duplicate: the same 'mail' as a later row", 3) for n in (1, 2)),
+            JUNK,
+            (5, "duplicate: the same 'mail' as a later row", 3),
+        ],
     ),
     "all of them": ({"id_columns": ["id"]}, "all", [JUNK]),
     "the old word for all": ({"id_columns": ["id"]}, "keep", [JUNK]),

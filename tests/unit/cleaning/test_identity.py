@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from ciclo.components.cleaning.clean import clean
 from ciclo.components.cleaning.splitting import time_cuts
+from ciclo.components.core.cleaning_policy import Split
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED, ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.core.cleaning_policy import Split
 
 COLUMNS = {
     "b": {"type": "boolean"},
