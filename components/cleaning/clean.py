@@ -86,7 +86,7 @@ def _described(report: CleaningReport, kept: Any, project: Project) -> tuple[Cle
     report = replace(
         report.with_kept(cells, {name: total for name, (total, _) in missing.items()}, contract),
         over_time=_over_time(kept, project),
-        treatments=tuple(treatments(project, kept, rows, missing, left_out, report.reasons)),
+        treatments=tuple(treatments(project, kept, rows, report.rows, missing, left_out, report.reasons)),
         dropped=left_out,
     )
     numbers = [column.name for column in contract.columns if column.type != "category"]

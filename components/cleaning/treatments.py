@@ -6,6 +6,7 @@ Nothing that is counted here is used by a model, which learns its own limits and
 from collections.abc import Mapping
 from typing import Any
 
+from ciclo.components.cleaning.duplicates import duplicate_reason
 from ciclo.components.cleaning.rules import beyond, missing_reason, outlier_reasons
 from ciclo.components.core.cleaning_policy import Outlier
 from ciclo.components.core.fences import tukey
@@ -15,6 +16,7 @@ from ciclo.components.core.treatment import Treatment
 from ciclo.components.core.wording import number
 from ciclo.components.tables.datasets import collect
 
+ROWS = "(rows)"  # in place of a column
 MEASURED = 1_000_000  # training rows that tell where quartiles are
 
 
@@ -57,6 +59,7 @@ def treatments(
     project: Project,
     kept: Any,
     rows: int,
+    every: int,
     missing: Mapping[str, tuple[int, int]],
     left_out: Mapping[str, str],
     reasons: Mapping[str, int],
@@ -67,17 +70,23 @@ def treatments(
         project: The policy.
         kept: The kept rows, each on its side.
         rows: How many there are.
+        every: How many rows there are with those that were quarantined.
         missing: From ``gaps``.
         left_out: From ``dropped``.
         reasons: Quarantined rows by reason.
     """
     cleaning, found = project.cleaning, []
-    every = rows + sum(reasons.values())
 
     def line(name: str, policy: str, values: int, of: int, effect: str) -> None:
         share = values / max(of, 1)
         found.append(Treatment(column=name, policy=policy, values=values, share=share, effect=effect))
 
+    if reason := duplicate_reason(project):
+        policy_of_rows = f"duplicates: the {cleaning.duplicates.keep} stays"
+        line(ROWS, policy_of_rows, reasons.get(reason, 0), every, f"rows quarantined as {reason}")
+    if project.split_method == "hash":
+        group = f"by '{cleaning.split.group}', " if cleaning.split.group else ""
+        line(ROWS, f"split by hash: {group}equal rows {cleaning.split.equal_rows}", rows, every, "rows kept")
     for name, policy in cleaning.missing.columns.items():
         effect = f"dropped: {left_out[name]}" if name in left_out else "imputed in the model" if policy.impute else ""
         line(name, f"missing: {policy.text}", missing[name][0], rows, effect or "kept as they are")

@@ -14,14 +14,15 @@ from sklearn.exceptions import ConvergenceWarning
 from ciclo.components.core.metrics import Array
 
 FURTHEST = 64.0  # standard deviations from the mean at which a number is held, so that no request is beyond arithmetic
-STEPS = 1_024.0  # of a standard deviation
+STEPS = 16_384.0  # of a standard deviation
 
 
 class AmongNumbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Let an imputer look at all numbers, scaled to unit variance, and answer for some of them, in their own units.
 
-    Numbers are held to steps of 1/1024 of a standard deviation for the imputer, as whole numbers: sums of their
-    products are exact then, whatever the order, and so one row has the same nearest rows alone as among many.
+    For the imputer numbers are held to steps of 1/16384 of a standard deviation, as whole numbers: sums of their
+    products, up to 2^50 of 100 numbers, are exact then, whatever the order, and so one row has the same nearest rows
+    alone as among many.
 
     Args:
         imputer: An imputer of scikit-learn that keeps empty columns.

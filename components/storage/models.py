@@ -25,7 +25,7 @@ TRUSTED = (
     "numpy.dtype",
     "numpy.interp",  # of the angle of what comes round
     "numpy.sin",
-    "sklearn.impute._iterative.IterativeImputer",  # experimental, so that skops does not know it
+    "sklearn.impute._iterative.IterativeImputer",  # experimental: skops trusts it only where training is imported
     "sklearn.impute._iterative._ImputerTriplet",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.calibration._CalibratedClassifier",
