@@ -39,6 +39,7 @@ class ContractColumn(BaseModel):
     thousands: ThousandsMark = ""
     day_first: bool | None = None
     ignore_case: bool = False
+    map: tuple[tuple[str, str], ...] = ()
 
     @property
     def reader(self) -> ValueReader:
@@ -316,6 +317,7 @@ def _contract_column(name: str, column: Column) -> ContractColumn:
         thousands=column.thousands,
         day_first=column.day_first,
         ignore_case=column.ignore_case,
+        map=column.map,
     )
 
 

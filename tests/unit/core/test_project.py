@@ -336,3 +336,34 @@ def test_the_fingerprint_of_equal_rows_together_is_that_of_the_features_that_las
     assert of()["identity_columns"] == "x, z"
     assert of(drop=True)["identity_columns"] == "x"
     assert len({of(**split)["digest"] for split in ({}, {"equal_rows": "apart"}, {"group": "id"})}) == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"type": "number", "map": {"a": "b"}}, "map is for a category"),
+        ({"type": "category", "map": {"a": " "}}, "neither a spelling nor a level can be blank"),
+        ({"type": "category", "categories": ["b"], "map": {"a": "c"}}, "map: 'c' is not among categories"),
+        ({"type": "category", "map": {"a": "b", "b": "c"}}, "map: 'b' is a level itself"),
+        ({"type": "category", "map": {"TRUE": "b", "true": "b"}}, "map: 'TRUE' is given twice"),
+        ({"type": "category", "map": {"a": "b"}, "missing": ["b"]}, "among missing, which comes first"),
+        (
+            {"type": "category", "categories": ["Rome"], "map": {"ROME": "Rome"}, "ignore_case": True},
+            "'ROME' is a level itself",
+        ),
+        ({"type": "category", "map": ["a"]}, "data.columns.x.map"),
+    ],
+)
+def test_a_map_of_spellings_that_cannot_be(column: dict, message: str) -> None:
+    data = {"source": "t.csv", "target": "y", "columns": {"y": {"type": "boolean"}, "x": column}}
+    with pytest.raises(ProjectError, match=message):
+        project_from_mapping({"name": "unit", "data": data}, origin="test")
+
+
+def test_a_map_is_written_as_people_write_it_and_read_back() -> None:
+    columns = {"y": {"type": "boolean"}, "x": {"type": "category", "map": {"NYC": "New York", 1: "one"}}}
+    found = project_from_mapping(
+        {"name": "unit", "data": {"source": "t", "target": "y", "columns": columns}}, origin=""
+    )
+    assert found.data.columns["x"].map == (("NYC", "New York"), ("1", "one"))
+    assert project_from_json(project_to_json(found)) == found
