@@ -10,11 +10,6 @@ from ciclo.components.core.among_numbers import AmongNumbers
 from ciclo.components.core.fences import Fences
 from ciclo.components.core.wording import number
 
-WAYS = {
-    "KNNImputer": "by the {} nearest of {:,} rows",
-    "IterativeImputer": "by a regression on the other numbers, of {1:,} rows",
-}
-
 
 def learnt(model: Any) -> dict[str, list[str]]:
     """What is put in the place of missing values, and where limits lie.
@@ -46,8 +41,9 @@ def _clauses(step: Any, names: Sequence[str], *, by_default: bool) -> Iterator[t
         case Fences():
             yield from _limits(step, names)
         case AmongNumbers():
-            way = WAYS[type(step.imputer_).__name__].format(getattr(step.imputer_, "n_neighbors", 0), step.rows_)
-            yield from ((names[position], f"imputed {way}") for position in step.asked)
+            near = f"imputed by the {step.neighbours} nearest of {step.rows_:,} rows"
+            others = f"imputed by a regression on the other numbers, of {step.rows_:,} rows"
+            yield from ((names[position], near if step.imputer is None else others) for position in step.asked)
         case SimpleImputer():
             asked = range(len(names)) if not by_default else getattr(step.indicator_, "features_", ())
             yield from ((names[at], f"imputed {_word(step.statistics_[at])}") for at in asked)

@@ -95,8 +95,8 @@ def _numbers(fitted: Any) -> Block:
             return lambda values: np.asarray(fitted.transform(values))
         case StandardScaler(mean_=mean, scale_=scale) if mean is not None and scale is not None:
             return lambda values: (values - mean) / scale
-    what = type(getattr(fitted, "imputer_", fitted)).__name__  # of AmongNumbers its imputer says more
-    raise NotCompiledError(f"what {what} does to numbers has no compiled form")
+    what = getattr(fitted, "way", f"what {type(fitted).__name__} does to numbers")  # as AmongNumbers has it
+    raise NotCompiledError(f"{what} has no compiled form")
 
 
 def _imputer(fitted: Any) -> Block:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (makes IterativeImputer importable)
-from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
+from sklearn.impute import IterativeImputer, MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -22,7 +22,6 @@ from ciclo.components.core.fences import Fences
 
 Style = Literal["linear", "trees"]
 Part = tuple[str, Any, list[str]]
-NEIGHBOURS = 5
 UNSAID = MissingColumn.model_construct()  # of a column of which nothing is rule
 
 
@@ -109,7 +108,7 @@ class _Policy:
                 value = float(rule.value or 0.0)
                 return SimpleImputer(strategy="constant", fill_value=value, keep_empty_features=True)
             case "knn":
-                return self._among(KNNImputer(n_neighbors=NEIGHBOURS, keep_empty_features=True), names)
+                return self._among(None, names)
             case "iterative":
                 return self._among(IterativeImputer(random_state=self._seed, keep_empty_features=True), names)
             case None if not self._linear and not default:
@@ -120,7 +119,7 @@ class _Policy:
                 return SimpleImputer(strategy=self._default, add_indicator=added, keep_empty_features=True)
         return SimpleImputer(strategy=rule.impute, keep_empty_features=True)
 
-    def _among(self, imputer: Any, names: list[str]) -> AmongNumbers:
+    def _among(self, imputer: IterativeImputer | None, names: list[str]) -> AmongNumbers:
         return AmongNumbers(imputer, [self._numbers.index(name) for name in names])
 
     def _clipped(self, columns: Sequence[str]) -> list[Fences]:

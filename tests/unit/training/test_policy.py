@@ -137,6 +137,15 @@ def test_a_row_is_imputed_alone_as_among_many(policy: str) -> None:
     assert np.isfinite(part.transform([[NAN, 3e38, -3e38, NAN]])).all()
 
 
+def test_all_rows_that_are_as_near_as_the_fifth_count() -> None:
+    """Which of them an engine meets first is a matter of its version."""
+    taught = np.array([[0.0, n] for n in range(8)] + [[1.0, 100.0]] * 4)
+    part = AmongNumbers(asked=[1]).fit(taught)
+    np.testing.assert_allclose(part.transform([[0.0, NAN], [1.0, NAN]])[:, 0], [3.5, (4 * 100 + 28) / 12], atol=0.01)
+    none = AmongNumbers(asked=[0, 1]).fit(np.array([[NAN, 1.0], [NAN, 3.0]]))
+    assert none.transform([[NAN, NAN]]).tolist() == [[0.0, 2.0]], "no value at all is zero; nothing near is the mean"
+
+
 @pytest.mark.parametrize(
     ("values", "k", "limits"),
     [
@@ -201,7 +210,7 @@ def test_the_compiled_form_gives_the_same_answers_or_says_why_not(name: str, pol
     model = build(Candidate(estimator=name), of, contract(of), len(rows), {}).fit(rows, y)
     found = parity(model, contract(of), rows, 0)
     if policy == "by neighbours":
-        assert found.why == "what KNNImputer does to numbers has no compiled form"
+        assert found.why == "imputation by nearest rows has no compiled form"
     else:
         assert (found.engine, found.why) == ("compiled", "")
 
