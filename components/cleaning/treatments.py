@@ -93,6 +93,9 @@ def treatments(
     for name in cleaning.missing.delete:
         line(name, "missing: delete", reasons.get(missing_reason(name, project), 0), every, "rows quarantined")
     for name, outlier in cleaning.outliers.items():
+        if name in left_out and outlier.action != "quarantine":
+            line(name, f"outliers: {outlier.text}", 0, rows, "none, since the column is dropped")
+            continue
         if outlier.action == "quarantine":
             values = sum(reasons.get(reason, 0) for reason in outlier_reasons(name, outlier))
             line(name, f"outliers: {outlier.text}", values, every, "rows quarantined; a request is answered")

@@ -69,7 +69,8 @@ class MissingColumn(Section):
         """The policy in words."""
         parts = []
         if self.impute is not None:
-            parts.append(f"impute {self.impute}" + (f" {self.value}" if self.value is not None else ""))
+            value = f"{self.value:.15g}" if type(self.value) is float else self.value
+            parts.append(f"impute {self.impute}" + ("" if value is None else f" {value}"))
         if self.for_all:
             parts.append("with an indicator" if self.flagged else "without an indicator")
         if self.drop_above is not None:

@@ -169,7 +169,7 @@ def _cleaning(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
             t.values,
             f"{number(100 * t.share)} %",
             t.effect,
-            ", ".join(known.learnt.get(t.column, ())),
+            _learnt(t, known.learnt),
         ]
         for t in known.treatments
     ]
@@ -190,6 +190,12 @@ def _cleaning(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
     more = (Text(text=f"{rest} more columns are treated as their policy has it."),) if rest > 0 else ()
     header = ["column", "policy", "values", "share", "effect", "learnt by the model"]
     return (_table(header, rows[:MOST_FEATURES]), *more) if rows else ()
+
+
+def _learnt(treatment: Treatment, learnt: Mapping[str, Sequence[str]]) -> str:
+    """What the model has learnt of a policy: values of missing ones, limits of outliers."""
+    is_missing = treatment.policy.startswith("missing")
+    return ", ".join(text for text in learnt.get(treatment.column, ()) if text.startswith("imputed") == is_missing)
 
 
 def _range(low: float | None, high: float | None, categories: Sequence[str]) -> str:
