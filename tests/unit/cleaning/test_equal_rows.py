@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import ROW_ID, SPLIT
-from ciclo.components.tables.patterns import MOST_ALIKE, Patterns
+from ciclo.components.tables.patterns import Patterns
 from tests.unit.cleaning.test_clean import project, run
 
 COLUMNS = {
@@ -99,7 +99,7 @@ def test_too_few_patterns_are_refused_with_their_number(
 
 def test_the_limit_is_where_the_share_of_a_side_scatters_by_five_points() -> None:
     rng = np.random.default_rng(3)
-    sizes = np.full(round(1 / MOST_ALIKE), 400)
+    sizes = np.full(50, 400)
     assert not Patterns.of(sizes).few
     assert Patterns.of(np.array([3_200, *sizes])).few
     shares = [(sizes * (rng.random(len(sizes)) < 0.15)).sum() / sizes.sum() for _ in range(4_000)]

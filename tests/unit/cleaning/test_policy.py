@@ -125,6 +125,9 @@ def test_the_report_counts_what_the_policy_comes_to(tmp_path: Path) -> None:
         ("gap", "outliers: flag below 1"): (0, "flagged in the model, about 1 to ∞"),
     }
     train = Dataset.open(tmp_path / "dataset", "train").X["x"]
+    shares = {(t.column, t.policy): t.share for t in report.treatments}
+    assert shares["w", "missing: impute most_frequent, with an indicator"] == pytest.approx(20 / 199)
+    assert shares["on", "missing: delete"] == pytest.approx(1 / 200), "of all rows, those set aside too"
     first, third = train.quantile([0.25, 0.75])
     low, high = first - 3 * (third - first), third + 3 * (third - first)
     ends = re.search(r"about (-?[\d.]+) to ([\d.]+)", told["x", "outliers: clip beyond 3 IQR of the quartiles"][1])
