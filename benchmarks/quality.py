@@ -164,7 +164,7 @@ def boosting(of: Table) -> tuple[Array, float]:
     mask = [False] * len(numbers(known.contract)) + [True] * len(categories(known.contract))
     began = time.perf_counter()
     trees = kind(categorical_features=mask, random_state=of.project.training.seed)
-    model = make_pipeline(preprocessor(known.contract, "trees", "median"), trees).fit(known.X, known.y)
+    model = make_pipeline(preprocessor(known.contract, "trees"), trees).fit(known.X, known.y)
     seconds = time.perf_counter() - began
     return predictions(of.project.metric.needs, model, test.X, known.contract.codes), seconds
 

@@ -51,6 +51,15 @@ MODULES = {
     "components/tables/entities.py": (6, ["tests/unit/tables/test_entities.py"]),
     "components/validation/leakage.py": (8, ["tests/unit/validation/test_leakage.py"]),
     "components/evaluation/suspicion.py": (6, ["tests/unit/evaluation/test_suspicion.py"]),
+    "components/cleaning/duplicates.py": (4, ["tests/unit/cleaning/test_duplicates.py"]),
+    "components/cleaning/treatments.py": (6, ["tests/unit/cleaning/test_policy.py"]),
+    "components/tables/patterns.py": (4, ["tests/unit/cleaning/test_equal_rows.py"]),
+    "components/core/fences.py": (6, ["tests/unit/training/test_policy.py"]),
+    "components/core/among_numbers.py": (6, ["tests/unit/training/test_policy.py"]),
+    "components/training/preprocessing.py": (
+        8,
+        ["tests/unit/training/test_policy.py", "tests/unit/training/test_preprocessing.py"],
+    ),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
     "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
     "components/monitoring/observing/calibration.py": (

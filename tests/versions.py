@@ -27,7 +27,7 @@ def files(name: str = "unit", run: str = "run-1") -> dict[str, bytes]:
     """Every file of a version but manifest and signature."""
     rows = table(200)
     X, y = CONTRACT.frame(rows), CONTRACT.encode(rows["y"])
-    model = Pipeline([("preprocess", preprocessor(CONTRACT, "linear", "median")), ("model", LogisticRegression())])
+    model = Pipeline([("preprocess", preprocessor(CONTRACT, "linear")), ("model", LogisticRegression())])
     columns = {column: ColumnProfile.of(X[column]) for column in CONTRACT.names}
     with TemporaryDirectory() as folder:
         dump_model(model.fit(X, y), Path(folder) / "model.skops")

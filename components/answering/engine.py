@@ -29,7 +29,7 @@ class Engine:
     def __init__(self, model: Any, contract: Contract) -> None:
         self.contract = contract
         self._model = model
-        for part in _parts(model):
+        for part in parts(model):
             if hasattr(part, "n_jobs"):
                 part.n_jobs = 1
 
@@ -64,14 +64,14 @@ class Engine:
         return answers
 
 
-def _parts(model: Any) -> Iterator[Any]:
+def parts(model: Any) -> Iterator[Any]:
     """A fitted model and the fitted estimators in it: of a threshold, of a calibration, the steps of a pipeline."""
     yield model
     inside = [step for _, step in getattr(model, "steps", [])]
     inside += [calibrated.estimator for calibrated in getattr(model, "calibrated_classifiers_", [])]
     inside += [model.estimator_] if hasattr(model, "estimator_") else []
     for part in inside:
-        yield from _parts(part)
+        yield from parts(part)
 
 
 def first_difference(expected: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ciclo.components.core.fences import Fences
 from ciclo.components.core.metrics import Array
 
 Block = Callable[[Array], Array]
@@ -48,8 +49,12 @@ def prepared(transformer: Any) -> Prepare:
 
 
 def _part(name: str, fitted: Any, columns: Sequence[str]) -> Prepare:
-    if name == "categories":
+    from sklearn.impute import MissingIndicator
+
+    if name.startswith("categories"):
         return _table(fitted, columns)
+    if isinstance(fitted, MissingIndicator):
+        return lambda frame: frame[list(columns)].isna().to_numpy(dtype="float64")
     chain = _numbers(fitted)
 
     def part(frame: pd.DataFrame) -> Array:
@@ -86,9 +91,12 @@ def _numbers(fitted: Any) -> Block:
             return chain
         case SimpleImputer(missing_values=missing) if missing != missing:
             return _imputer(fitted)
+        case Fences():
+            return lambda values: np.asarray(fitted.transform(values))
         case StandardScaler(mean_=mean, scale_=scale) if mean is not None and scale is not None:
             return lambda values: (values - mean) / scale
-    raise NotCompiledError(f"what {type(fitted).__name__} does to numbers has no compiled form")
+    what = getattr(fitted, "way", f"what {type(fitted).__name__} does to numbers")  # as AmongNumbers has it
+    raise NotCompiledError(f"{what} has no compiled form")
 
 
 def _imputer(fitted: Any) -> Block:

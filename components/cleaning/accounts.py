@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from ciclo.components.cleaning.duplicates import replaced_reason
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError, UnusableError
 from ciclo.components.core.project import Project
+from ciclo.components.core.treatment import Treatment
 from ciclo.components.tables.datasets import SPLITS
 
 SOURCE_FACTS = ("digest", "bytes", "start", "end", "malformed", "dropped")
@@ -37,7 +39,8 @@ class CleaningReport:
     Attributes:
         rows: Rows in.
         quarantined: Rows quarantined.
-        counted: Those of them that count against the budget: all but rows that merely have no label.
+        counted: Those of them that count against the budget: all but rows that merely have no label, and those that a
+            later one replaces.
         unlabelled: Rows without a target.
         reasons: Rows by reason, the most frequent first; a row may have several.
         splits: Kept rows by side of the split.
@@ -46,6 +49,8 @@ class CleaningReport:
         missing: Share of missing values by feature, the most first.
         sides: Kept rows by class and side of the split.
         over_time: Kept rows by day and side of the split, where rows have times.
+        treatments: What the policy of missing values and outliers comes to.
+        dropped: Features that are left out, and why.
     """
 
     rows: int
@@ -59,6 +64,8 @@ class CleaningReport:
     missing: dict[str, float]
     sides: dict[str, dict[str, int]] = field(default_factory=dict)
     over_time: dict[date, dict[str, int]] = field(default_factory=dict)
+    treatments: tuple[Treatment, ...] = ()
+    dropped: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: int, reasons: Mapping[tuple[str, ...], int], project: Project) -> "CleaningReport":
@@ -77,7 +84,7 @@ class CleaningReport:
         return cls(
             rows=rows,
             quarantined=quarantined,
-            counted=quarantined - reasons.get((unlabelled,), 0),
+            counted=quarantined - reasons.get((unlabelled,), 0) - reasons.get((replaced_reason(project),), 0),
             unlabelled=counts[unlabelled],
             reasons=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
             splits={},
@@ -162,7 +169,8 @@ class CleaningReport:
     def summary(self) -> str:
         """One sentence for the log."""
         text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
-        return f"{text}, {self.quarantined:,} quarantined." if self.quarantined else f"{text}."
+        parts = [text, *([f"{self.quarantined:,} quarantined"] if self.quarantined else [])]
+        return ", ".join([*parts, *(f"'{name}' dropped: {why}" for name, why in self.dropped.items())]) + "."
 
     def metadata(self, source: Mapping[str, Any]) -> dict[str, Any]:
         """Flat facts for the dataset, with those of what it was made from.
@@ -177,6 +185,7 @@ class CleaningReport:
             "quarantined": self.quarantined,
             **self.splits,
             "classes": ", ".join(self.classes),
+            **({"dropped": ", ".join(self.dropped)} if self.dropped else {}),
         }
 
 

@@ -12,15 +12,20 @@ import pyarrow.parquet as pq
 
 from ciclo.components.cleaning.accounts import Cell, CleaningReport
 from ciclo.components.cleaning.classes import class_labels
-from ciclo.components.cleaning.identity import group_id, repeats, row_id
+from ciclo.components.cleaning.duplicates import duplicate_reason, key_columns, needs_key, precedence
+from ciclo.components.cleaning.identity import group_id, pattern_id, repeats, row_id
 from ciclo.components.cleaning.report import cleaning_report
-from ciclo.components.cleaning.rules import DUPLICATE_ID, DUPLICATE_ROW, broken_rules, read_columns, reasons_of
+from ciclo.components.cleaning.rules import broken_rules, read_columns, reasons_of
 from ciclo.components.cleaning.splitting import by_hash, by_time, time_cuts
+from ciclo.components.cleaning.treatments import dropped, gaps, treatments
+from ciclo.components.core.cleaning_policy import beyond_reach
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import CicloError, DataError, QuarantineError, UnusableError
-from ciclo.components.core.own_columns import LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT
+from ciclo.components.core.own_columns import KEY, LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT, STAYED
 from ciclo.components.core.project import Project
+from ciclo.components.core.splits import hashed_features
 from ciclo.components.tables.datasets import collect, connect, write_rows
+from ciclo.components.tables.patterns import SAMPLED, Patterns
 from ciclo.components.tables.reading import Value
 
 
@@ -37,7 +42,8 @@ def clean(
         project: The rules.
         raw_path: What ingestion wrote.
         dataset_path: Parquet file to write: typed columns, ``LINE``, ``ROW_ID``, ``SPLIT``, the contract inside.
-        quarantine_path: Parquet file to write: raw columns, ``LINE``, ``MALFORMED``, ``REASONS``.
+        quarantine_path: Parquet file to write: raw columns, ``LINE``, ``MALFORMED``, ``REASONS``, and of a row
+            that is the same as another the line that ``STAYED``.
         report_path: HTML file to write, also where the rows cannot be used; none is written by default.
 
     Returns:
@@ -46,7 +52,8 @@ def clean(
     Raises:
         QuarantineError: If more rows are quarantined than the budget allows; the quarantine is written all the same.
         UnusableError: If what is left cannot train a model: too few rows, a constant target, an empty split.
-        DataError: If no row has a target, or it has another number of classes than the task.
+        DataError: If no row has a target, or it has another number of classes than the task; if equal rows are to stay
+            together and are too many; if missing values cannot be imputed as the project has it on so many rows.
         ProjectError: If the project asks for classes the target does not have.
     """
     with TemporaryDirectory() as scratch:
@@ -56,21 +63,37 @@ def clean(
         try:
             _refuse(report, project)
             kept = checked.stored(_keep(checked, project), "kept.parquet")
-            cells = _cells(kept, project)
-            contract = Contract.of(project, class_labels(project, _observed(kept, cells, project)))
-            report = replace(
-                report.with_kept(cells, _missing(kept, contract), contract), over_time=_over_time(kept, project)
-            )
+            _check_patterns(kept, project)
+            report, contract = _described(report, kept, project)
             report.check_splits()
         except CicloError as refusal:
             if report_path is not None:
                 cleaning_report(project.name, report, quarantine_path, refusal).write(report_path)
             raise
-        written = write_rows(kept.order_by(LINE), dataset_path, contract)
+        written = write_rows(kept.order_by(LINE), dataset_path, contract, report.treatments)
     report.balance(written)
     if report_path is not None:
         cleaning_report(project.name, report, quarantine_path).write(report_path)
     return report
+
+
+def _described(report: CleaningReport, kept: Any, project: Project) -> tuple[CleaningReport, Contract]:
+    """What the kept rows look like, and the contract of those that train on them."""
+    cells, missing = _cells(kept, project), gaps(kept, project)
+    rows, train = sum(cell.rows for cell in cells), sum(cell.rows for cell in cells if cell.side == "train")
+    left_out = dropped(project, missing, train)
+    contract = Contract.of(project, class_labels(project, _observed(kept, cells, project)), left_out)
+    report = replace(
+        report.with_kept(cells, {name: total for name, (total, _) in missing.items()}, contract),
+        over_time=_over_time(kept, project),
+        treatments=tuple(treatments(project, kept, rows, report.rows, missing, left_out, report.reasons)),
+        dropped=left_out,
+    )
+    numbers = [column.name for column in contract.columns if column.type != "category"]
+    fitted_on = report.splits["train"] + report.splits["validation"]
+    if problem := beyond_reach(project.cleaning, numbers, fitted_on):
+        raise DataError(problem, hint="Impute the median, or take fewer rows.")
+    return report, contract
 
 
 @dataclass(frozen=True)
@@ -80,16 +103,16 @@ class Checked:
     Attributes:
         stored: Writes an expression out under a name, and gives what was written.
         raw: The raw table.
-        rows: ``LINE``, the typed columns, ``ROW_ID``, ``REASONS``.
-        repeated: ``LINE`` and ``OCCURRENCE`` of the good rows that are not the first of their identity.
-        duplicate: Reason of a repeated row, or None if it may stay.
+        rows: ``LINE``, the typed columns, ``ROW_ID``, ``REASONS``, and ``KEY`` where duplicates go by it.
+        repeated: ``LINE``, ``OCCURRENCE`` and ``STAYED`` of the good rows that are the same as one with precedence.
+        duplicate: Reason of a repeated row; empty if it may stay.
     """
 
     stored: Callable[[Any, str], Any]
     raw: Any
     rows: Any
     repeated: Any
-    duplicate: str | None
+    duplicate: str
 
 
 def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked:
@@ -121,21 +144,23 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
     }
     reasons = reasons_of(broken_rules(values, read["malformed"], project))
     typed = [value.typed.name(name) for name, value in values.items()]
-    rows = stored(
-        read.select(LINE, *typed, row_id(values, project).name(ROW_ID), reasons.name(REASONS)),
-        "checked.parquet",
-    )
-    repeated = stored(repeats(rows.filter(rows[REASONS].length() == 0)), "repeated.parquet")
-    reason = DUPLICATE_ID if project.data.id_columns else DUPLICATE_ROW
-    return Checked(stored, raw, rows, repeated, reason if project.cleaning.duplicates == "quarantine" else None)
+    named = [row_id(values, project.data.id_columns).name(ROW_ID)]
+    if needs_key(project):
+        named.append(row_id(values, key_columns(project)).name(KEY))
+    rows = stored(read.select(LINE, *typed, *named, reasons.name(REASONS)), "checked.parquet")
+    good = rows.filter(rows[REASONS].length() == 0)
+    key = KEY if needs_key(project) else ROW_ID
+    repeated = stored(repeats(good, key, precedence(good, project)), "repeated.parquet")
+    return Checked(stored, raw, rows, repeated, duplicate_reason(project))
 
 
 def _quarantine(checked: Checked, path: str | Path) -> dict[tuple[str, ...], int]:
     """Write the rows that are not kept, as they came, and give their reasons with how many rows have just these."""
     reasons = checked.rows.select(LINE, REASONS).left_join(checked.repeated, LINE)
-    repeated = reasons[OCCURRENCE].notnull() & (checked.duplicate is not None)
-    all_reasons = repeated.ifelse(ibis.array([checked.duplicate or ""]), reasons[REASONS])
-    refused = reasons.select(LINE, all_reasons.name(REASONS))
+    repeated = reasons[OCCURRENCE].notnull() & bool(checked.duplicate)
+    all_reasons = repeated.ifelse(ibis.array([checked.duplicate]), reasons[REASONS])
+    stayed = repeated.ifelse(reasons[STAYED], ibis.null("int64"))
+    refused = reasons.select(LINE, all_reasons.name(REASONS), stayed.name(STAYED))
     refused = refused.filter(refused[REASONS].length() > 0)
     checked.raw.inner_join(refused, LINE).order_by(LINE).to_parquet(path, compression="zstd")
     counted = collect(refused.group_by(REASONS).aggregate(rows=refused.count()))
@@ -145,22 +170,61 @@ def _quarantine(checked: Checked, path: str | Path) -> dict[tuple[str, ...], int
 def _keep(checked: Checked, project: Project) -> Any:
     """The good rows, each on its side of the split."""
     good = checked.rows.filter(checked.rows[REASONS].length() == 0).drop(REASONS)
-    if checked.duplicate is not None:
+    if checked.duplicate:
         good = good.anti_join(checked.repeated, LINE)
-    else:
-        numbered = good.left_join(checked.repeated, LINE).drop(f"{LINE}_right")
-        again = numbered[ROW_ID] + "-" + numbered[OCCURRENCE].cast("string")
-        good = numbered.mutate(again.fill_null(numbered[ROW_ID]).name(ROW_ID)).drop(OCCURRENCE)
-    split = project.cleaning.split
+    if needs_key(project):
+        good = checked.stored(good.drop(KEY), "different.parquet")
+    if not checked.duplicate:
+        good = _numbered(good, checked.repeated)
+    elif needs_key(project) and project.data.id_columns:
+        good = _numbered(good, repeats(good, ROW_ID, [good[LINE]]))
     if project.split_method == "hash":
-        group = split.group
-        who = good[ROW_ID] if group is None else group_id(good[group], group, good[ROW_ID])
-        side = by_hash(who, split)
+        side = by_hash(_whose_side(good, project), project.cleaning.split)
     else:
         time = good[project.data.time_column]
         times = collect(good.select(time=time))["time"].to_numpy().astype("datetime64[us]").astype("int64")
-        side = by_time(time, time_cuts(times, split))
+        side = by_time(time, time_cuts(times, project.cleaning.split))
     return good.mutate(side.name(SPLIT))
+
+
+def _numbered(rows: Any, repeated: Any) -> Any:
+    """Rows of one identity that may all stay, told apart by how many of it came before."""
+    numbered = rows.left_join(repeated.select(LINE, OCCURRENCE), LINE).drop(f"{LINE}_right")
+    again = numbered[ROW_ID] + "-" + numbered[OCCURRENCE].cast("string")
+    return numbered.mutate(again.fill_null(numbered[ROW_ID]).name(ROW_ID)).drop(OCCURRENCE)
+
+
+def _whose_side(rows: Any, project: Project) -> Any:
+    """What a split by hash goes by: the group of a row, its features, or its identity."""
+    split = project.cleaning.split
+    together = split.equal_rows == "together"
+    own = pattern_id(rows, hashed_features(project)) if together else rows[ROW_ID]
+    return own if split.group is None else group_id(rows[split.group], split.group, own)
+
+
+def _check_patterns(kept: Any, project: Project) -> None:
+    """Refuse sides that keep equal rows together where that makes them useless."""
+    split = project.cleaning.split
+    if project.split_method != "hash" or split.group is not None or split.equal_rows != "together":
+        return
+    rows = int(collect(kept.aggregate(rows=kept.count()))["rows"][0].as_py())
+    step = max(rows // SAMPLED, 1)
+    names = hashed_features(project)
+    if not _patterns(kept.filter(kept[LINE] % step == 0), names).few:
+        return
+    found = _patterns(kept, names)
+    if found.few:
+        raise DataError(
+            "rows that are equal in all features are kept on one side of the split, and too many are equal",
+            seen=found.text,
+            hint="Set cleaning.split.equal_rows to apart, or give features that tell rows apart.",
+        )
+
+
+def _patterns(rows: Any, names: tuple[str, ...]) -> Patterns:
+    keyed = rows.select(key=pattern_id(rows, names))
+    sizes = collect(keyed.group_by("key").aggregate(size=keyed.count()))["size"]
+    return Patterns.of(sizes.to_numpy())
 
 
 def _cells(kept: Any, project: Project) -> list[Cell]:
@@ -188,12 +252,6 @@ def _over_time(kept: Any, project: Project) -> dict[date, dict[str, int]]:
     for row in collect(counted.order_by("day", "side")).to_pylist():
         days.setdefault(row["day"], {})[row["side"]] = row["rows"]
     return days
-
-
-def _missing(kept: Any, contract: Contract) -> dict[str, int]:
-    """Missing values by feature."""
-    counts = collect(kept.aggregate(**{f"n{n}": kept[name].isnull().sum() for n, name in enumerate(contract.names)}))
-    return dict(zip(contract.names, (int(column[0].as_py() or 0) for column in counts.columns), strict=True))
 
 
 def _refuse(report: CleaningReport, project: Project) -> None:

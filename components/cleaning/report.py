@@ -13,7 +13,7 @@ from ciclo.components.cleaning.accounts import CleaningReport
 from ciclo.components.core.charts import Line, Point, key, line_chart
 from ciclo.components.core.errors import CicloError
 from ciclo.components.core.histograms import share_bars
-from ciclo.components.core.own_columns import LINE, MALFORMED, REASONS, is_own
+from ciclo.components.core.own_columns import LINE, MALFORMED, REASONS, STAYED, is_own
 from ciclo.components.core.report import Report
 from ciclo.components.core.wording import clean, listed, number, shown
 from ciclo.components.tables.datasets import BATCH
@@ -49,6 +49,8 @@ def cleaning_report(
     if accounts.over_time:
         _over_time(report, accounts.over_time)
     _quarantine(report, accounts, quarantine)
+    if accounts.treatments:
+        _treatments(report, accounts)
     if accounts.classes:
         _classes(report, accounts)
     if accounts.splits:
@@ -82,7 +84,10 @@ def _quarantine(report: Report, accounts: CleaningReport, path: str | Path) -> N
     if not accounts.reasons:
         report.text("No row broke a rule.", "good")
         return
-    report.text("A row may have several reasons; a row that merely has no label does not count as broken.")
+    report.text(
+        "A row may have several reasons; a row that merely has no label, or that a later one replaces, does not "
+        "count as broken."
+    )
     worst = dict(list(accounts.reasons.items())[:REASONS_SHOWN])
     found = examples(path, list(worst))
     report.table(
@@ -107,7 +112,8 @@ def examples(path: str | Path, reasons: list[str]) -> dict[str, list[str]]:
     for row in _rows(path):
         for reason in row[REASONS]:
             if reason in found and len(found[reason]) < EXAMPLES:
-                found[reason].append(f"record {row[LINE]:,}: {_seen(row, reason)}")
+                stayed = "" if row[STAYED] is None else f" (record {row[STAYED]:,} stayed)"
+                found[reason].append(f"record {row[LINE]:,}: {_seen(row, reason)}{stayed}")
         if all(len(texts) == EXAMPLES for texts in found.values()):
             break
     return found
@@ -127,6 +133,18 @@ def _seen(row: Mapping[str, Any], reason: str) -> str:
         return shown(row[named[1]])
     values = (f"{name} {shown(value, 20)}" for name, value in row.items() if not is_own(name) and value is not None)
     return clean(listed(values, 6), 160)
+
+
+def _treatments(report: Report, accounts: CleaningReport) -> None:
+    report.section("What is done to values")
+    report.text(
+        "What is learnt (a median, a fence, a neighbour) is learnt in the model, from the rows it is fitted on; "
+        "the model card tells what it learnt."
+    )
+    report.table(
+        ["column", "policy", "values", "share", "effect"],
+        [[t.column, t.policy, t.values, f"{number(100 * t.share)} %", t.effect] for t in accounts.treatments],
+    )
 
 
 def _classes(report: Report, accounts: CleaningReport) -> None:

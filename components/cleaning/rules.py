@@ -1,17 +1,17 @@
 """The rules a row has to keep, as ibis expressions: one reason for each way to break them."""
 
+import math
 from typing import Any
 
 import ibis
 
+from ciclo.components.core.cleaning_policy import Outlier
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Column
 from ciclo.components.core.values import kind_of
 from ciclo.components.tables.reading import Value, read
 
 UNLABELLED = "target: column '{}' is missing"
-DUPLICATE_ROW = "duplicate: the same values as an earlier row"
-DUPLICATE_ID = "duplicate: the same id as an earlier row"
 
 
 def read_columns(raw: Any, project: Project) -> dict[str, Value]:
@@ -39,7 +39,8 @@ def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> 
         For each reason a boolean expression, true or false for every row, true where the row breaks the rule.
     """
     data = project.data
-    checked = {*project.features, *data.id_columns, data.target, data.time_column, project.cleaning.split.group}
+    named = (data.target, data.time_column, project.cleaning.split.group, *data.id_columns)
+    checked = {*project.features, *named, *project.cleaning.duplicates.by}
     reasons: dict[str, Any] = {"malformed: the record does not fit the header": malformed}
     for name, column in data.columns.items():
         if name in checked:
@@ -47,11 +48,32 @@ def broken_rules(values: dict[str, Value], malformed: Any, project: Project) -> 
                 reasons[reason] = ~malformed & broken.fill_null(False)
     times = (data.time_column,) if data.time_column else ()
     for name in dict.fromkeys((data.target, *times, *project.cleaning.missing.delete)):
-        reasons[_missing_reason(name, project)] = ~malformed & values[name].missing
+        reasons[missing_reason(name, project)] = ~malformed & values[name].missing
+    for name, policy in project.cleaning.outliers.items():
+        if policy.action == "quarantine":
+            for reason, limits in outlier_reasons(name, policy).items():
+                reasons[reason] = ~malformed & beyond(values[name].typed, *limits).fill_null(False)
     return reasons
 
 
-def _missing_reason(name: str, project: Project) -> str:
+def outlier_reasons(name: str, policy: Outlier) -> dict[str, tuple[float, float]]:
+    """The reasons of a row that is set aside for an outlier, each with the limits that it is beyond."""
+    reasons = {}
+    if policy.low is not None:
+        reasons[f"outlier: column '{name}' is below {policy.low:g}"] = (policy.low, math.inf)
+    if policy.high is not None:
+        reasons[f"outlier: column '{name}' is above {policy.high:g}"] = (-math.inf, policy.high)
+    return reasons
+
+
+def beyond(value: Any, low: float, high: float) -> Any:
+    """Whether a number is beyond limits, an infinite one of which is none."""
+    below = value < low if low > -math.inf else ibis.literal(False)
+    return below | (value > high) if high < math.inf else below
+
+
+def missing_reason(name: str, project: Project) -> str:
+    """The reason of a row without a value in the target, the time, or a column whose missing values delete rows."""
     if name == project.data.target:
         return UNLABELLED.format(name)
     rule = "time" if name == project.data.time_column else "delete"

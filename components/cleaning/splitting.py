@@ -6,9 +6,9 @@ from typing import Any
 import ibis
 import numpy as np
 
+from ciclo.components.core.cleaning_policy import Split
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.sections import Split
 from ciclo.components.tables.reading import TIME
 
 _DIGITS = 12

@@ -39,6 +39,7 @@ class ContractColumn(BaseModel):
     thousands: ThousandsMark = ""
     day_first: bool | None = None
     ignore_case: bool = False
+    map: tuple[tuple[str, str], ...] = ()
 
     @property
     def reader(self) -> ValueReader:
@@ -105,6 +106,8 @@ class Contract(BaseModel):
         classes: Class labels; for a binary task the second is the positive one. Empty for regression.
         columns: The features, in order.
         passthrough: Columns a request may carry beside the features (ids, group, time); they are recorded, not used.
+        dropped: Features of the project that the model does not see, and why; a request may go on to carry them, and
+            they are neither read nor recorded.
         time_column: The passthrough column that tells when a row happened, if there is one.
         described: How the target and the passthrough columns are read; a column that is not among them is read by its
             type alone, an id as text.
@@ -119,18 +122,21 @@ class Contract(BaseModel):
     classes: tuple[str, ...] = ()
     columns: tuple[ContractColumn, ...]
     passthrough: tuple[str, ...] = ()
+    dropped: dict[str, str] = {}
     time_column: str | None = None
     described: tuple[ContractColumn, ...] = ()
     edition: Literal[1] = EDITION
 
     @classmethod
-    def of(cls, project: Project, classes: Sequence[str]) -> Self:
+    def of(cls, project: Project, classes: Sequence[str], dropped: Mapping[str, str] | None = None) -> Self:
         """Build the contract of a project.
 
         Args:
             project: The project.
             classes: The class labels as text, negative first; empty for regression.
+            dropped: Features to leave out, and why.
         """
+        left = dict(dropped or {})
         time = (project.data.time_column,) if project.data.time_column else ()
         group = (project.cleaning.split.group,) if project.cleaning.split.group else ()
         passthrough = tuple(dict.fromkeys((*project.data.id_columns, *group, *time)))
@@ -140,8 +146,11 @@ class Contract(BaseModel):
             target=project.data.target,
             target_type=project.data.columns[project.data.target].type,
             classes=tuple(classes),
-            columns=tuple(_contract_column(name, column) for name, column in project.features.items()),
+            columns=tuple(
+                _contract_column(name, column) for name, column in project.features.items() if name not in left
+            ),
             passthrough=passthrough,
+            dropped=left,
             time_column=project.data.time_column,
             described=tuple(_contract_column(name, project.data.columns[name]) for name in beside),
         )
@@ -264,7 +273,7 @@ class Contract(BaseModel):
         Raises:
             RequestError: Naming the row and the column that break the contract.
         """
-        allowed = {*self.names, *self.passthrough}
+        allowed = {*self.names, *self.passthrough, *self.dropped}
         readers = [(c, c.reader.read) for c in self.columns]
         values: dict[str, list[Any]] = {c.name: [] for c in self.columns}
         for number, row in enumerate(rows):
@@ -308,6 +317,7 @@ def _contract_column(name: str, column: Column) -> ContractColumn:
         thousands=column.thousands,
         day_first=column.day_first,
         ignore_case=column.ignore_case,
+        map=column.map,
     )
 
 

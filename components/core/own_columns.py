@@ -8,7 +8,9 @@ MALFORMED: Final = "_ciclo_malformed"  # why a record cannot be laid under the h
 ROW_ID: Final = "_ciclo_row_id"  # who a row is
 SPLIT: Final = "_ciclo_split"  # train, validation or test
 REASONS: Final = "_ciclo_reasons"  # why a row is quarantined
-OCCURRENCE: Final = "_ciclo_occurrence"  # how many rows of the same identity came before
+KEY: Final = "_ciclo_key"  # what is the same in rows that are duplicates
+STAYED: Final = "_ciclo_stayed"  # the record that stayed, of those that are the same
+OCCURRENCE: Final = "_ciclo_occurrence"  # how many of the rows that are the same have precedence
 
 
 def is_own(name: str) -> bool:

@@ -11,12 +11,12 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, Field, model_validator
 
+from ciclo.components.core.cleaning_policy import Cleaning, lasting, policy_problems
 from ciclo.components.core.estimators import problem_of
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
 from ciclo.components.core.own_columns import is_own
 from ciclo.components.core.sections import (
     Candidate,
-    Cleaning,
     Column,
     Data,
     Deployment,
@@ -126,6 +126,24 @@ class Project(Section):
             raise ValueError(f"{field}: '{group}' is the target or the time; name the column of the people or things")
         if self.split_method == "time":
             raise ValueError(f"{field}: a split by time has no groups; remove it, or set cleaning.split.method to hash")
+
+    @model_validator(mode="after")
+    def _the_policy_fits_the_columns(self) -> Self:
+        for problem in policy_problems(self.cleaning, self.data.columns, self.features):
+            raise ValueError(problem)
+        rule = (self.design.simple_rule.column,) if self.design.simple_rule else ()
+        stay = lasting(self.cleaning, self.features)
+        for field, names in (
+            ("monitoring.segments", self.monitoring.segments),
+            ("evaluation.rises_with", self.evaluation.rises_with),
+            ("evaluation.falls_with", self.evaluation.falls_with),
+            ("design.simple_rule.column", rule),
+        ):
+            if dropped := [name for name in names if name in self.features and name not in stay]:
+                raise ValueError(
+                    f"{field}: '{dropped[0]}' may be dropped by cleaning.missing.columns; remove drop_above there"
+                )
+        return self
 
     @model_validator(mode="after")
     def _test_rows_stay_unseen(self) -> Self:

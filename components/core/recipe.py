@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Column
 from ciclo.components.core.values import EDITION
@@ -28,12 +29,11 @@ def recipe(project: Project) -> dict[str, str]:
         are searched.
     """
     target = project.data.columns[project.data.target]
-    cleaning = project.cleaning
     parts: dict[str, Any] = {
         "features": {name: _column(column) for name, column in project.features.items()},
         "target": [project.data.target, project.task, project.training.positive, _column(target)],
         "candidates": {name: candidate.model_dump(mode="json") for name, candidate in project.candidates.items()},
-        "cleaning": [cleaning.missing.model_dump(mode="json"), cleaning.duplicates],
+        "cleaning": _cleaning(project.cleaning),
         "metric": project.metric.name,
         "release": [EDITION, RECIPES],
     }
@@ -53,6 +53,19 @@ def changed(ours: Mapping[str, str], theirs: object) -> list[str] | None:
     if not isinstance(theirs, Mapping) or not theirs:
         return None
     return [part for part in PARTS if ours[part] != theirs.get(part)]
+
+
+def _cleaning(cleaning: Cleaning) -> list[object]:
+    """What is not said is left out, so that the models of before it could be said compare."""
+    missing, duplicates = cleaning.missing, cleaning.duplicates
+    stated: dict[str, object] = {
+        "columns": {name: policy.model_dump(exclude_defaults=True) for name, policy in missing.columns.items()},
+        "outliers": {name: policy.model_dump(exclude_defaults=True) for name, policy in cleaning.outliers.items()},
+        "by": duplicates.by,
+    }
+    kept = {"first": "quarantine", "all": "keep"}.get(duplicates.keep, duplicates.keep)
+    more = {name: value for name, value in stated.items() if value}
+    return [{"numbers": missing.numbers, "delete": missing.delete}, kept, *([more] if more else [])]
 
 
 def _column(column: Column) -> dict[str, object]:

@@ -10,7 +10,7 @@ from ciclo.components.core.metrics import Task
 from ciclo.components.core.schedule import check_hours, check_schedule
 from ciclo.components.core.values import ColumnType, folded
 from ciclo.components.core.wording import did_you_mean, listed
-from ciclo.components.core.written import DecimalMark, ThousandsMark, labels
+from ciclo.components.core.written import DecimalMark, ThousandsMark, labels, same_label
 
 Level = Literal["error", "warning", "off"]
 CheckName = Literal[
@@ -29,14 +29,19 @@ CheckName = Literal[
 ]
 CANARY_MINUTES = 15  # the task has half an hour, and the rollout itself takes its part
 MOST_DAYS = 36_500  # a century: a date that much earlier or later is still one
-DAYS = re.compile(r"0*([1-9][0-9]*)d")
 ALERT_KEY = re.compile(r"(?!CICLO_)[A-Z][A-Z0-9_]*_ALERTS")
 QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
 # What a query may say without being a secret; of anything else nobody can know.
 HARMLESS = frozenset({"version", "versionid", "format", "page", "limit", "year", "month", "day", "date", "lang"})
 
 
-WRITTEN = ("decimal", "thousands", "day_first", "ignore_case")  # fields of a column that say how its text is written
+WRITTEN = (
+    "decimal",
+    "thousands",
+    "day_first",
+    "ignore_case",
+    "map",
+)  # fields of a column that say how its text is written
 
 
 class Section(BaseModel):
@@ -117,6 +122,7 @@ class Column(Section):
         day_first: For times that are written like 17/04/2023, 4.7.2026 08:30 or 4/17/2023 1:05 PM: whether the day
             comes before the month. By default only ISO 8601 is a time, which is one in any case.
         ignore_case: Whether a value that differs from one of the categories only in case or in spaces is taken for it.
+        map: Spellings of a category, each with the level it stands for, such as ``{NYC: New York}``.
         why: Why the column is ignored or restricted, for the next reader.
     """
 
@@ -132,6 +138,7 @@ class Column(Section):
     thousands: ThousandsMark = ""
     day_first: bool | None = None
     ignore_case: bool = False
+    map: tuple[tuple[str, str], ...] = ()
     why: str = ""
 
     def reading(self) -> dict[str, object]:
@@ -149,6 +156,14 @@ class Column(Section):
         """How its text is written, where that is not plain."""
         fields = type(self).model_fields
         return {name: value for name in WRITTEN if (value := getattr(self, name)) != fields[name].default}
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        pairs = [*value.items()] if isinstance(value, dict) else value
+        if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
+            return value
+        return [[str(text).strip() for text in pair] for pair in pairs]
 
     @field_validator("categories", "missing", mode="before")
     @classmethod
@@ -174,13 +189,33 @@ class Column(Section):
     def _text_is_written_as_its_type_can_be(self) -> Self:
         article = "an" if self.type == "integer" else "a"
         for field in self.written:
-            kinds = {"day_first": ("timestamp",), "ignore_case": ("category",)}.get(field, ("number", "integer"))
+            kinds = {"day_first": ("timestamp",), "ignore_case": ("category",), "map": ("category",)}.get(
+                field, ("number", "integer")
+            )
             if self.type not in kinds:
                 raise ValueError(f"{field} is for a {' or an '.join(kinds)}, not for {article} {self.type}; remove it")
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands cannot both be {self.decimal!r}")
         if self.ignore_case and len(labels(self.categories)) < max(len(self.categories), 1):
             raise ValueError("ignore_case needs categories that differ in more than case or spaces")
+        return self
+
+    @model_validator(mode="after")
+    def _a_spelling_stands_for_one_level(self) -> Self:
+        common = (lambda text: same_label(folded(text))) if self.ignore_case else folded
+        keys, levels = [common(key) for key, _ in self.map], {level for _, level in self.map}
+        missing = {*map(folded, self.missing)}
+        for key, level in self.map:
+            if not key or not level:
+                raise ValueError("map: neither a spelling nor a level can be blank; blank text is a missing value")
+            if self.categories and level not in self.categories:
+                raise ValueError(f"map: '{level}' is not among categories{did_you_mean(level, self.categories)}")
+            if common(key) in {*map(common, (*self.categories, *levels))}:
+                raise ValueError(f"map: '{key}' is a level itself, so that it cannot stand for another")
+            if keys.count(common(key)) > 1:
+                raise ValueError(f"map: '{key}' is given twice")
+            if {folded(key), folded(level)} & missing:
+                raise ValueError(f"map: '{key}' or '{level}' is among missing, which comes first; remove one of them")
         return self
 
     @model_validator(mode="after")
@@ -271,59 +306,6 @@ class Data(Section):
                     f"remove {listed(rules)}"
                 )
         return self
-
-
-class Missing(Section):
-    """The missing-data policy: impute inside the model, or delete the row.
-
-    Attributes:
-        numbers: How a missing number is imputed; fitted on the training rows alone.
-        delete: Columns whose missing value sends the row to quarantine instead.
-    """
-
-    numbers: Literal["median", "mean", "most_frequent"] = "median"
-    delete: tuple[str, ...] = ()
-
-
-class Split(Section):
-    """How rows are divided; the same row always falls on the same side.
-
-    Attributes:
-        method: ``hash`` of the row's identity or of its group, or ``time``: the last rows are the test. ``auto`` takes
-            time where there is a time column and no group.
-        validation: Share of the rows, or days such as ``14d`` for a time split.
-        test: The same for the test rows.
-        group: A column that names people or things which have several rows: all rows of one are on one side, by the
-            hash of its value, and it is no feature. A row without a value goes by its own identity.
-    """
-
-    method: Literal["auto", "hash", "time"] = "auto"
-    validation: float | str = 0.15
-    test: float | str = 0.15
-    group: str | None = None
-
-    @field_validator("validation", "test")
-    @classmethod
-    def _size(cls, value: float | str) -> float | str:
-        if isinstance(value, str):
-            days = DAYS.fullmatch(value)
-            if days is None:
-                raise ValueError("give a share such as 0.15, or days such as '14d'")
-            if len(days[1]) > len(str(MOST_DAYS)) or int(days[1]) > MOST_DAYS:
-                raise ValueError(f"give at most {MOST_DAYS} days")
-        elif not 0 < value < 0.5:
-            raise ValueError("a share has to be above 0 and below 0.5")
-        return value
-
-
-class Cleaning(Section):
-    """What may be kept and what is quarantined."""
-
-    missing: Missing = Missing()
-    duplicates: Literal["quarantine", "keep"] = "quarantine"
-    quarantine_budget: float = Field(0.05, ge=0, le=1)
-    minimum_rows: int = Field(50, ge=1)
-    split: Split = Split()
 
 
 class Validation(Section):

@@ -1,7 +1,8 @@
 """Which rows a model has seen: the fingerprint of a split, and what may judge a model that was split another way.
 
 A row is on the same side in two runs only if everything that decides its side is the same: the method, the shares, what
-is hashed, and how the hashed columns are read. A champion whose fingerprint is another one may have been trained on the
+is hashed, and how the hashed columns are read. Where equal rows are kept together that is every feature, so that
+another feature makes another split. A champion whose fingerprint is another one may have been trained on the
 test rows of today.
 """
 
@@ -10,10 +11,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ciclo.components.core.cleaning_policy import lasting
 from ciclo.components.core.project import Project
 from ciclo.components.core.values import EDITION
 
 HASH = "md5 of the identity, first 12 hex digits"
+EQUAL_ROWS = "md5 of the features, first 12 hex digits"
 
 
 def fingerprint(project: Project) -> dict[str, Any]:
@@ -32,18 +35,28 @@ def fingerprint(project: Project) -> dict[str, Any]:
         "time_column": project.data.time_column or "",
     }
     if method == "hash":
-        named = project.data.id_columns or tuple(project.data.columns)
-        if split.group is not None:  # and a row without one goes by its identity
+        together = split.equal_rows == "together"
+        named = hashed_features(project) if together else project.data.id_columns or tuple(project.data.columns)
+        if split.group is not None:  # and a row without one goes by the others
             parts["group"] = split.group
             named = tuple({*named, split.group})
         read = {name: project.data.columns[name].reading() for name in sorted(named)}
         parts |= {
-            "hash": HASH,
+            "hash": EQUAL_ROWS if together else HASH,
             "edition": EDITION,
             "identity_columns": ", ".join(sorted(named)),
             "identity": _digest(read),
         }
     return {**parts, "digest": _digest(parts)}
+
+
+def hashed_features(project: Project) -> tuple[str, ...]:
+    """The features that decide the side of a row where equal rows are kept together.
+
+    One that may be dropped is not among them: rows that differ in it alone are equal once it is, and whether it is
+    depends on the sides.
+    """
+    return tuple(lasting(project.cleaning, project.features))
 
 
 def same_split(ours: Mapping[str, Any], theirs: object) -> bool:

@@ -12,7 +12,7 @@ patterns here; a property test holds the two to each other value by value.
 - Booleans are the words below in any case, and the numbers 1 and 0. A boolean is no number.
 - A category is its text (``007`` stays). A whole number is its digits however it is written (``3.0`` is ``3``), a
   boolean is ``true`` or ``false`` in any case; where the project lists categories, it is spelled as there, and where
-  it says so in whatever case or spaces.
+  it says so in whatever case or spaces; where it maps spellings to a level, it is that level.
 - A column may say that its numbers are written otherwise (``1.622,15``), or its times (``17/04/2023``); text is then
   turned into the plain form first, by ``core.written``. Values that are no text are what they are.
 - Times are ISO 8601, UTC where no zone is given, and within the years 1 and 9999 in UTC. A time that is a category is
@@ -22,7 +22,7 @@ patterns here; a property test holds the two to each other value by value.
 import math
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -141,6 +141,10 @@ class Rules(Protocol):
     def ignore_case(self) -> bool:
         """Whether a value that differs from a category only in case or spaces is that category."""
 
+    @property
+    def map(self) -> tuple[tuple[str, str], ...]:
+        """Spellings, each with the level that it stands for."""
+
 
 @dataclass(frozen=True)
 class Plain:
@@ -156,6 +160,7 @@ class Plain:
     thousands: ThousandsMark = ""
     day_first: bool | None = None
     ignore_case: bool = False
+    map: tuple[tuple[str, str], ...] = ()
 
 
 class ValueReader:
@@ -176,8 +181,8 @@ class ValueReader:
         self._numbers = frozenset(missing_numbers(rules))
         self._times = frozenset(missing_times(rules))
         self._categories = frozenset(rules.categories)
-        self._spelling = spelling(rules.categories)
-        self._labels = labels(rules.categories) if rules.ignore_case else {}
+        self._spelling = spelling(rules)
+        self._labels = common_labels(rules)
 
     def read(self, raw: Any) -> Any:
         """Read a value and hold it against every rule.
@@ -254,9 +259,21 @@ def missing_times(rules: Rules) -> tuple[datetime, ...]:
     return tuple(time for time in times if isinstance(time, datetime))
 
 
-def spelling(categories: Sequence[str]) -> dict[str, str]:
-    """How the categories spell what would be written otherwise, such as ``true`` as ``True``."""
-    return {folded(c): c for c in reversed(categories) if folded(c) != c and folded(c) not in categories}
+def spelling(rules: Rules) -> dict[str, str]:
+    """How the categories spell what would be written otherwise, such as ``true`` as ``True``, and what is mapped.
+
+    Where case and spaces are not minded, ``common_labels`` knows what is mapped.
+    """
+    categories = rules.categories
+    own = {folded(c): c for c in reversed(categories) if folded(c) != c and folded(c) not in categories}
+    return own if rules.ignore_case else own | {folded(key): level for key, level in rules.map}
+
+
+def common_labels(rules: Rules) -> dict[str, str]:
+    """The level that a label stands for whatever its case and spaces; none where these are minded."""
+    if not rules.ignore_case:
+        return {}
+    return {same_label(folded(key)): level for key, level in rules.map} | labels(rules.categories)
 
 
 def folded(text: str) -> str:

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass, field, replace
 
+from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Task
-from ciclo.components.core.sections import Cleaning
 from ciclo.components.core.values import ColumnType, Plain
 from ciclo.components.core.wording import listed
 from ciclo.components.core.written import same_label

@@ -34,6 +34,7 @@ class Draft:
         repeated: Share of the rows that are the same as another one.
         header: Whether the file has a header, where that had to be told.
         group: The column whose values are each kept on one side of the split, if there is one.
+        few: How few different rows there are, where that is too few to keep equal ones on one side; else empty.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Draft:
     repeated: float
     header: bool | None = None
     group: str | None = None
+    few: str = ""
 
     @cached_property
     def project(self) -> Project:
@@ -120,10 +122,12 @@ class Draft:
         lines = []
         if self.repeated > _REPEATED:
             why = f"{self.repeated:.1%} of the rows are the same as another one, and no column names them"
-            lines.append(f"  duplicates: keep # {why}")
+            lines.append(f"  duplicates: all # {why}")
         if self.group is not None:
             why = "all rows of one value are on one side, so that nobody is tested on people or things he knows"
             lines.append(f"  split: {{group: {scalar(self.group)}}} # {why}")
+        elif self.few:
+            lines.append(f"  split: {{equal_rows: apart}} {_comment(self.few)}")
         return ["", "cleaning:", *lines] if lines else []
 
     def _training(self) -> list[str]:

@@ -9,15 +9,15 @@ from typing import Any
 
 import ibis
 
+from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
-from ciclo.components.core.sections import Cleaning
 from ciclo.components.core.values import Plain
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.drafting.measuring import measure
-from ciclo.components.drafting.structure import with_structure
+from ciclo.components.drafting.structure import with_sides, with_structure
 from ciclo.components.drafting.suspects import sample_of, without_suspects
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.tables.datasets import collect
@@ -68,7 +68,8 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
             header=header,
         )
         rows = sample_of(source, draft)
-        return without_suspects(with_structure(draft, source, facts, rows), rows).text(source)
+        draft = without_suspects(with_structure(draft, source, facts, rows), rows)
+        return with_sides(draft, rows).text(source)
 
 
 def _check_names(names: list[str], target: str, path: str) -> None:

@@ -16,11 +16,13 @@ from ciclo.components.drafting.draft import Draft
 from ciclo.components.sources.layout import Source
 from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.entities import LEAST_VALUES, names_an_entity
+from ciclo.components.tables.patterns import Patterns
 from ciclo.components.tables.reading import read
 
 _OFFERED = 50  # values from which rows are split by them: of fewer, one side might get none
 _COUNTED = 50  # columns whose rows are counted by value
 _NEARLY = 0.99
+_GAPS = 0.5  # share of known values up to which missing ones are worth a word
 _TWINS = 0.999
 _TWIN_ROWS = 4_000
 _SORTED_VALUES = 10
@@ -72,6 +74,12 @@ def _by_itself(facts: Facts, guess: Guess, is_target: bool) -> list[str]:
         notes.append(f"nearly constant: {value!r} in {most / facts.present:.1%} of its rows")
     if is_target or guess.is_id:
         return notes
+    if not guess.ignored and facts.present <= _GAPS * facts.rows:
+        share = 1 - facts.present / facts.rows
+        notes.append(
+            f"{share:.0%} missing: in cleaning.missing.columns, indicator: true tells models where, and drop_above: "
+            f"{1 - _GAPS:g} leaves it out"
+        )
     if guess.type == "integer" and _CODE.search(facts.name) and facts.distinct > 2:
         notes.append("numbers that name a place or a kind are no quantity: make it a category")
     elif guess.type == "integer" and not guess.ignored and facts.is_unique and facts.rows > _FEW:
@@ -166,3 +174,18 @@ def _sizes(source: Source, facts: Facts, guess: Guess) -> Array:
     value: Any = read(source.table[facts.name], Plain(guess.type, missing=tuple(facts.words))).typed
     counted = source.table.select(value=value).filter(lambda t: t["value"].notnull())
     return np.asarray(collect(counted.group_by("value").aggregate(rows=lambda t: t.count()))["rows"].to_numpy())
+
+
+def with_sides(draft: Draft, rows: pd.DataFrame) -> Draft:
+    """Let equal rows fall apart where too many are equal, as cleaning would refuse to keep them together.
+
+    Args:
+        draft: The draft, its features decided.
+        rows: From ``sample_of``.
+    """
+    if draft.group is not None or draft.time_column is not None:
+        return draft
+    found = Patterns.of(rows[list(draft.project.features)].value_counts(dropna=False).to_numpy())
+    if not found.few:
+        return draft
+    return replace(draft, few=f"equal rows on one side would make its size a matter of luck: {found.text}")

@@ -6,13 +6,14 @@ from, and the page is drawn from that.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.plots import Curve, Plot
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Document, Section, Table, Text
+from ciclo.components.core.treatment import Treatment
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.core.wording import number
 from ciclo.components.evaluation.comparison import Comparison
@@ -35,6 +36,9 @@ class Portrait:
         window: First and last time of each split, where rows have times.
         digest: sha256 of the dataset, hex.
         sample: A request of one row, and the answer to it.
+        treatments: What cleaning says of the values of each column.
+        learnt: What the model has learnt of missing values and outliers, by column.
+        dropped: Features that cleaning left out, and why.
     """
 
     service: Sequence[Check] = ()
@@ -44,6 +48,9 @@ class Portrait:
     window: Mapping[str, tuple[str, str]] | None = None
     digest: str = ""
     sample: Mapping[str, Any] | None = None
+    treatments: Sequence[Treatment] = ()
+    learnt: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
 
 def model_card(
@@ -57,7 +64,8 @@ def model_card(
         verdict: What was decided.
         portrait: What else is known of the winner.
     """
-    known, unused = portrait or Portrait(), _unused(project)
+    known = portrait or Portrait()
+    unused = [*_unused(project), *([name, why] for name, why in known.dropped.items())]
     sections = {
         "Decision": _decision(comparison, verdict),
         "Intended use": _use(project),
@@ -66,7 +74,8 @@ def model_card(
         **{section.title: section.parts for section in known.curves},
         "Slices": _slices(comparison, project.metric.name),
         "Importance": _importance(comparison),
-        "Features": _features(project),
+        "Features": _features(project, known),
+        "Cleaning": _cleaning(project, known),
         "Columns that are not used": (_table(["column", "why"], unused),) if unused else (),
         "Candidates": (_candidates(comparison),),
         "Parameters": _parameters(comparison),
@@ -141,14 +150,52 @@ def _importance(comparison: Comparison) -> tuple[Table | Text, ...]:
     return (_table(["feature", "loss when shuffled", "standard error"], rows), *more)
 
 
-def _features(project: Project) -> tuple[Table | Text, ...]:
-    columns = list(project.features.items())
+def _features(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
+    columns = [(name, column) for name, column in project.features.items() if name not in known.dropped]
     rows = [
         [name, c.type, _range(c.minimum, c.maximum, c.categories), "yes" if c.nullable else ""] for name, c in columns
     ]
     rest = len(rows) - MOST_FEATURES
     more = (Text(text=f"{rest} more features are in the contract."),) if rest > 0 else ()
     return (_table(["feature", "type", "allowed", "may be missing"], rows[:MOST_FEATURES]), *more)
+
+
+def _cleaning(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
+    """The policy, what it came to, and what the model has learnt of it."""
+    rows: list[Row] = [
+        [
+            t.column,
+            t.policy,
+            t.values,
+            f"{number(100 * t.share)} %",
+            t.effect,
+            _learnt(t, known.learnt),
+        ]
+        for t in known.treatments
+    ]
+    stated = {t.column for t in known.treatments}
+    rows += [
+        [
+            name,
+            f"missing: {project.cleaning.missing.numbers}, by default",
+            "",
+            "",
+            "imputed in the model",
+            ", ".join(what),
+        ]
+        for name, what in known.learnt.items()
+        if name not in stated
+    ]
+    rest = len(rows) - MOST_FEATURES
+    more = (Text(text=f"{rest} more columns are treated as their policy has it."),) if rest > 0 else ()
+    header = ["column", "policy", "values", "share", "effect", "learnt by the model"]
+    return (_table(header, rows[:MOST_FEATURES]), *more) if rows else ()
+
+
+def _learnt(treatment: Treatment, learnt: Mapping[str, Sequence[str]]) -> str:
+    """What the model has learnt of a policy: values of missing ones, limits of outliers."""
+    is_missing = treatment.policy.startswith("missing")
+    return ", ".join(text for text in learnt.get(treatment.column, ()) if text.startswith("imputed") == is_missing)
 
 
 def _range(low: float | None, high: float | None, categories: Sequence[str]) -> str:

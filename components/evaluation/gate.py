@@ -11,6 +11,7 @@ from typing import Any
 from ciclo.components.answering.behaviour import behaviour
 from ciclo.components.answering.compiled import parity
 from ciclo.components.answering.engine import Engine
+from ciclo.components.answering.learnt import learnt
 from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
@@ -26,7 +27,7 @@ from ciclo.components.evaluation.reference import reference_of
 from ciclo.components.evaluation.service import Service, service_checks
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.store import open_store
-from ciclo.components.tables.datasets import Dataset, file_digest
+from ciclo.components.tables.datasets import Dataset, file_digest, read_treatments
 
 GOLDEN_ROWS = 100
 
@@ -107,6 +108,9 @@ def evaluate(
         window=split_times(fitted_on, test),
         digest=file_digest(dataset),
         sample={"row": golden["rows"][0], "answer": golden["predictions"][0]},
+        treatments=read_treatments(dataset),
+        learnt=learnt(winner.model),
+        dropped=test.contract.dropped,
     )
     card = model_card(project, comparison, verdict, portrait)
     card.report().write(outputs.card)

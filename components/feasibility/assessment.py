@@ -145,7 +145,7 @@ def assess(
             column for each, fitted on the training and validation rows.
         fixed: The feature of the single-feature answer, if it is fixed.
     """
-    fixed = fixed or Fixed()
+    fixed = (fixed or Fixed()).among(dataset.contract.names)
     known = dataset.split("train", "validation")
     sample = known.sample(SAMPLE, project.training.seed)
     feature = fixed.feature or best_feature(project, sample)

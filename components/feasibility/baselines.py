@@ -7,7 +7,7 @@ The one feature is chosen for the first version and then fixed, so that the yard
 run to run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,12 @@ class Fixed:
 
     feature: str = ""
     why: str = ""
+
+    def among(self, features: Sequence[str]) -> "Fixed":
+        """The same, or none where cleaning dropped the feature."""
+        if not self.feature or self.feature in features:
+            return self
+        return Fixed("", f"The feature of the simple answer is chosen anew, since '{self.feature}' was dropped.")
 
 
 def fixed_feature(project: Project, settings: Settings) -> Fixed:

@@ -18,11 +18,15 @@ from ciclo.components.storage.archive import check_archive
 # What the pipelines of components/training need beyond the defaults of skops 0.16 on scikit-learn 1.9.
 TRUSTED = (
     "ciclo.components.core.empty_columns.zero_if_empty",  # of numbers that trees are given
+    "ciclo.components.core.among_numbers.AmongNumbers",  # of imputers that look at all numbers
+    "ciclo.components.core.fences.Fences",  # of outliers
     "functools.partial",  # of check_array, inside histogram gradient boosting with categories
     "numpy.cos",  # of what comes round; skops trusts it by itself on numpy 2 alone
     "numpy.dtype",
     "numpy.interp",  # of the angle of what comes round
     "numpy.sin",
+    "sklearn.impute._iterative.IterativeImputer",  # experimental: skops trusts it only where training is imported
+    "sklearn.impute._iterative._ImputerTriplet",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

@@ -6,6 +6,7 @@ expressions on DuckDB, which a bigger engine can run unchanged.
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.own_columns import SPLIT
+from ciclo.components.core.treatment import Treatment
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -26,6 +29,8 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 BOUNDS = {"memory_limit": "1GB", "temp_directory": tempfile.gettempdir()}
 BATCH = 100_000
 _CONTRACT = b"ciclo.contract"
+_TREATMENTS = b"ciclo.treatments"
+_TREATMENTS_OF = TypeAdapter(list[Treatment])
 
 
 def connect() -> Any:
@@ -48,20 +53,22 @@ def _query(expression: Any) -> Any:
     return expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb"))
 
 
-def write_rows(expression: Any, path: str | Path, contract: Contract) -> int:
+def write_rows(expression: Any, path: str | Path, contract: Contract, treatments: Sequence[Treatment] = ()) -> int:
     """Write the rows of an ibis expression as a dataset, batch by batch.
 
     Args:
         expression: On ``connect()``.
         path: Parquet file to write.
         contract: The contract to keep inside the file.
+        treatments: What was done to values, to keep there too.
 
     Returns:
         How many there are.
     """
     rows = 0
     reader = _query(expression).to_arrow_reader(BATCH)
-    schema = reader.schema.with_metadata({_CONTRACT: contract.model_dump_json().encode()})
+    done = _TREATMENTS_OF.dump_json([*treatments])
+    schema = reader.schema.with_metadata({_CONTRACT: contract.model_dump_json().encode(), _TREATMENTS: done})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
@@ -92,6 +99,11 @@ def read_contract(path: str | Path) -> Contract:
     if _CONTRACT not in metadata:
         raise DataError(f"{path} is not a cleaned dataset", hint="Give the dataset that cleaning wrote.")
     return Contract.model_validate_json(metadata[_CONTRACT])
+
+
+def read_treatments(path: str | Path) -> list[Treatment]:
+    """What was done to the values of a dataset; nothing where its file does not say."""
+    return _TREATMENTS_OF.validate_json((pq.read_schema(path).metadata or {}).get(_TREATMENTS, b"[]"))
 
 
 def file_digest(path: str | Path) -> str:

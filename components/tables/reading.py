@@ -21,13 +21,14 @@ from ciclo.components.core.values import (
     TRUE_WORDS,
     WHOLE_FLOAT,
     Rules,
+    common_labels,
     missing_numbers,
     missing_times,
     missing_words,
     spelling,
 )
 from ciclo.components.core.values import TIME as ISO_TIME
-from ciclo.components.core.written import DAY_AND_MONTH, MARKS, SPACES, iso_steps, labels, number_pattern
+from ciclo.components.core.written import DAY_AND_MONTH, MARKS, SPACES, iso_steps, number_pattern
 
 TIME = dt.Timestamp(timezone="UTC")
 
@@ -153,13 +154,14 @@ def _folded(text: Any) -> Any:
 
 
 def _spelled(value: Any, rules: Rules, text: Any) -> Any:
-    spelled, known = spelling(rules.categories), list(rules.categories)
+    spelled, known = spelling(rules), list(rules.categories)
     if spelled:
-        value = text.isin(known).ifelse(text, value.substitute(spelled))
+        substituted = value.substitute(spelled)
+        value = text.isin(known).ifelse(text, substituted) if known else substituted
     if not rules.ignore_case or not known:
         return value
     label = value.lower().re_replace(SPACES, " ")
-    return value.isin(known).ifelse(value, label.substitute(labels(known), else_=value))
+    return value.isin(known).ifelse(value, label.substitute(common_labels(rules), else_=value))
 
 
 def _read_native(raw: Any, rules: Rules) -> Value:

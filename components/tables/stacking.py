@@ -76,4 +76,5 @@ def _reading(rules: Rules) -> tuple[object, ...]:
         rules.thousands,
         rules.day_first,
         rules.ignore_case,
+        rules.map,
     )

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from ciclo.components.core.cleaning_policy import beyond_reach
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import ProjectError
 from ciclo.components.core.estimators import Values
@@ -69,8 +70,9 @@ def _forest(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
 
 
 def _boosting(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
-    mask = [False] * len(numbers(contract)) + [True] * len(categories(contract))
-    return {"categorical_features": mask, "early_stopping": False, "random_state": seed}
+    first, count = len(numbers(contract)), len(categories(contract))  # what else there is comes after them
+    positions = list(range(first, first + count)) or None
+    return {"categorical_features": positions, "early_stopping": False, "random_state": seed}
 
 
 def _seeded(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
@@ -153,11 +155,18 @@ def recipe_for(candidate: Candidate, project: Project) -> tuple[Recipe, type]:
     return recipe, kind
 
 
-def too_large(candidate: Candidate, project: Project, rows: int) -> str:
-    """Why a candidate is not for a table of that many rows, as a sentence; empty if it is."""
+def too_large(candidate: Candidate, project: Project, contract: Contract, rows: int) -> str:
+    """Why a candidate, or how missing values are imputed, is not for a table of that size; empty if it is.
+
+    Args:
+        candidate: What is to be fitted.
+        project: The project.
+        contract: The data contract.
+        rows: Rows to fit on.
+    """
     most = recipe_for(candidate, project)[0].most_rows
     if most is None or rows <= most:
-        return ""
+        return beyond_reach(project.cleaning, numbers(contract), rows)
     return (
         f"{candidate.estimator} is for at most {most:,} rows to train on, and there are {rows:,}: its time or its size "
         "grows too fast with them"
@@ -190,5 +199,5 @@ def build(
     """
     recipe, kind = recipe_for(candidate, project)
     estimator = recipe.wrap(kind(**{**recipe.fixed(contract, rows, project.training.seed), **parameters}))
-    steps = preprocessor(contract, recipe.style, project.cleaning.missing.numbers)
+    steps = preprocessor(contract, recipe.style, project.cleaning, project.training.seed)
     return Pipeline([("preprocess", steps), ("model", estimator)])

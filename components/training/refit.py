@@ -139,7 +139,7 @@ def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit
     if int(facts["rows"]) < len(known):
         few = f"{int(facts['rows']):,} of its {len(known):,} rows"
         return Refit(f"it was fitted on {few} for want of time, so that more of them would be another model")
-    if reason := too_large(candidate, project, len(data)):
+    if reason := too_large(candidate, project, data.contract, len(data)):
         return Refit(reason)
     job = Job(project_to_json(project), dict(facts), files.dataset, files.tested, files.model)
     course = _Course(project.training.search_seconds)

@@ -79,7 +79,7 @@ def fit_candidate(job: Job, tell: Tell) -> dict[str, Any]:
     project = project_from_json(job.project)
     candidate = project.candidates[job.candidate]
     dataset = Dataset.open(job.dataset, "train", "validation")
-    if reason := too_large(candidate, project, len(dataset)):
+    if reason := too_large(candidate, project, dataset.contract, len(dataset)):
         raise TrainingError(reason)
     plan = plan_for(project, dataset, job.seed)
     # Candidates run beside each other, and threads that wait for a processor cost small fits more than they bring.

@@ -19,7 +19,12 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = ("components/core/project.py", "components/core/sections.py", "components/core/settings.py")
+SCHEMAS = (
+    "components/core/project.py",
+    "components/core/sections.py",
+    "components/core/cleaning_policy.py",
+    "components/core/settings.py",
+)
 PARSERS = (*SCHEMAS, "components/core/project_file.py")
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from ciclo.components.cleaning.clean import clean
 from ciclo.components.cleaning.splitting import time_cuts
+from ciclo.components.core.cleaning_policy import Split
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED, ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.core.sections import Split
 
 COLUMNS = {
     "b": {"type": "boolean"},
@@ -104,7 +104,7 @@ def test_csv_and_parquet_give_the_same_identity(tmp_path: Path) -> None:
 
 
 def test_shares_are_about_what_was_asked(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"y": np.arange(20_000.0), "n": 1.0})
+    frame = pd.DataFrame({"y": np.arange(20_000.0), "n": np.arange(20_000.0)})
     found = [side for _, side in sides(tmp_path, pa.Table.from_pandas(frame), ["y", "n"]).values()]
     assert found.count("test") / 20_000 == pytest.approx(0.15, abs=0.01)
     assert found.count("validation") / 20_000 == pytest.approx(0.15, abs=0.01)

@@ -72,9 +72,9 @@ def test_by_group_all_rows_of_one_value_are_on_one_side_whatever_else_they_hold(
 
 
 def test_without_a_group_the_rows_of_a_person_are_on_all_sides_and_rows_without_one_go_by_themselves(tmp_path):
-    apart = people(tmp_path, None, list(range(800)))
+    apart = people(tmp_path, None, list(range(800)), equal_rows="apart")
     assert (apart.groupby("who")[SPLIT].nunique() > 1).mean() > 0.5
-    grouped = people(tmp_path, "who", list(range(800)))
+    grouped = people(tmp_path, "who", list(range(800)), equal_rows="apart")
     lost = [part[part["who"].isna()].set_index("n")[SPLIT] for part in (apart, grouped)]
     assert len(lost[0]) == 4
     assert lost[0].equals(lost[1])

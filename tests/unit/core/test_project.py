@@ -315,6 +315,55 @@ def test_a_group_splits_by_hash_and_is_no_feature_and_no_split_by_time_has_one()
 def test_a_split_without_a_group_has_the_fingerprint_it_always_had() -> None:
     columns = {"y": {"type": "boolean"}, "id": {"type": "integer"}, "x": {"type": "number"}}
     data = {"source": "t.csv", "target": "y", "id_columns": ["id"], "columns": columns}
-    found = fingerprint(project_from_mapping({"name": "unit", "data": data}, origin="test"))
+    apart = {"cleaning": {"split": {"equal_rows": "apart"}}}
+    found = fingerprint(project_from_mapping({"name": "unit", "data": data, **apart}, origin="test"))
     assert found["digest"] == "7a0d755e38319566dea50bf0ccf0f0741085ba7849d041f3ec8b80020db9f534"
     assert "group" not in found
+
+
+def test_the_fingerprint_of_equal_rows_together_is_that_of_the_features_that_last() -> None:
+    def of(*, drop: bool = False, **split: str) -> dict:
+        columns = {
+            "y": {"type": "boolean"},
+            "id": {"type": "integer"},
+            "x": {"type": "number"},
+            "z": {"type": "number"},
+        }
+        data = {"source": "t.csv", "target": "y", "id_columns": ["id"], "columns": columns}
+        cleaning = {"split": split, "missing": {"columns": {"z": {"drop_above": 0.5}} if drop else {}}}
+        return fingerprint(project_from_mapping({"name": "unit", "data": data, "cleaning": cleaning}, origin="test"))
+
+    assert of()["identity_columns"] == "x, z"
+    assert of(drop=True)["identity_columns"] == "x"
+    assert len({of(**split)["digest"] for split in ({}, {"equal_rows": "apart"}, {"group": "id"})}) == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"type": "number", "map": {"a": "b"}}, "map is for a category"),
+        ({"type": "category", "map": {"a": " "}}, "neither a spelling nor a level can be blank"),
+        ({"type": "category", "categories": ["b"], "map": {"a": "c"}}, "map: 'c' is not among categories"),
+        ({"type": "category", "map": {"a": "b", "b": "c"}}, "map: 'b' is a level itself"),
+        ({"type": "category", "map": {"TRUE": "b", "true": "b"}}, "map: 'TRUE' is given twice"),
+        ({"type": "category", "map": {"a": "b"}, "missing": ["b"]}, "among missing, which comes first"),
+        (
+            {"type": "category", "categories": ["Rome"], "map": {"ROME": "Rome"}, "ignore_case": True},
+            "'ROME' is a level itself",
+        ),
+        ({"type": "category", "map": ["a"]}, "data.columns.x.map"),
+    ],
+)
+def test_a_map_of_spellings_that_cannot_be(column: dict, message: str) -> None:
+    data = {"source": "t.csv", "target": "y", "columns": {"y": {"type": "boolean"}, "x": column}}
+    with pytest.raises(ProjectError, match=message):
+        project_from_mapping({"name": "unit", "data": data}, origin="test")
+
+
+def test_a_map_is_written_as_people_write_it_and_read_back() -> None:
+    columns = {"y": {"type": "boolean"}, "x": {"type": "category", "map": {"NYC": "New York", 1: "one"}}}
+    found = project_from_mapping(
+        {"name": "unit", "data": {"source": "t", "target": "y", "columns": columns}}, origin=""
+    )
+    assert found.data.columns["x"].map == (("NYC", "New York"), ("1", "one"))
+    assert project_from_json(project_to_json(found)) == found

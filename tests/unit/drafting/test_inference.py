@@ -189,8 +189,11 @@ def test_words_that_stand_for_missing_values_are_listed_with_their_reason(tmp_pa
 def test_repeated_rows_without_an_id_are_kept(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": N % 3, "b": N // 3 % 4, "y": Y})
     project, text = proposed(tmp_path, frame)
-    assert project.cleaning.duplicates == "keep"
+    assert project.cleaning.duplicates.keep == "all"
     assert "are the same as another one" in text
+    assert project.cleaning.split.equal_rows == "apart"
+    (line,) = (line for line in text.splitlines() if "equal_rows" in line)
+    assert "12 different patterns" in line
 
 
 def test_columns_of_lists_are_left_out_with_a_word(tmp_path: Path) -> None:

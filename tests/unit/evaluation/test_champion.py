@@ -86,6 +86,8 @@ def judging_rows(today: Project, rows: int = 60) -> Dataset:
 
 
 SAME, OTHER_TEST = charter(), charter(cleaning__split__test=0.45)
+APART = {"method": "hash", "equal_rows": "apart"}
+BY_IDENTITY = charter(cleaning__split=APART)
 BY_TIME = charter(cleaning__split={"method": "time", "test": "14d", "validation": "7d"})
 ALL = 60
 LATER = 31  # of sixty rows, two a day, those after the fifteenth of January
@@ -96,9 +98,19 @@ SPLITS: dict[str, tuple[Project, Project, int]] = {
     "the same hash": (SAME, SAME, ALL),
     "another share of test rows": (SAME, OTHER_TEST, LATER),
     "another share of validation rows": (SAME, charter(cleaning__split__validation=0.2), LATER),
-    "another identity": (SAME, charter(data__id_columns=["id", "b"]), LATER),
-    "no identity any more": (SAME, charter(data__id_columns=[]), LATER),
-    "an identity that is read in another way": (SAME, charter(data__columns__id={"type": "category"}), LATER),
+    "equal rows together, then apart": (SAME, BY_IDENTITY, LATER),
+    "another feature": (SAME, charter(data__columns__b={"type": "category", "role": "ignored"}), LATER),
+    "a feature that is read in another way": (SAME, charter(data__columns__b__missing=["x"]), LATER),
+    "a feature that may be dropped": (SAME, charter(cleaning__missing={"columns": {"a": {"drop_above": 0.9}}}), LATER),
+    "another way to read the id, which decides nothing": (SAME, charter(data__columns__id={"type": "category"}), ALL),
+    "the same identity": (BY_IDENTITY, BY_IDENTITY, ALL),
+    "another identity": (BY_IDENTITY, charter(data__id_columns=["id", "b"], cleaning__split=APART), LATER),
+    "no identity any more": (BY_IDENTITY, charter(data__id_columns=[], cleaning__split=APART), LATER),
+    "an identity that is read in another way": (
+        BY_IDENTITY,
+        charter(data__columns__id={"type": "category"}, cleaning__split=APART),
+        LATER,
+    ),
     "hash, then time": (SAME, BY_TIME, LATER),
     "time, then hash": (BY_TIME, SAME, LATER),
     "time, and time again": (BY_TIME, BY_TIME, LATER),

@@ -58,7 +58,7 @@ def rows(task: str = "binary", **options) -> pd.DataFrame:
 
 def fitted(asked: Project, estimator, frame: pd.DataFrame):
     contract = Contract.of(asked, CLASSES[asked.task])
-    model = Pipeline([("preprocess", preprocessor(contract, "linear", "median")), ("model", estimator)])
+    model = Pipeline([("preprocess", preprocessor(contract, "linear")), ("model", estimator)])
     return model.fit(contract.frame(frame), contract.encode(frame["y"]))
 
 

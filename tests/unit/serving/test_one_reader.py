@@ -11,6 +11,7 @@ from typing import Any
 
 import ibis
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -38,6 +39,13 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "boolean": {"type": "boolean", "missing": ["none", "9", "N", "no"]},
     "text": {"type": "category", "missing": ["NA", "-999"]},
     "code": {"type": "category", "categories": ["1", "2.0", "True", "007", "none"], "nullable": False},
+    "town": {
+        "type": "category",
+        "categories": ["New York", "2"],
+        "map": {"NYC": "New York", "N. Y.": "New York", "true": "2", "9.0": "2"},
+        "ignore_case": True,
+        "missing": ["NA"],
+    },
     "time": {"type": "timestamp", "missing": ["never", "9999-12-31"]},
 }
 REFUSED = "refused"
@@ -179,7 +187,7 @@ def as_label(value: Any, column: str) -> Any:
 
 
 FEATURES = [name for name in COLUMNS if name != "time"]
-LABELS = ["number", "bounded", "integer", "boolean", "code"]
+LABELS = ["number", "bounded", "integer", "boolean", "code", "town"]
 QUICK = settings(
     max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "3")),  # CI tries more
     deadline=None,
@@ -188,6 +196,7 @@ QUICK = settings(
 )
 WORDS = (  # noqa: SIM905
     "1 0 1.0 0.0 -0 -0.0 2 2.0 2.00 007 007.0 +5 .5 5. 1e2 1E+2 1e400 -1e400 1e-400 9 9.0 7.5 -999 -999.0 -999.5 "
+    "NYC nyc N.Y. NY York "
     "true TRUE True tRuE false Yes no NO Y n N T f on NA na Na ? none None nan NaN inf -Infinity null N/A "
     "never 1_000 1,5 0x1A 9007199254740991 9007199254740992 9007199254740993 9007199254740993.0 9007199254740992.0 "
     "-9007199254740993 9223372036854775807 9223372036854775808 -9223372036854775808 "
@@ -256,7 +265,7 @@ def test_a_whole_number(tmp_path: Path, numbers: list[int]) -> None:
             by_rest = rest(number, column)
             assert by_rest == (int(float(expected)) if isinstance(expected, int) else expected), (column, number)
             by_grpc = grpc(number, column)
-            if column in ("integer", "text", "code") and abs(number) > 2**53 - 1:
+            if column in ("integer", "text", "code", "town") and abs(number) > 2**53 - 1:
                 assert by_grpc == (REFUSED, "exact"), (column, number)
             else:
                 assert by_grpc == expected, (column, number)
@@ -410,6 +419,10 @@ WRITTEN = {
     "apostrophes": Plain("number", thousands="'"),
     "day first": Plain("timestamp", day_first=True, missing=("31/12/2099",)),
     "month first": Plain("timestamp", day_first=False),
+    "spellings": Plain("category", map=(("yes", "Yes"), ("1", "Yes"), ("true", "no"), ("007", "Bond"))),
+    "spellings in any case": Plain(
+        "category", categories=("Yes", "No"), ignore_case=True, map=(("Not yet", "No"), ("\u0130zmir", "Yes"))
+    ),
     "labels": Plain(
         "category", categories=("Yes", "Not yet", "No", "1", "\u0130zmir", "\u039f\u03a3"), ignore_case=True
     ),
@@ -456,6 +469,15 @@ def test_text_that_is_written_otherwise(tmp_path: Path, texts: list[str]) -> Non
         ("month first", "17/04/2023", Refusal.TYPE),
         ("day first", "2023-04-07", datetime(2023, 4, 7, tzinfo=UTC)),
         ("labels", " not   YET", "Not yet"),
+        ("spellings", " yes ", "Yes"),
+        ("spellings", "YES", "YES"),
+        ("spellings", 1.0, "Yes"),
+        ("spellings", True, "no"),
+        ("spellings", "007", "Bond"),
+        ("spellings", "7", "7"),
+        ("spellings in any case", "NOT  yet", "No"),
+        ("spellings in any case", "no", "No"),
+        ("spellings in any case", "never", Refusal.CATEGORY),
         ("labels", "never", Refusal.CATEGORY),
     ],
 )
@@ -467,16 +489,23 @@ def test_serving_and_feedback_read_what_is_written_like_the_file() -> None:
     columns = {
         "amount": {"type": "number", "decimal": ",", "thousands": "."},
         "at": {"type": "timestamp", "day_first": True},
-        "y": {"type": "category", "categories": ["No", "Yes"], "ignore_case": True},
+        "town": {"type": "category", "map": {"NYC": "New York"}},
+        "y": {"type": "category", "categories": ["No", "Yes"], "ignore_case": True, "map": {"paid": "Yes"}},
     }
     data = {"source": "x", "target": "y", "time_column": "at", "columns": columns}
     contract = Contract.of(project_from_mapping({"name": "unit", "data": data}, origin="test"), ("No", "Yes"))
     contract = Contract.model_validate_json(contract.model_dump_json())
-    assert contract.parse([{"amount": "1.622,15"}, {"amount": 2.5}])["amount"].tolist() == [1622.15, 2.5]
+    rows = [{"amount": "1.622,15", "town": "NYC"}, {"amount": 2.5, "town": "New York"}]
+    assert contract.parse(rows)["amount"].tolist() == [1622.15, 2.5]
+    assert contract.parse(rows)["town"].tolist() == ["New York", "New York"]
+    stored = pd.Series(["NYC", None, "Rome"])  # as the watch finds it
+    (town,) = (c for c in contract.columns if c.name == "town")
+    assert town.column(stored).fillna("-").tolist() == ["New York", "-", "Rome"]
+    assert contract.truth_of("PAID") == "Yes"
     assert contract.column_of("at").read_type("17/04/2023") == datetime(2023, 4, 17, tzinfo=UTC)
     assert [contract.truth_of(label) for label in ("YES", " no", "Yes")] == ["Yes", "No", "Yes"]
     with pytest.raises(RequestError, match=r"'amount' has to be a finite number, written like 1\.234,5"):
-        contract.parse([{"amount": "1622.15"}])
+        contract.parse([{"amount": "1622.15", "town": None}])
 
 
 def test_every_letter_is_folded_alike(tmp_path: Path) -> None:

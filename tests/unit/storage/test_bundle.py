@@ -73,7 +73,7 @@ def _two() -> dict[str, bytes]:
 def _other_model() -> bytes:
     rows = table(150, seed=1)
     X, y = CONTRACT.frame(rows), CONTRACT.encode(rows["y"])
-    model = Pipeline([("preprocess", preprocessor(CONTRACT, "linear", "median")), ("model", LogisticRegression(C=0.1))])
+    model = Pipeline([("preprocess", preprocessor(CONTRACT, "linear")), ("model", LogisticRegression(C=0.1))])
     with tempfile.TemporaryDirectory() as folder:
         dump_model(model.fit(X, y), Path(folder) / "model")
         return (Path(folder) / "model").read_bytes()

@@ -16,7 +16,7 @@ def contract(kind: str = "integer", **hour) -> Contract:
 
 def out(of: Contract, style: str) -> np.ndarray:
     frame = pd.DataFrame({"hour": [0.0, 6.0, 23.0, 24.0, np.nan, 12.0], "colour": pd.Series(["a"] * 6, dtype=object)})
-    return np.asarray(preprocessor(of, style, "median").fit_transform(frame))
+    return np.asarray(preprocessor(of, style).fit_transform(frame))
 
 
 def test_the_last_hour_is_next_to_the_first_for_linear_models():
