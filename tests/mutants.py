@@ -53,10 +53,7 @@ MODULES = {
     "components/evaluation/suspicion.py": (6, ["tests/unit/evaluation/test_suspicion.py"]),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
     "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
-    "components/monitoring/observing/calibration.py": (
-        10,
-        ["tests/unit/monitoring/test_calibration.py", "tests/unit/monitoring/test_drift.py"],
-    ),
+    "components/core/usual.py": (10, ["tests/unit/core/test_usual.py", "tests/unit/monitoring/test_drift.py"]),
     "components/monitoring/observing/performance.py": (
         10,
         ["tests/unit/monitoring/test_performance.py", "tests/unit/monitoring/test_incidents.py"],

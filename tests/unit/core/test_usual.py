@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ciclo.components.core.column_profile import ColumnProfile
-from ciclo.components.monitoring.observing.calibration import LEAST_WINDOWS, Usual, compare, usual
+from ciclo.components.core.usual import LEAST_WINDOWS, Usual, compare, usual
 
 DAYS, A_DAY = 120, 100
 
