@@ -142,7 +142,7 @@ def _features(report: Report, findings: Findings, names: list[str]) -> None:
                 column.mean,
                 column.std,
                 findings.inflation.get(name),
-                findings.distances[name],
+                findings.drift.columns[name].effect,
             ]
         )
     report.table(
