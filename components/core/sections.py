@@ -22,6 +22,7 @@ CheckName = Literal[
     "imbalance",
     "class_rows",
     "split_drift",
+    "last_run",
     "nulls",
     "relation",
     "twins",

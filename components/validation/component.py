@@ -32,6 +32,8 @@ def validation(
 
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.report import Report
+        from ciclo.components.core.settings import settings
+        from ciclo.components.releases.accepted import last_accepted
         from ciclo.components.tables.datasets import file_digest
         from ciclo.components.tables.stored import Stored
         from ciclo.components.validation.checks import unusable, validate
@@ -44,7 +46,8 @@ def validation(
             Report(f"Validation of {parsed.name}", reason).write(report.path)
             log.done(f"{refused.decision}: {reason}")
             return refused.decision
-        findings = validate(parsed, Stored(dataset.path), file_digest(dataset.path))
+        accepted = last_accepted(parsed.name, settings())
+        findings = validate(parsed, Stored(dataset.path), file_digest(dataset.path), accepted)
         Path(profile.path).write_text(findings.profile.model_dump_json())
         findings.verdict.write(verdict.path)
         validation_report(parsed.name, findings).write(report.path)

@@ -1,4 +1,4 @@
-"""How far some rows lie from the profiled ones, and how far they may before it is said.
+"""How far some rows lie from the profiled ones, and how far they may before that is a finding.
 
 Rows in time are judged as the watch judges them: against what windows of the profiled time, as long as the rows that
 are judged or as eight of them allow, show of each other. Without such windows a distance has to be both more than
@@ -25,7 +25,7 @@ class Departure:
 
     Attributes:
         effect: Jensen-Shannon distance less what chance shows, 0 to 1.
-        limit: Above which it is said.
+        limit: Above which that is a finding.
         windows: Distances of the profile's own windows from the rest of it; empty where it has too few.
         counts: Rows that are judged in the bins of the profile, shape ``(bins,)``.
     """
@@ -36,7 +36,7 @@ class Departure:
     counts: Array
 
     @property
-    def said(self) -> bool:
+    def moved(self) -> bool:
         """Whether it is far enough."""
         return self.effect > self.limit
 
@@ -54,9 +54,9 @@ class Departures:
     days: int = 0
 
     @property
-    def said(self) -> dict[str, Departure]:
+    def moved(self) -> dict[str, Departure]:
         """Those that are far enough, the furthest beyond its limit first."""
-        far = {name: found for name, found in self.columns.items() if found.said}
+        far = {name: found for name, found in self.columns.items() if found.moved}
         return dict(sorted(far.items(), key=lambda item: -item[1].effect / item[1].limit))
 
     def usual(self, name: str) -> str:
@@ -80,7 +80,7 @@ def departures(
         profiled: The columns of the profile.
         counts: The rows that are judged in their bins, shape ``(bins,)`` each.
         fixed: Limit of the distance where the profile has too few windows.
-        least: Least distance that is said where it has enough.
+        least: Least distance that is a finding where it has enough.
         slice_days: Length of its slices; 0 if its rows have no times.
         span: Days that the rows which are judged stretch over.
     """

@@ -44,16 +44,16 @@ def judged(kind, rng, shift=0.0, **options):
 def test_a_stream_that_goes_on_as_it_was_is_no_departure(kind):
     rng = np.random.default_rng(0)
     runs = [judged(kind, rng)[1] for _ in range(25)]
-    assert sum(bool(found.said) for found in runs) <= 3
+    assert sum(bool(found.moved) for found in runs) <= 3
     assert all(found.days == DAYS // 8 for found in runs)
 
 
 @pytest.mark.parametrize(("kind", "shift"), [("rows", 0.3), ("days", 1.0), ("weekdays", 0.5)])
 def test_a_test_period_that_moved_is_one(kind, shift):
     rng = np.random.default_rng(1)
-    said = [list(judged(kind, rng, shift)[1].said) for _ in range(25)]
-    assert sum("column 0" in names for names in said) >= 20
-    assert sum("column 0" not in names for names in said if names) <= 1
+    moved = [list(judged(kind, rng, shift)[1].moved) for _ in range(25)]
+    assert sum("column 0" in names for names in moved) >= 20
+    assert sum("column 0" not in names for names in moved if names) <= 1
 
 
 def test_the_limit_of_a_distance_is_that_of_its_p_value():
@@ -63,7 +63,7 @@ def test_the_limit_of_a_distance_is_that_of_its_p_value():
         tested = [(name, profiled[name], one.counts) for name, one in found.columns.items()]
         compared = compare(padded([p.counts for _, p, _ in tested]), padded([c for *_, c in tested]))
         likely = p_values(compared, usual(tested, found.days))
-        assert [one.said for one in found.columns.values()] == list(likely < LEVEL / COLUMNS)
+        assert [one.moved for one in found.columns.values()] == list(likely < LEVEL / COLUMNS)
 
 
 def test_without_times_the_fixed_limit_holds_and_chance_is_no_distance():
@@ -71,13 +71,13 @@ def test_without_times_the_fixed_limit_holds_and_chance_is_no_distance():
     values = pd.Series(rng.normal(size=4_000))
     column = ColumnProfile.of(values)
 
-    def said(rows, shift, fixed=0.3):
+    def moved(rows, shift, fixed=0.3):
         counts = {"x": column.bin(pd.Series(rng.normal(size=rows) + shift))}
-        return bool(departures({"x": column}, counts, fixed=fixed).said)
+        return bool(departures({"x": column}, counts, fixed=fixed).moved)
 
-    assert not said(2_000, 0.5)
-    assert said(2_000, 1.5)
-    assert not any(said(20, 0.0, fixed=0.01) for _ in range(20))
+    assert not moved(2_000, 0.5)
+    assert moved(2_000, 1.5)
+    assert not any(moved(20, 0.0, fixed=0.01) for _ in range(20))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,183 @@
+"""Rows beside those of the last accepted version: what changed is named, what did not is not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ciclo.components.core.contract import Contract
+from ciclo.components.core.own_columns import SPLIT
+from ciclo.components.core.project import Project
+from ciclo.components.releases.accepted import Accepted
+from ciclo.components.tables.datasets import Dataset
+from ciclo.components.validation.checks import reference_profile
+from ciclo.components.validation.last_run import Beside, Counting, beside, last_run_checks
+from tests.tables import COLUMNS, TARGETS, project, table
+
+CLASSES = ("false", "true")
+MANY = {f"x{i}": {"type": "number"} for i in range(6)}
+
+
+def charter(columns: dict, **sections: dict) -> Project:
+    return project(data={"source": "t.csv", "target": "y", "columns": columns}, **sections)
+
+
+def rows_of(asked: Project, frame: pd.DataFrame, classes: tuple[str, ...] = CLASSES) -> Dataset:
+    frame = frame.copy()
+    frame[SPLIT] = "train"
+    return Dataset(Contract.of(asked, classes), frame)
+
+
+def accepted(rows: Dataset, window_days: float = 7.0) -> Accepted:
+    return Accepted(3, True, rows.contract, reference_profile(rows, window_days=window_days))
+
+
+def compared(then: Accepted | None, rows: Dataset) -> Beside:
+    counting = Counting(rows.features, then)
+    return beside(then, rows, reference_profile(rows, features=counting), counting.counts, 0.1)
+
+
+def findings(then: Accepted | None, rows: Dataset) -> list[str]:
+    checks = last_run_checks(compared(then, rows), "warning")
+    assert all(check.name == "last_run" and (";" in check.message) is not check.passed for check in checks)
+    return [check.message for check in checks if not check.passed]
+
+
+PLAIN = charter({"y": TARGETS["binary"], **COLUMNS})
+
+
+@pytest.mark.parametrize("rows", [150, 600])
+def test_rows_of_one_distribution_are_alike(rows):
+    found = [
+        findings(accepted(rows_of(PLAIN, table(400, seed=seed))), rows_of(PLAIN, table(rows, seed=seed + 100)))
+        for seed in range(10)
+    ]
+    assert sum(map(bool, found)) <= (10 if rows < 200 else 1)
+    assert all("rows to learn from" in text for texts in found for text in texts) or rows > 200
+    assert all(len(texts) == (rows < 200) for texts in found) or rows > 200
+
+
+def timed(days: int, seed: int, a_day: int = 40) -> pd.DataFrame:
+    """Six numbers, each of a day's own mean, one of them often missing on some days."""
+    rng = np.random.default_rng(seed)
+    rows = days * a_day
+    frame = pd.DataFrame({n: np.repeat(rng.normal(0, 0.5, days), a_day) + rng.normal(size=rows) for n in MANY})
+    frame.loc[rng.random(rows) < np.repeat(rng.uniform(0, 0.5, days), a_day), "x5"] = np.nan
+    frame["at"] = pd.date_range("2026-01-05", periods=rows, freq=f"{1440 // a_day}min", tz="UTC")
+    return frame.assign(y=rng.random(rows) < 0.4)
+
+
+def test_days_that_differ_by_themselves_are_no_finding_and_a_column_that_moved_is():
+    asked = project(
+        data={
+            "source": "t.csv",
+            "target": "y",
+            "time_column": "at",
+            "columns": {**MANY, "at": {"type": "timestamp"}, "y": TARGETS["binary"]},
+        }
+    )
+    clean, moved = [], []
+    for seed in range(12):
+        then = accepted(rows_of(asked, timed(100, seed)))
+        frame = timed(30, seed + 100)
+        clean += findings(then, rows_of(asked, frame.iloc[:]))
+        moved += findings(then, rows_of(asked, frame.assign(x0=frame["x0"] + 1.0)))
+    others = [text for text in clean if "rows to learn from" not in text]
+    assert len(others) <= 1, others
+    named = [text for text in moved if "'x0'" in text]
+    assert len(named) >= 10
+    assert "days of it differ by at most" in named[0]
+
+
+BEFORE = table(1_000)
+
+
+def changed(**columns: object) -> pd.DataFrame:
+    return table(1_000, seed=1).assign(**columns)
+
+
+NOW = changed()
+CHANGES = {
+    "fewer rows": (NOW.head(450), "450 rows to learn from, where they were 1,000"),
+    "more missing": (
+        changed(size=NOW["size"].mask(np.arange(1_000) % 4 == 0)),
+        "'size' lacks 33.4 % of its values, where it lacked 10.9 %",
+    ),
+    "none missing": (
+        changed(colour=NOW["colour"].fillna("red")),
+        "'colour' lacks 0 % of its values, where it lacked 10.6 %",
+    ),
+    "moved": (changed(noise=NOW["noise"] + 1.0), "'noise' is distributed otherwise: its 10, 50 and 90 % quantiles"),
+    "rounded": (changed(noise=NOW["noise"].round(1)), "different values, where it had 1,000"),
+    "written otherwise": (
+        changed(colour=NOW["colour"].str.upper()),
+        "'colour' is distributed otherwise: '(other)' was 0 % and is 100 %",
+    ),
+    "a new category": (
+        changed(colour=NOW["colour"].mask(np.arange(1_000) % 30 == 0, "violet")),
+        "'colour' has values that it had not: 'violet' (3.4 %)",
+    ),
+    "another balance": (
+        changed(y=NOW["noise"] > -1.0),
+        "the target 'y' is distributed otherwise: 'false' was 53.5 % and is 14.9 %",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_is_named_with_what_it_was_and_is(change):
+    frame, words = CHANGES[change]
+    found = findings(accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, frame))
+    assert any(words in text for text in found), found
+    assert len(found) <= 2
+    assert not findings(accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, NOW))
+
+
+def test_columns_and_classes_that_come_and_go_are_named():
+    before, now = table(1_000, "multiclass"), table(1_000, "multiclass", seed=1)
+    classes = {"y": {"type": "category"}}
+    then = accepted(rows_of(charter(classes | COLUMNS), before, ("low", "mid", "high")))
+    columns = {n: c for n, c in COLUMNS.items() if n != "open"}
+    asked = charter({**classes, **columns, "count": {"type": "category"}, "new": {"type": "number"}})
+    frame = now.assign(count=now["count"].astype(str), new=now["noise"], y=now["y"].replace("high", "top"))
+    found = findings(then, rows_of(asked, frame, ("low", "mid", "top")))
+    for words in (
+        "column 'open' is gone, which version 3, the champion, was trained on",
+        "column 'new' is new",
+        "column 'count' was of type integer and is of type category",
+        "the target 'y' has new classes: top and has lost high",
+    ):
+        assert any(words in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    ("then", "passed", "words"),
+    [
+        (None, True, "nothing was published yet"),
+        (
+            Accepted(4, problem="its signature is not trusted"),
+            False,
+            "version 4, the champion, cannot be compared with",
+        ),
+        (Accepted(None, problem="the store does not answer"), False, "the last accepted version, cannot be"),
+        ("another target", True, "version 3, the champion, predicts 'noise' (regression), and this run 'y' (binary)"),
+    ],
+)
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_a_version_that_cannot_be_compared_with_stops_nothing(then, passed, words, level):
+    if then == "another target":
+        asked = project(data={"source": "t.csv", "target": "noise", "columns": {"y": TARGETS["binary"], **COLUMNS}})
+        then = accepted(rows_of(asked, BEFORE, ()))
+    (check,) = last_run_checks(compared(then, rows_of(PLAIN, NOW)), level)
+    assert (check.passed, words in check.message) == (passed, True), check
+    assert check.passed or check.level == "warning"
+
+
+def test_columns_without_values_and_profiles_of_earlier_releases_are_compared_as_far_as_they_go():
+    empty = BEFORE.assign(size=np.nan, colour=None)
+    then = accepted(rows_of(PLAIN, empty.assign(colour=empty["colour"].astype(object))))
+    assert findings(then, rows_of(PLAIN, NOW))
+    past = then.profile.model_dump() | {"joint": None}
+    for column in past["columns"].values():
+        del column["distinct"], column["top"]
+    old = Accepted(1, False, then.contract, type(then.profile).model_validate(past))
+    assert findings(old, rows_of(PLAIN, NOW))
