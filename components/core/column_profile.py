@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.wording import number
 
 BINS = 10
 MAX_CATEGORIES = 50
@@ -62,7 +63,7 @@ class ColumnProfile(BaseModel):
         if finite.size == 0:
             return cls(kind="number", counts=(0, len(numbers)), distinct=0)
         finite.sort()
-        distinct, number, longest = _runs(finite, 2 * BINS + 1)
+        distinct, values_seen, longest = _runs(finite, 2 * BINS + 1)
         edges = np.unique(distinct[1:] if distinct.size <= 2 * BINS else _quantiles(finite, BINS))
         empty = cls(kind="number", counts=(), edges=tuple(float(e) for e in edges))
         return empty.model_copy(
@@ -73,7 +74,7 @@ class ColumnProfile(BaseModel):
                 "minimum": float(finite[0]),
                 "maximum": float(finite[-1]),
                 "top": longest / len(numbers),
-                "distinct": number,
+                "distinct": values_seen,
             }
         )
 
@@ -99,6 +100,14 @@ class ColumnProfile(BaseModel):
         ends = [f"{e:.4g}" for e in self.edges]
         spans = [f"{a} to {b}" for a, b in itertools.pairwise(ends)]
         return [*([f"below {ends[0]}", *spans, f"from {ends[-1]}"] if ends else ["any"]), MISSING]
+
+    @property
+    def bin_names(self) -> list[str]:
+        """A name for each bin, with numbers as people write them."""
+        if self.kind == "category" or not self.edges:
+            return self.labels
+        ends = [number(edge) for edge in self.edges]
+        return [f"below {ends[0]}", *(f"{a} to {b}" for a, b in itertools.pairwise(ends)), f"from {ends[-1]}", MISSING]
 
     @property
     def missing(self) -> float:
@@ -176,16 +185,16 @@ def _runs(ordered: Array, most: int) -> tuple[Array, int, int]:
         ordered: Numbers in ascending order, shape ``(rows,)``, at least one.
         most: How many different values are wanted.
     """
-    distinct, number, longest, start = [float(ordered[0])], 1, 0, 0
+    distinct, different, longest, start = [float(ordered[0])], 1, 0, 0
     for first in range(1, len(ordered), CHUNK):
         part = ordered[first - 1 : first + CHUNK]
         places = np.flatnonzero(part[1:] != part[:-1]) + first
-        number += places.size
+        different += places.size
         if places.size:
             distinct += ordered[places[: most - len(distinct)]].tolist() if len(distinct) < most else []
             longest = max(longest, int(places[0]) - start, int(np.diff(places).max(initial=0)))
             start = int(places[-1])
-    return np.array(distinct), number, max(longest, len(ordered) - start)
+    return np.array(distinct), different, max(longest, len(ordered) - start)
 
 
 def _quantiles(ordered: Array, parts: int) -> Array:

@@ -155,7 +155,8 @@ def sure_effects(compared: Compared, expected: Sequence[Usual], level: float) ->
     """The effect of each column above which its p-value is below a level.
 
     The statistic grows with the square of the effect, so that the root of what it may reach at most, beside what it
-    has reached, scales the effect.
+    has reached, scales the effect. One that has reached no more than chance is not scaled, but taken for eight times
+    the divergence on as many rows as weigh, which it nearly is.
 
     Args:
         compared: Samples of each column.
@@ -167,11 +168,13 @@ def sure_effects(compared: Compared, expected: Sequence[Usual], level: float) ->
     """
     factor, freedom, windows = _scales(expected)
     free = np.maximum(compared.freedom, 1)
-    most = np.where(freedom > TINY, f.isf(level, freedom, windows * freedom) * factor * freedom, chi2.isf(level, free))
+    clustered = f.isf(level, freedom, windows * freedom) * factor * freedom
+    room = np.maximum(np.where(freedom > TINY, clustered, chi2.isf(level, free)) - compared.freedom, 0.0)
     beyond = np.maximum(compared.statistic - compared.freedom, 0.0)
-    scale = np.sqrt(np.maximum(most - compared.freedom, 0.0) / np.where(beyond > 0, beyond, 1.0))
-    known = (compared.freedom > 0) & (compared.effect > 0) & (beyond > 0)
-    return np.where(known, np.minimum(compared.effect * scale, 1.0), 1.0)
+    scaled = compared.effect * np.sqrt(room / np.where(beyond > 0, beyond, 1.0))
+    alone = np.sqrt(room / (8 * np.log(2) * np.maximum(compared.weight, TINY)))
+    known = np.where((compared.effect > 0) & (beyond > 0), scaled, alone)
+    return np.where(compared.freedom > 0, np.minimum(known, 1.0), 1.0)
 
 
 def _scales(expected: Sequence[Usual]) -> tuple[Array, Array, Array]:

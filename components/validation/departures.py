@@ -13,7 +13,7 @@ import pandas as pd
 
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.usual import LEAST_WINDOWS, compare, padded, sure_effects, usual
+from ciclo.components.core.usual import LEAST_WINDOWS, Usual, compare, padded, sure_effects, usual
 
 LEVEL = 0.01  # share of clean comparisons that may be called one, all columns together
 DAY = pd.Timedelta(days=1)
@@ -28,12 +28,14 @@ class Departure:
         limit: Above which that is a finding.
         windows: Distances of the profile's own windows from the rest of it; empty where it has too few.
         counts: Rows that are judged in the bins of the profile, shape ``(bins,)``.
+        band: Ends of the share of each bin that is usual in those windows; empty where they are too few.
     """
 
     effect: float
     limit: float
     windows: tuple[float, ...]
     counts: Array
+    band: tuple[tuple[float, float], ...] = ()
 
     @property
     def moved(self) -> bool:
@@ -95,10 +97,14 @@ def departures(
     floors = np.array([least if known.calibrated else fixed for known in expected])
     limits = np.maximum(sure, floors)
     columns = {
-        name: Departure(float(compared.effect[i]), float(limits[i]), expected[i].effects, found)
+        name: Departure(float(compared.effect[i]), float(limits[i]), expected[i].effects, found, _band(expected[i]))
         for i, (name, _, found) in enumerate(tested)
     }
     return Departures(columns, window * slice_days if any(known.calibrated for known in expected) else 0)
+
+
+def _band(known: Usual) -> tuple[tuple[float, float], ...]:
+    return tuple(zip(known.low, known.high, strict=True))
 
 
 def days_between(first: pd.Timestamp, last: pd.Timestamp) -> float:

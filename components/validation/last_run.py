@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.charts import percent
-from ciclo.components.core.column_profile import RARE, ColumnProfile
+from ciclo.components.core.column_profile import OTHER, RARE, ColumnProfile
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile, Table
@@ -265,13 +265,22 @@ def _levels(name: str, then: ColumnProfile, now: ColumnProfile) -> Iterator[Chec
     if then.kind != "category" or not sum(then.counts):
         return
     rest, every = then.counts[-2] / sum(then.counts), max(sum(now.counts), 1)
-    new = {value: rows / every for value, rows in zip(now.values, now.counts, strict=False) if value not in then.values}
-    chance = SURE * np.sqrt(RARE) / every
-    large = {value: share for value, share in new.items() if share > rest + max(LEVELS, chance)}
+    least = rest + max(LEVELS, SURE * np.sqrt(RARE) / every)
+    large = {value: share for value, share in _new(then, now).items() if share > least}
     if large:
-        words = listed([f"'{value}' ({percent(share)})" for value, share in large.items()], 3)
-        message = f"'{name}' has values that it had not: {words}; see how they are written"
+        message = f"'{name}' has values that it had not: {_listed(large)}; see how they are written"
         yield _finding(message, sum(large.values()), LEVELS)
+
+
+def _new(then: ColumnProfile, now: ColumnProfile) -> dict[str, float]:
+    """The share of each category that was not among the known ones."""
+    every = max(sum(now.counts), 1)
+    return {v: rows / every for v, rows in zip(now.values, now.counts, strict=False) if v not in then.values}
+
+
+def _listed(shares: Mapping[str, float]) -> str:
+    order = sorted(shares.items(), key=lambda item: -item[1])
+    return listed([f"'{value}' ({percent(share)})" for value, share in order], 3)
 
 
 def _words(then: ColumnProfile, now: ColumnProfile, counts: Array) -> str:
@@ -279,7 +288,9 @@ def _words(then: ColumnProfile, now: ColumnProfile, counts: Array) -> str:
     before = np.array(then.counts[: len(counts)], dtype="float64")
     shares = before / max(before.sum(), 1), counts / max(counts.sum(), 1)
     most = int(np.abs(shares[1] - shares[0]).argmax())
-    text = f"'{then.labels[most]}' was {percent(shares[0][most])} and is {percent(shares[1][most])}"
+    if then.bin_names[most] == OTHER and (new := _new(then, now)):
+        return f"values that it had not are {percent(shares[1][most])}, {_listed(new)}"
+    text = f"'{then.bin_names[most]}' was {percent(shares[0][most])} and is {percent(shares[1][most])}"
     median = then.quantile(0.5), now.quantile(0.5)
     if median[0] is None or median[1] is None or (then.distinct or 0) == 2:
         return text

@@ -76,3 +76,4 @@ def test_a_new_file_is_held_beside_what_the_champion_was_trained_on(first_run: R
         ran = ciclo(first_run.home, "check", tmp_path / "new.csv", "--project", project, "-o", tmp_path / "out")
         assert ran.code == 0, ran.err
         assert (words in ran.out) if words else ("last_run" not in ran.out), ran.out
+    assert "Beside version 1, the champion" in (tmp_path / "out" / "validation.html").read_text()

@@ -7,10 +7,12 @@ import pytest
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.project import Project
+from ciclo.components.core.report import Report
 from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.validation.checks import reference_profile
 from ciclo.components.validation.last_run import Beside, Counting, beside, last_run_checks
+from ciclo.components.validation.last_run_report import show_last_run
 from tests.tables import COLUMNS, TARGETS, project, table
 
 CLASSES = ("false", "true")
@@ -110,7 +112,7 @@ CHANGES = {
     "rounded": (changed(noise=NOW["noise"].round(1)), "different values, where it had 1,000"),
     "written otherwise": (
         changed(colour=NOW["colour"].str.upper()),
-        "'colour' is distributed otherwise: '(other)' was 0 % and is 100 %",
+        "'colour' is distributed otherwise: values that it had not are 100 %, '",
     ),
     "a new category": (
         changed(colour=NOW["colour"].mask(np.arange(1_000) % 30 == 0, "violet")),
@@ -181,3 +183,21 @@ def test_columns_without_values_and_profiles_of_earlier_releases_are_compared_as
         del column["distinct"], column["top"]
     old = Accepted(1, False, then.contract, type(then.profile).model_validate(past))
     assert findings(old, rows_of(PLAIN, NOW))
+
+
+def test_both_runs_are_drawn_beside_each_other():
+    then, rows = accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, CHANGES["a new category"][0])
+    report = Report("both")
+    show_last_run(report, compared(then, rows))
+    html = report.html()
+    for name in (*COLUMNS, "target"):
+        drawn = html.partition(f'aria-label="{name} then and now"')[2].partition("</svg>")[0]
+        assert drawn.count('class="fill past"') == drawn.count('class="fill accent"') > 1, name
+    colours = html.partition('aria-label="colour then and now"')[2].partition("</svg>")[0]
+    assert "red 3" in colours
+    assert ", then 3" in colours
+    assert 'aria-label="Share of missing values"' in html
+    assert ("version 3" in html, ">1,000<" in html, "None has moved" in html) == (True, True, True)
+    nothing = Report("none")
+    show_last_run(nothing, compared(None, rows))
+    assert "Not compared: nothing was published yet" in nothing.html()
