@@ -1,5 +1,7 @@
 """The part of the validation report that shows the rows of this run beside those of the last accepted version."""
 
+from collections.abc import Iterator
+
 from ciclo.components.core.binned import binned_chart
 from ciclo.components.core.charts import Bar, bars, key, percent
 from ciclo.components.core.profile import Profile
@@ -7,8 +9,9 @@ from ciclo.components.core.report import Report
 from ciclo.components.core.svg import Svg
 from ciclo.components.validation.last_run import Beside
 
-DRAWN = 24  # columns
-LISTED = 300
+CHARTS = 80_000  # bytes of charts of columns, so that a report stays below a megabyte
+DRAWN = 24  # bars of missing values
+LISTED = 40
 
 
 def show_last_run(report: Report, found: Beside) -> None:
@@ -28,8 +31,8 @@ def show_last_run(report: Report, found: Beside) -> None:
     entries = [("past", f"version {found.accepted.version}"), ("accent", "this run")]
     if found.features.days:
         entries.append(("usual", f"usual in {found.features.days} days of it"))
-    report.text(_what(found, names)).chart(key(entries))
-    drawn = [(_caption(found, name), _chart(found, past, name)) for name in names[:DRAWN]]
+    drawn = list(_drawn(found, past, names))
+    report.text(_what(found, names, len(drawn))).chart(key(entries))
     target = [_target(found, past)] if found.target.columns else []
     report.charts([*target, *drawn, *_missing(found, past)])
     heads = ["missing then", "missing now", "different then", "different now", "mean then", "mean now"]
@@ -48,9 +51,19 @@ def _order(found: Beside) -> list[str]:
     return sorted(columns, key=lambda name: -columns[name].effect / max(columns[name].limit, 1e-9))
 
 
-def _what(found: Beside, names: list[str]) -> str:
+def _drawn(found: Beside, past: Profile, names: list[str]) -> Iterator[tuple[str, Svg]]:
+    room = CHARTS
+    for name in names:
+        chart = _chart(found, past, name)
+        room -= len(chart.encode())
+        if room < 0:
+            return
+        yield _caption(found, name), chart
+
+
+def _what(found: Beside, names: list[str], drawn: int) -> str:
     text = f"The share of each value or bin of {len(names):,} features, missing values aside"
-    rest = f": the {DRAWN} that come nearest to their limit, or are furthest beyond it" if len(names) > DRAWN else ""
+    rest = f": the {drawn:,} that come nearest to their limit, or are furthest beyond it" if len(names) > drawn else ""
     moved = len(found.features.moved)
     return f"{text}{rest}. {'None has' if not moved else f'{moved:,} have' if moved > 1 else 'One has'} moved."
 

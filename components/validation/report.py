@@ -15,7 +15,7 @@ from ciclo.components.validation.last_run_report import show_last_run
 
 DRAWN = 60  # columns beside the target
 CELLS = 24  # columns of a heat map
-LISTED = 300  # rows of a table
+LISTED = 200  # rows of a table
 
 
 def validation_report(name: str, findings: Findings) -> Report:
