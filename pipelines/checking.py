@@ -95,7 +95,7 @@ def _stages(project: Project, scratch: Path, folder: Path, say: Tell, accepted: 
     try:
         say(stage, ingest(project, raw).summary)
         stage = "cleaning"
-        accounts: CleaningReport = clean(project, raw, dataset, quarantine, folder / "cleaning.html")
+        accounts: CleaningReport = clean(project, raw, dataset, quarantine, folder / "cleaning.html", accepted)
         say(stage, accounts.summary)
         stage = "validation"
         findings = validate(project, Stored(dataset), file_digest(dataset), accepted)

@@ -20,6 +20,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import CicloError, DataError, QuarantineError, UnusableError
 from ciclo.components.core.own_columns import LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT
 from ciclo.components.core.project import Project
+from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import collect, connect, write_rows
 from ciclo.components.tables.reading import Value
 
@@ -30,6 +31,7 @@ def clean(
     dataset_path: str | Path,
     quarantine_path: str | Path,
     report_path: str | Path | None = None,
+    accepted: Accepted | None = None,
 ) -> CleaningReport:
     """Keep the rows that obey the project, and account for every other one.
 
@@ -39,6 +41,7 @@ def clean(
         dataset_path: Parquet file to write: typed columns, ``LINE``, ``ROW_ID``, ``SPLIT``, the contract inside.
         quarantine_path: Parquet file to write: raw columns, ``LINE``, ``MALFORMED``, ``REASONS``.
         report_path: HTML file to write, also where the rows cannot be used; none is written by default.
+        accepted: The last accepted version, beside which the report shows the rows; None if there is none yet.
 
     Returns:
         What was kept and why the rest was not.
@@ -64,12 +67,12 @@ def clean(
             report.check_splits()
         except CicloError as refusal:
             if report_path is not None:
-                cleaning_report(project.name, report, quarantine_path, refusal).write(report_path)
+                cleaning_report(project.name, report, quarantine_path, refusal, accepted).write(report_path)
             raise
         written = write_rows(kept.order_by(LINE), dataset_path, contract)
     report.balance(written)
     if report_path is not None:
-        cleaning_report(project.name, report, quarantine_path).write(report_path)
+        cleaning_report(project.name, report, quarantine_path, accepted=accepted).write(report_path)
     return report
 
 

@@ -34,10 +34,13 @@ def cleaning(
         from ciclo.components.cleaning.clean import clean
         from ciclo.components.core.errors import UnusableError
         from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.releases.accepted import last_accepted
 
         parsed = project_from_json(project)
         try:
-            accounts = clean(parsed, raw.path, dataset.path, quarantine.path, report.path)
+            accepted = last_accepted(parsed.name, settings())
+            accounts = clean(parsed, raw.path, dataset.path, quarantine.path, report.path, accepted)
         except UnusableError as error:  # validation decides so, and the run ends in order
             Path(dataset.path).touch()
             dataset.metadata["unusable"] = str(error)
