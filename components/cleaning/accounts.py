@@ -164,6 +164,11 @@ class CleaningReport:
         text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
         return f"{text}, {self.quarantined:,} quarantined." if self.quarantined else f"{text}."
 
+    @property
+    def figures(self) -> dict[str, int | float | str]:
+        """Rows in, kept, set aside, and by side of the split."""
+        return {"source_rows": self.rows, "rows": self.kept, "quarantined": self.quarantined, **self.splits}
+
     def metadata(self, source: Mapping[str, Any]) -> dict[str, Any]:
         """Flat facts for the dataset, with those of what it was made from.
 
@@ -172,10 +177,7 @@ class CleaningReport:
         """
         return {
             **{name: source[name] for name in SOURCE_FACTS if name in source},
-            "source_rows": self.rows,
-            "rows": self.kept,
-            "quarantined": self.quarantined,
-            **self.splits,
+            **self.figures,
             "classes": ", ".join(self.classes),
         }
 

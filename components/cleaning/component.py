@@ -48,5 +48,6 @@ def cleaning(
             return
         dataset.metadata.update(accounts.metadata(raw.metadata))
         quarantine.metadata.update(rows=accounts.quarantined)
+        log.figures = accounts.figures
         reasons = (f"{rows:,} x {reason}" for reason, rows in list(accounts.reasons.items())[:5])
         log.done(accounts.summary, *reasons)

@@ -39,5 +39,5 @@ def validation(
             str(dataset.metadata.get("unusable", "")),
             Outputs(profile.path, verdict.path, report.path),
         )
-        log.done(f"{found.decision}: {found.reason}")
+        log.decided(found)
     return found.decision
