@@ -22,6 +22,9 @@ def end_report(project: str, news: Message, written: Written, trigger: str) -> R
     tone = "warn" if ended and ended[-1].ending in ("stopped", "kept", "waiting") else TONES[news.severity]
     word = news.title.removeprefix(f"{project}: ")
     lead = f"{written.run or 'an unknown run'}, started: {trigger or 'unknown'}"
+    gates = [a for a in written.accounts if a.verdict is not None]
+    last = gates[-1].verdict if gates else None
+    decided = [f"{last.gate} decided {last.decision}: {last.reason}"] if last and last.reason not in reason else []
     banner = (word[:1].upper() + word[1:], reason, tone)
     unread = [f"What the stages wrote down cannot be read: {written.unread}"] if written.unread else []
-    return run_overview(f"Run of {project}", lead, banner, written.accounts, unread)
+    return run_overview(f"Run of {project}", lead, banner, written.accounts, [*decided, *unread])

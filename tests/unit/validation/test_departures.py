@@ -10,7 +10,7 @@ from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.usual import compare, p_values, padded, usual
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.validation.checks import validate
-from ciclo.components.validation.departures import LEVEL, departures
+from ciclo.components.validation.departures import LEVEL, days_between, departures
 from tests.tables import TARGETS, project
 
 DAYS, TEST, A_DAY, COLUMNS = 102, 18, 60, 6
@@ -64,6 +64,18 @@ def test_the_limit_of_a_distance_is_that_of_its_p_value():
         compared = compare(padded([p.counts for _, p, _ in tested]), padded([c for *_, c in tested]))
         likely = p_values(compared, usual(tested, found.days))
         assert [one.moved for one in found.columns.values()] == list(likely < LEVEL / COLUMNS)
+
+
+def test_windows_are_as_long_as_the_rows_that_are_compared_or_as_eight_of_them_allow():
+    rng = np.random.default_rng(5)
+    for span, days in ((0.3, 1), (5, 5), (12, 12), (18, 12), (500, 12)):
+        found = judged("rows", rng, span=span)[1]
+        assert (found.days, {len(one.windows) for one in found.columns.values()}) == (days, {DAYS // days})
+    profiled, found = judged("rows", rng)
+    found = departures(profiled, {name: one.counts for name, one in found.columns.items()}, fixed=0.3)
+    assert (found.days, found.columns["column 0"].windows, found.usual("column 0")) == (0, (), "")
+    now = pd.Timestamp("2026-01-01")
+    assert [days_between(now, now + pd.Timedelta(hours=h)) for h in (0, 24, 36)] == [1, 1, 2]
 
 
 def test_without_times_the_fixed_limit_holds_and_chance_is_no_distance():

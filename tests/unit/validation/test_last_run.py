@@ -85,9 +85,43 @@ def test_days_that_differ_by_themselves_are_no_finding_and_a_column_that_moved_i
         moved += findings(then, rows_of(asked, frame.assign(x0=frame["x0"] + 1.0)))
     others = [text for text in clean if "rows to learn from" not in text]
     assert len(others) <= 1, others
+    assert all("over 100 days, and these are of 30 days" in text for text in clean if text not in others)
     named = [text for text in moved if "'x0'" in text]
     assert len(named) >= 10
     assert "days of it differ by at most" in named[0]
+
+
+def test_rows_beside_themselves_lie_nowhere_and_only_what_lacks_values_has_windows_that_differ_in_that():
+    asked = charter({**MANY, "at": {"type": "timestamp"}, "y": TARGETS["binary"]})
+    asked = asked.model_copy(update={"data": asked.data.model_copy(update={"time_column": "at"})})
+    rows = rows_of(asked, timed(100, 0))
+    found = compared(accepted(rows), rows)
+    assert not found.features.moved
+    assert not found.missing.moved
+    assert not found.target.moved
+    for name in MANY:
+        assert found.features.columns[name].effect == found.missing.columns[name].effect == 0
+        assert max(found.features.columns[name].windows) > 0
+        assert (max(found.missing.columns[name].windows) > 0) == (name == "x5")
+
+
+@pytest.mark.parametrize(("then", "now", "named"), [(10, 25, False), (10, 35, True), (35, 10, True), (25, 10, False)])
+def test_other_numbers_of_different_values_are_named_where_they_are_no_chance(then, now, named):
+    rng = np.random.default_rng(0)
+    before, after = (table(1_000).assign(count=rng.permutation(np.arange(1_000) % kinds)) for kinds in (then, now))
+    found = findings(accepted(rows_of(PLAIN, before)), rows_of(PLAIN, after))
+    text = f"'count' has {now} different values, where it had {then}"
+    assert any(text in message for message in found) == named
+
+
+@pytest.mark.parametrize(("rare", "share", "named"), [(0.0, 0.03, True), (0.02, 0.05, True), (0.04, 0.03, False)])
+def test_a_category_that_was_not_known_is_named_where_it_is_more_than_all_that_were_not_kept_apart(rare, share, named):
+    rows = np.arange(1_000)
+    past = table(1_000)["colour"].mask(rows < 1_000 * rare, pd.Series(rows.astype(str)))
+    now = table(1_000)["colour"].mask(rows < 1_000 * share, "violet").mask(rows >= 1_000 * (1 - rare), "teal")
+    then = accepted(rows_of(PLAIN, table(1_000).assign(colour=past)))
+    found = findings(then, rows_of(PLAIN, table(1_000).assign(colour=now)))
+    assert any(f"it had not: 'violet' ({100 * share:g} %" in text for text in found) == named, found
 
 
 BEFORE = table(1_000)
@@ -118,6 +152,11 @@ CHANGES = {
         changed(colour=NOW["colour"].mask(np.arange(1_000) % 30 == 0, "violet")),
         "'colour' has values that it had not: 'violet' (3.4 %)",
     ),
+    "another mix": (
+        changed(colour=NOW["colour"].mask(np.arange(1_000) % 3 == 0, "red")),
+        "'colour' is distributed otherwise: 'red' was 33.2 % and is",
+    ),
+    "another share": (changed(open=np.arange(1_000) % 10 > 0), "'open' is distributed otherwise: '"),
     "another balance": (
         changed(y=NOW["noise"] > -1.0),
         "the target 'y' is distributed otherwise: 'false' was 53.5 % and is 14.9 %",
@@ -131,6 +170,16 @@ def test_what_changed_is_named_with_what_it_was_and_is(change):
     found = findings(accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, frame))
     assert any(words in text for text in found), found
     assert len(found) <= 2
+    for check in last_run_checks(compared(accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, frame)), "warning"):
+        fewer = change in ("fewer rows", "none missing", "rounded")
+        assert check.value < check.limit if fewer else check.value > check.limit
+        if change.endswith("missing"):
+            assert check.limit == pytest.approx(
+                accepted(rows_of(PLAIN, BEFORE))
+                .profile.columns["size" if change == "more missing" else "colour"]
+                .missing
+                + (0.1 if change == "more missing" else -0.1)
+            )
     assert not findings(accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, NOW))
 
 
@@ -149,6 +198,13 @@ def test_columns_and_classes_that_come_and_go_are_named():
         "the target 'y' has new classes: top and has lost high",
     ):
         assert any(words in text for text in found), found
+
+
+def test_of_several_new_categories_those_with_most_rows_are_named_first():
+    rows = np.arange(1_000)
+    colours = NOW["colour"].mask(rows % 30 == 0, "teal").mask(rows % 15 == 1, "violet")
+    (found,) = findings(accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, changed(colour=colours)))
+    assert found.index("'violet'") < found.index("'teal'")
 
 
 @pytest.mark.parametrize(
