@@ -13,6 +13,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
 from ciclo.components.core.verdict import Check
 from ciclo.components.ingestion.ingest import ingest
+from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import file_digest
 from ciclo.components.tables.stored import Stored
 from ciclo.components.validation.checks import validate
@@ -46,7 +47,13 @@ class Checked:
     warnings: tuple[Check, ...] = ()
 
 
-def check_data(project: Project, folder: Path, drafted: str = "", say: Tell = lambda stage, text: None) -> Checked:
+def check_data(
+    project: Project,
+    folder: Path,
+    drafted: str = "",
+    say: Tell = lambda stage, text: None,
+    accepted: Accepted | None = None,
+) -> Checked:
     """Run ingestion, cleaning and validation, and write their reports.
 
     Args:
@@ -54,6 +61,7 @@ def check_data(project: Project, folder: Path, drafted: str = "", say: Tell = la
         folder: Where the reports go; what an earlier check left there is replaced.
         drafted: The project file, where it was drafted for this check.
         say: Is told of each stage that ended: its name, and a sentence.
+        accepted: The last accepted version of the project, whose rows these are compared with, if there is one.
 
     Returns:
         What came of it; that the data cannot be used is a result, not an exception.
@@ -73,7 +81,7 @@ def check_data(project: Project, folder: Path, drafted: str = "", say: Tell = la
             f"{folder} cannot be written", seen=error.strerror, hint="Give another --output."
         ) from error
     with tempfile.TemporaryDirectory() as scratch:
-        found = _stages(project, Path(scratch), folder, say)
+        found = _stages(project, Path(scratch), folder, say, accepted)
     written = {path.stem: path for path in files.values() if path.exists()}
     _index(project, found, written).write(folder / "index.html")
     return Checked(
@@ -81,16 +89,16 @@ def check_data(project: Project, folder: Path, drafted: str = "", say: Tell = la
     )
 
 
-def _stages(project: Project, scratch: Path, folder: Path, say: Tell) -> Checked:
+def _stages(project: Project, scratch: Path, folder: Path, say: Tell, accepted: Accepted | None) -> Checked:
     stage, raw, dataset = "ingestion", scratch / "raw.parquet", scratch / "dataset.parquet"
     quarantine = scratch / "quarantine.parquet"
     try:
         say(stage, ingest(project, raw).summary)
         stage = "cleaning"
-        accounts: CleaningReport = clean(project, raw, dataset, quarantine, folder / "cleaning.html")
+        accounts: CleaningReport = clean(project, raw, dataset, quarantine, folder / "cleaning.html", accepted)
         say(stage, accounts.summary)
         stage = "validation"
-        findings = validate(project, Stored(dataset), file_digest(dataset))
+        findings = validate(project, Stored(dataset), file_digest(dataset), accepted)
         validation_report(project.name, findings).write(folder / "validation.html")
     except CicloError as error:
         return Checked(stage, str(error), False, {})

@@ -49,6 +49,8 @@ MODULES = {
     "components/tables/leaks.py": (6, ["tests/unit/tables/test_leaks.py"]),
     "components/tables/evidence.py": (6, ["tests/unit/tables/test_evidence.py", "tests/unit/tables/test_leaks.py"]),
     "components/tables/entities.py": (6, ["tests/unit/tables/test_entities.py"]),
+    "components/validation/departures.py": (8, ["tests/unit/validation/test_departures.py"]),
+    "components/validation/last_run.py": (16, ["tests/unit/validation/test_last_run.py"]),
     "components/validation/leakage.py": (8, ["tests/unit/validation/test_leakage.py"]),
     "components/evaluation/suspicion.py": (6, ["tests/unit/evaluation/test_suspicion.py"]),
     "components/cleaning/duplicates.py": (4, ["tests/unit/cleaning/test_duplicates.py"]),
@@ -62,10 +64,7 @@ MODULES = {
     ),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
     "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
-    "components/monitoring/observing/calibration.py": (
-        10,
-        ["tests/unit/monitoring/test_calibration.py", "tests/unit/monitoring/test_drift.py"],
-    ),
+    "components/core/usual.py": (10, ["tests/unit/core/test_usual.py", "tests/unit/monitoring/test_drift.py"]),
     "components/monitoring/observing/performance.py": (
         10,
         ["tests/unit/monitoring/test_performance.py", "tests/unit/monitoring/test_incidents.py"],

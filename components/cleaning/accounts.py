@@ -172,6 +172,11 @@ class CleaningReport:
         parts = [text, *([f"{self.quarantined:,} quarantined"] if self.quarantined else [])]
         return ", ".join([*parts, *(f"'{name}' dropped: {why}" for name, why in self.dropped.items())]) + "."
 
+    @property
+    def figures(self) -> dict[str, int | float | str]:
+        """Rows in, kept, set aside, and by side of the split."""
+        return {"source_rows": self.rows, "rows": self.kept, "quarantined": self.quarantined, **self.splits}
+
     def metadata(self, source: Mapping[str, Any]) -> dict[str, Any]:
         """Flat facts for the dataset, with those of what it was made from.
 
@@ -180,10 +185,7 @@ class CleaningReport:
         """
         return {
             **{name: source[name] for name in SOURCE_FACTS if name in source},
-            "source_rows": self.rows,
-            "rows": self.kept,
-            "quarantined": self.quarantined,
-            **self.splits,
+            **self.figures,
             "classes": ", ".join(self.classes),
             **({"dropped": ", ".join(self.dropped)} if self.dropped else {}),
         }

@@ -24,6 +24,7 @@ from ciclo.components.core.errors import CicloError, DataError, QuarantineError,
 from ciclo.components.core.own_columns import KEY, LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT, STAYED
 from ciclo.components.core.project import Project
 from ciclo.components.core.splits import hashed_features
+from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import collect, connect, write_rows
 from ciclo.components.tables.patterns import SAMPLED, Patterns
 from ciclo.components.tables.reading import Value
@@ -35,6 +36,7 @@ def clean(
     dataset_path: str | Path,
     quarantine_path: str | Path,
     report_path: str | Path | None = None,
+    accepted: Accepted | None = None,
 ) -> CleaningReport:
     """Keep the rows that obey the project, and account for every other one.
 
@@ -45,6 +47,7 @@ def clean(
         quarantine_path: Parquet file to write: raw columns, ``LINE``, ``MALFORMED``, ``REASONS``, and of a row
             that is the same as another the line that ``STAYED``.
         report_path: HTML file to write, also where the rows cannot be used; none is written by default.
+        accepted: The last accepted version, beside which the report shows the rows; None if there is none yet.
 
     Returns:
         What was kept and why the rest was not.
@@ -68,12 +71,12 @@ def clean(
             report.check_splits()
         except CicloError as refusal:
             if report_path is not None:
-                cleaning_report(project.name, report, quarantine_path, refusal).write(report_path)
+                cleaning_report(project.name, report, quarantine_path, refusal, accepted).write(report_path)
             raise
         written = write_rows(kept.order_by(LINE), dataset_path, contract, report.treatments)
     report.balance(written)
     if report_path is not None:
-        cleaning_report(project.name, report, quarantine_path).write(report_path)
+        cleaning_report(project.name, report, quarantine_path, accepted=accepted).write(report_path)
     return report
 
 

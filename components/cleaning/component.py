@@ -34,10 +34,13 @@ def cleaning(
         from ciclo.components.cleaning.clean import clean
         from ciclo.components.core.errors import UnusableError
         from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.releases.accepted import last_accepted
 
         parsed = project_from_json(project)
         try:
-            accounts = clean(parsed, raw.path, dataset.path, quarantine.path, report.path)
+            accepted = last_accepted(parsed.name, settings())
+            accounts = clean(parsed, raw.path, dataset.path, quarantine.path, report.path, accepted)
         except UnusableError as error:  # validation decides so, and the run ends in order
             Path(dataset.path).touch()
             dataset.metadata["unusable"] = str(error)
@@ -45,5 +48,6 @@ def cleaning(
             return
         dataset.metadata.update(accounts.metadata(raw.metadata))
         quarantine.metadata.update(rows=accounts.quarantined)
+        log.figures = accounts.figures
         reasons = (f"{rows:,} x {reason}" for reason, rows in list(accounts.reasons.items())[:5])
         log.done(accounts.summary, *reasons)

@@ -10,12 +10,14 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ciclo.components.cleaning.accounts import CleaningReport
+from ciclo.components.cleaning.beside import show_last_run
 from ciclo.components.core.charts import Line, Point, key, line_chart
 from ciclo.components.core.errors import CicloError
 from ciclo.components.core.histograms import share_bars
 from ciclo.components.core.own_columns import LINE, MALFORMED, REASONS, STAYED, is_own
 from ciclo.components.core.report import Report
 from ciclo.components.core.wording import clean, listed, number, shown
+from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import BATCH
 
 REASONS_SHOWN = 20
@@ -28,7 +30,11 @@ _NAMED = re.compile(r"^\w+: column '(.*)' (?:is|must)\b", re.S)
 
 
 def cleaning_report(
-    name: str, accounts: CleaningReport, quarantine: str | Path, refusal: CicloError | None = None
+    name: str,
+    accounts: CleaningReport,
+    quarantine: str | Path,
+    refusal: CicloError | None = None,
+    accepted: Accepted | None = None,
 ) -> Report:
     """Show what became of the rows.
 
@@ -37,6 +43,7 @@ def cleaning_report(
         accounts: The numbers, as far as cleaning came.
         quarantine: Parquet file of the rows that were set aside.
         refusal: Why cleaning went no further, if it did not.
+        accepted: The last accepted version, beside which the rows are shown; None if there is none yet.
     """
     report = Report(f"Cleaning of {name}")
     if refusal is not None:
@@ -55,6 +62,7 @@ def cleaning_report(
         _classes(report, accounts)
     if accounts.splits:
         _missing(report, accounts)
+        show_last_run(report, accounts, accepted)
     return report
 
 

@@ -86,7 +86,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bin: its share in training and now, and what it usually is."""
+    """One bin: its share then and now, and what it usually is."""
 
     label: str
     past: float
@@ -149,12 +149,13 @@ def line_chart(title: str, lines: Sequence[Line], marks: Sequence[Mark] = (), he
     return svg(title, "; ".join(ends), height, parts)
 
 
-def bars(title: str, rows: Sequence[Bar]) -> Svg:
-    """Shares of bins, in training and now, each on the band that is usual.
+def bars(title: str, rows: Sequence[Bar], then: str = "in training") -> Svg:
+    """Shares of bins, then and now, each on the band that is usual.
 
     Args:
         title: What is drawn; read aloud, not drawn.
         rows: The bins, from top to bottom.
+        then: When the other share was, for those who have it read to them.
     """
     left, right, pitch, width = 132, 54, 22, 390
     scale = _scale(width - left - right, max([v for r in rows for v in (r.past, r.now, r.high or 0)], default=0))
@@ -174,7 +175,7 @@ def bars(title: str, rows: Sequence[Bar]) -> Svg:
             f'<text class="{"strong" if outside else "note"}" x="{width - right + 4}" y="{y + 13}">'
             f"{html.escape(percent(row.now))}</text>"
         )
-    known = [f"{row.label} {percent(row.now)}, in training {percent(row.past)}" for row in rows]
+    known = [f"{row.label} {percent(row.now)}, {then} {percent(row.past)}" for row in rows]
     return svg(title, "; ".join(clean(k, 80) for k in known), 8 + len(rows) * pitch, parts, width, "chart")
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.wording import number
 
 BINS = 10
 MAX_CATEGORIES = 50
@@ -32,6 +33,7 @@ class ColumnProfile(BaseModel):
         minimum: Smallest number.
         maximum: Largest number.
         top: Share of the most frequent value among all rows; None in a profile of an earlier release.
+        distinct: Different values, missing ones aside; None in a profile of an earlier release.
         importance: Share of the model's importance, set by evaluation; the shares of all features sum to 1.
         by_slice: Counts in the slices of time of the profile, shape ``(slices, bins)``; empty if rows have no times.
     """
@@ -47,6 +49,7 @@ class ColumnProfile(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     top: float | None = None
+    distinct: int | None = None
     importance: float = 0.0
     by_slice: tuple[tuple[int, ...], ...] = ()
 
@@ -58,9 +61,9 @@ class ColumnProfile(BaseModel):
         numbers = values.to_numpy(dtype="float64")
         finite = numbers[np.isfinite(numbers)]
         if finite.size == 0:
-            return cls(kind="number", counts=(0, len(numbers)))
+            return cls(kind="number", counts=(0, len(numbers)), distinct=0)
         finite.sort()
-        distinct, longest = _runs(finite, 2 * BINS + 1)
+        distinct, values_seen, longest = _runs(finite, 2 * BINS + 1)
         edges = np.unique(distinct[1:] if distinct.size <= 2 * BINS else _quantiles(finite, BINS))
         empty = cls(kind="number", counts=(), edges=tuple(float(e) for e in edges))
         return empty.model_copy(
@@ -71,6 +74,7 @@ class ColumnProfile(BaseModel):
                 "minimum": float(finite[0]),
                 "maximum": float(finite[-1]),
                 "top": longest / len(numbers),
+                "distinct": values_seen,
             }
         )
 
@@ -80,7 +84,8 @@ class ColumnProfile(BaseModel):
         known = [str(v) for v in counted[counted >= RARE].head(MAX_CATEGORIES).index]
         empty = cls(kind="category", counts=(), values=tuple(sorted(known)))
         top = float(counted.iloc[0]) / len(values) if len(counted) else 0.0
-        return empty.model_copy(update={"counts": tuple(empty.bin(values).tolist()), "top": top})
+        found = {"counts": tuple(empty.bin(values).tolist()), "top": top, "distinct": len(counted)}
+        return empty.model_copy(update=found)
 
     @property
     def bins(self) -> int:
@@ -97,10 +102,33 @@ class ColumnProfile(BaseModel):
         return [*([f"below {ends[0]}", *spans, f"from {ends[-1]}"] if ends else ["any"]), MISSING]
 
     @property
+    def bin_names(self) -> list[str]:
+        """A name for each bin, with numbers as people write them."""
+        if self.kind == "category" or not self.edges:
+            return self.labels
+        ends = [number(edge) for edge in self.edges]
+        return [f"below {ends[0]}", *(f"{a} to {b}" for a, b in itertools.pairwise(ends)), f"from {ends[-1]}", MISSING]
+
+    @property
     def missing(self) -> float:
         """Share of missing values."""
         total = sum(self.counts)
         return self.counts[-1] / total if total else 0.0
+
+    def quantile(self, share: float) -> float | None:
+        """About the number below which a share of the known values lies, by linear interpolation within its bin.
+
+        Args:
+            share: From 0 to 1.
+
+        Returns:
+            None for categories, and where no value is known.
+        """
+        known = np.array(self.counts[:-1])
+        if self.kind == "category" or self.minimum is None or self.maximum is None or not known.sum():
+            return None
+        ends = np.clip([self.minimum, *self.edges, self.maximum], self.minimum, self.maximum)
+        return float(np.interp(share * known.sum(), [0, *np.cumsum(known)], ends))
 
     def codes(self, values: pd.Series) -> Array:
         """The bin of every row.
@@ -150,22 +178,23 @@ class ColumnProfile(BaseModel):
         return self.model_copy(update={"by_slice": tuple(tuple(row) for row in by_slice)})
 
 
-def _runs(ordered: Array, most: int) -> tuple[Array, int]:
-    """The first few different values of a sorted column, and how many rows the most frequent of all has.
+def _runs(ordered: Array, most: int) -> tuple[Array, int, int]:
+    """The first few different values of a sorted column, how many there are, and how many rows the most frequent has.
 
     Args:
         ordered: Numbers in ascending order, shape ``(rows,)``, at least one.
         most: How many different values are wanted.
     """
-    distinct, longest, start = [float(ordered[0])], 0, 0
+    distinct, different, longest, start = [float(ordered[0])], 1, 0, 0
     for first in range(1, len(ordered), CHUNK):
         part = ordered[first - 1 : first + CHUNK]
         places = np.flatnonzero(part[1:] != part[:-1]) + first
+        different += places.size
         if places.size:
             distinct += ordered[places[: most - len(distinct)]].tolist() if len(distinct) < most else []
             longest = max(longest, int(places[0]) - start, int(np.diff(places).max(initial=0)))
             start = int(places[-1])
-    return np.array(distinct), max(longest, len(ordered) - start)
+    return np.array(distinct), different, max(longest, len(ordered) - start)
 
 
 def _quantiles(ordered: Array, parts: int) -> Array:

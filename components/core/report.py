@@ -94,6 +94,11 @@ class Document(_Data):
     def report(self) -> "Report":
         """The page as a browser shows it."""
         report = Report(self.title, self.lead)
+        self.add_to(report)
+        return report
+
+    def add_to(self, report: "Report") -> None:
+        """Add its sections to another report."""
         for section in self.sections:
             report.section(section.title)
             for kind, parts in groupby(section.parts, type):
@@ -105,7 +110,6 @@ class Document(_Data):
                         report.table(part.header, part.rows)
                     elif isinstance(part, Text):
                         report.text(part.text, part.tone)
-        return report
 
 
 class Report:

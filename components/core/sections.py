@@ -22,6 +22,7 @@ CheckName = Literal[
     "imbalance",
     "class_rows",
     "split_drift",
+    "last_run",
     "nulls",
     "relation",
     "twins",
@@ -322,7 +323,9 @@ class Validation(Section):
         class_rows: Fewest training and validation rows of a class. Ten is what cross-validation in five parts needs to
             fit on eight and to test on two; for a model to be any good, ten for each feature are a common rule (Peduzzi
             et al., 1996).
-        split_drift: Largest Jensen-Shannon distance between the training and the test rows.
+        split_drift: Largest Jensen-Shannon distance between the training and the test rows. On a split by time that is
+            only so where the training period has fewer than eight windows of a day or more: else the test rows may
+            differ from it as much as its own windows do, or by ``monitoring.minimum_effect``.
         twins: Strength from which two features are said to be one: Spearman's correlation of numbers, the correlation
             ratio of a number and categories, Cramér's V of categories.
     """

@@ -64,5 +64,5 @@ def evaluation(
         for name, score in comparison.scores.items():
             metrics.log_metric(name, score.point)
         log_pictures(curves, comparison.answered)
-        log.done(f"{result.decision}: {result.reason}")
+        log.decided(result, card_data.path)
     return result.decision

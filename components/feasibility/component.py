@@ -36,5 +36,6 @@ def feasibility(
         fixed = fixed_feature(parsed, settings())
         result = assess(parsed, rows, file_digest(dataset.path), baselines.path, fixed)
         result.write(verdict.path)
-        log.done(f"{result.decision}: {result.reason}", *(check.message for check in result.warnings))
+        log.decided(result)
+        log.done(log.summary, *(check.message for check in result.warnings))
     return result.decision

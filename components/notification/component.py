@@ -6,31 +6,33 @@ from ciclo.components.core.images import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
-def notification(project: str, trigger: str, status: dsl.PipelineTaskFinalStatus) -> None:
-    """Tell people how the run ended and why, from what its stages wrote down.
+def notification(project: str, trigger: str, status: dsl.PipelineTaskFinalStatus, report: dsl.Output[dsl.HTML]) -> None:
+    """Tell people how the run ended and why, from what its stages wrote down, and show all of that in one report.
 
     Args:
         project: The project as JSON.
         trigger: Why the run was started.
         status: The final status, filled in by KFP.
+
+    Returns:
+        report: How the run ended, what every stage did and decided, its figures and the model card.
     """
     from ciclo.components.runs.stage import stage
 
     with stage("notification", project) as log:
         from ciclo.components.core.alerts import send_alert
-        from ciclo.components.core.errors import CicloError
         from ciclo.components.core.project_file import project_from_json
         from ciclo.components.core.settings import settings
-        from ciclo.components.notification.message import end_of_run
-        from ciclo.components.runs.notes import notes_of
+        from ciclo.components.notification.report import end_report
+        from ciclo.components.notification.written import read_written
 
         parsed, current = project_from_json(project), settings()
+        written = read_written(current, parsed.name)
+        news = written.message(status.state, trigger)
         try:
-            notes, unread = notes_of(current.run, parsed.name, current), ""
-        except CicloError as error:  # people are told all the same
-            notes, unread = [], str(error)
-        news = end_of_run(parsed.name, status.state, trigger, current.run, notes, unread)
-        send_alert(news.title, news.body, current, parsed)
+            send_alert(news.title, news.body, current, parsed)
+        finally:
+            end_report(parsed.name, news, written, trigger).write(report.path)
         log.done(news.title)
 
 

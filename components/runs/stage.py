@@ -13,13 +13,17 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import structlog
 
 from ciclo.components.core.errors import CicloError, SettingsError, StorageError
 from ciclo.components.core.logs import configure
+from ciclo.components.core.report import Document
 from ciclo.components.core.settings import settings
+from ciclo.components.core.verdict import Verdict
+from ciclo.components.runs.accounts import Account, leave_account
 from ciclo.components.runs.notes import Ending, Note, leave_note
 
 STAGE_EVENT = "stage"
@@ -34,6 +38,9 @@ class Stage:
         detail: Further short lines for people.
         ending: How the stage ends the run, if it does.
         reason: Why, as a sentence; the summary by default.
+        figures: What is worth reading at a glance, by name.
+        verdict: What it decided, if it is a gate.
+        document: What it shows people as data, if it keeps that.
     """
 
     def __init__(self) -> None:
@@ -41,11 +48,26 @@ class Stage:
         self.detail: list[str] = []
         self.ending: Ending | None = None
         self.reason = ""
+        self.figures: dict[str, int | float | str] = {}
+        self.verdict: Verdict | None = None
+        self.document: Document | None = None
 
     def done(self, summary: str, *detail: str) -> None:
         """Say what came out."""
         self.summary = summary
         self.detail = list(detail)
+
+    def decided(self, verdict: Verdict, document: str | Path | None = None) -> None:
+        """Say what the gate decided, for the report of the run.
+
+        Args:
+            verdict: The decision.
+            document: File of what the stage shows people as data.
+        """
+        self.verdict = verdict
+        self.summary = self.summary or f"{verdict.decision}: {verdict.reason}"
+        if document is not None:
+            self.document = Document.model_validate_json(Path(document).read_text())
 
     def ends(self, ending: Ending, reason: str = "") -> None:
         """Say how the run ends here."""
@@ -74,10 +96,11 @@ def stage(name: str, project: str, label: str = "") -> Iterator[Stage]:
     current = Stage()
     log.info(STAGE_EVENT, status="started", pid=os.getpid())
 
-    def failed(status: str, ending: Ending | None, summary: str, **more: str) -> None:
+    def failed(status: Literal["failed", "crashed"], ending: Ending | None, summary: str, **more: str) -> None:
         log.error(STAGE_EVENT, status=status, summary=summary, **more, **_since(started))
         sys.stdout.flush()
         if ending is not None:
+            _account(project, Account(stage=name, label=label, status=status, summary=summary, **_since(started)))
             _leave(name, label, project, ending, summary)
 
     with _stoppable():
@@ -96,6 +119,20 @@ def stage(name: str, project: str, label: str = "") -> Iterator[Stage]:
             raise
     log.info(STAGE_EVENT, status="done", summary=current.summary, detail=current.detail, **_since(started))
     sys.stdout.flush()
+    _account(
+        project,
+        Account(
+            stage=name,
+            label=label,
+            status="done",
+            summary=current.summary,
+            detail=tuple(current.detail),
+            figures=current.figures,
+            verdict=current.verdict,
+            document=current.document,
+            **_since(started),
+        ),
+    )
     if current.ending is not None:
         _leave(name, label, project, current.ending, current.reason or current.summary)
 
@@ -122,6 +159,11 @@ def _leave(name: str, label: str, project: str, ending: Ending, reason: str) -> 
     with suppress(SettingsError, ValueError, TypeError, KeyError):  # what is wrong with these was said by the stage
         note = Note(stage=f"{name} {label}".strip(), ending=ending, reason=reason)
         leave_note(note, json.loads(project)["name"], settings())
+
+
+def _account(project: str, account: Account) -> None:
+    with suppress(SettingsError, ValueError, TypeError, KeyError):
+        leave_account(account, json.loads(project)["name"], settings())
 
 
 def _since(started: float) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A cleaned dataset that stays on disk: looked at one column at a time, so that its rows need not fit in memory."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
@@ -14,6 +13,8 @@ import pyarrow.parquet as pq
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.tables.datasets import BATCH, SPLITS, Dataset, Split, read_contract
+
+NO_SIDE = 255
 
 
 class Stored:
@@ -30,9 +31,17 @@ class Stored:
         self.contract = read_contract(path)
         self._file, self._splits = pq.ParquetFile(path), SPLITS
         sides = (batch[SPLIT] for batch in self._file.iter_batches(BATCH, columns=[SPLIT]))
-        self._sizes: Counter[str] = Counter()
-        for side in sides:
-            self._sizes.update({row["values"]: row["counts"] for row in side.value_counts().to_pylist()})
+        known = pa.array(SPLITS)
+        # The side of every row, a byte each: it is asked for with every column.
+        self._sides = np.concatenate(
+            [np.zeros(0, dtype="uint8")]
+            + [
+                pc.index_in(side, known).fill_null(NO_SIDE).to_numpy(zero_copy_only=False).astype("uint8")
+                for side in sides
+            ]
+        )
+        counts = np.bincount(self._sides, minlength=len(SPLITS))
+        self._sizes = {name: int(counts[place]) for place, name in enumerate(SPLITS)}
 
     def split(self, *names: Split) -> "Stored":
         """The rows of one or more splits."""
@@ -72,10 +81,21 @@ class Stored:
         return pd.Series(np.array([*codes, None], dtype=object)[rows], dtype=object)
 
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
-        """The rows of the splits, one batch after the other; nothing is read ahead."""
-        wanted = pa.array(self._splits)
-        for batch in self._file.iter_batches(BATCH, columns=list(dict.fromkeys((*names, SPLIT)))):
-            yield batch.filter(pc.is_in(batch[SPLIT], wanted)).select(names)
+        """The rows of the splits, one batch after the other; nothing is read ahead, and no part that holds none."""
+        held, chosen = self._held()
+        start = 0
+        for batch in self._file.iter_batches(BATCH, row_groups=held, columns=names):
+            own = chosen[start : start + batch.num_rows]
+            start += batch.num_rows
+            yield batch if own.all() else batch.filter(pa.array(own))
+
+    def _held(self) -> tuple[list[int], Array]:
+        """The row groups that hold rows of the splits, and which of their rows those are."""
+        wanted = np.isin(np.arange(NO_SIDE + 1), [SPLITS.index(name) for name in self._splits])
+        sizes = [self._file.metadata.row_group(place).num_rows for place in range(self._file.num_row_groups)]
+        parts = np.split(wanted[self._sides], np.cumsum(sizes)[:-1])
+        held = [place for place, part in enumerate(parts) if part.any()]
+        return held, np.concatenate([np.zeros(0, dtype=bool), *(parts[place] for place in held)])
 
     def labels(self) -> pd.Series:
         """The target: class labels as text, or numbers; shape ``(rows,)``."""

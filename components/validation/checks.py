@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ciclo.components.core.distances import jensen_shannon
 from ciclo.components.core.profile import Profile, Table
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
 from ciclo.components.core.verdict import Check, Severity, Verdict, at_most
 from ciclo.components.core.wording import number
+from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.relations import category_names
 from ciclo.components.tables.stored import Rows
@@ -26,6 +26,8 @@ from ciclo.components.validation.associations import (
 )
 from ciclo.components.validation.assumptions import assumption_checks
 from ciclo.components.validation.balance import class_rows, rare_rows
+from ciclo.components.validation.departures import Departures, days_between, departures
+from ciclo.components.validation.last_run import Beside, Counting, beside, last_run_checks
 
 SAMPLE = 20_000
 DEFAULT_LEVELS: dict[str, Level] = {
@@ -38,6 +40,7 @@ DEFAULT_LEVELS: dict[str, Level] = {
     "shared_entities": "warning",
     "multicollinearity": "warning",
     "split_drift": "warning",
+    "last_run": "warning",
     "relation": "warning",
     "twins": "warning",
     "assumptions": "warning",
@@ -53,7 +56,8 @@ class Findings:
         profile: The reference profile of the training and validation rows.
         relations: How each feature relates to the target on its own.
         inflation: Variance inflation factor of each numeric feature.
-        distances: Jensen-Shannon distance of each feature between training and test rows.
+        drift: How far the test rows lie from the rows of the profile.
+        beside: How the rows differ from those of the last accepted version.
         associations: How each feature goes with the target, and how likely that is chance.
         pairs: How features go with each other.
         sample: Training rows that pictures are drawn from.
@@ -64,7 +68,8 @@ class Findings:
     profile: Profile
     relations: dict[str, float]
     inflation: dict[str, float]
-    distances: dict[str, float]
+    drift: Departures
+    beside: Beside
     associations: dict[str, Relation]
     pairs: Pairs
     sample: Dataset
@@ -97,28 +102,73 @@ def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
     return dict(sorted(zip(filled.columns, factors.tolist(), strict=True), key=lambda item: -item[1]))
 
 
-def split_distances(profile: Profile, test: Table) -> dict[str, float]:
-    """Jensen-Shannon distance (base 2, 0 to 1) of each feature between the profiled rows and others."""
-    return {
-        name: float(jensen_shannon(np.array(column.counts), column.bin(test[name])))
-        for name, column in profile.columns.items()
-    }
+def split_departures(project: Project, profile: Profile, test: Rows) -> Departures:
+    """How far the test rows lie from the profiled ones.
+
+    On a split by time the test rows are later: their distance is held against what windows of the training period show
+    of each other, and any other against the limit of the project.
+    """
+    features = test.features
+    counts = {name: column.bin(features[name]) for name, column in profile.columns.items()}
+    limit, time = project.validation.split_drift, test.contract.time_column
+    if project.split_method != "time" or time is None or not len(test):
+        return departures(profile.columns, counts, fixed=limit)
+    times = test.column(time)
+    return departures(
+        profile.columns,
+        counts,
+        fixed=limit,
+        least=project.monitoring.minimum_effect,
+        slice_days=profile.slice_days,
+        span=days_between(times.min(), times.max()),
+    )
 
 
-def reference_profile(dataset: Rows, segments: Sequence[str] = (), window_days: float = 7.0) -> Profile:
-    """Profile the rows a model is fitted on."""
+def split_checks(found: Departures, level: Severity) -> list[Check]:
+    """Whether the test rows are like those that are learnt from."""
+    advice = "the test is on other data than the training"
+    moved = found.moved
+    if moved:
+        return [
+            at_most(
+                "split_drift",
+                moved[name].effect,
+                moved[name].limit,
+                f"distance of '{name}' between training and test rows"
+                f"{f', where {usual}' if (usual := found.usual(name)) else ''}; {advice}",
+                level=level,
+            )
+            for name in list(moved)[:10]
+        ]
+    if not found.columns:
+        return []
+    name = max(found.columns, key=lambda n: found.columns[n].effect / max(found.columns[n].limit, 1e-9))
+    worst = found.columns[name]
+    message = f"distance of '{name}' between training and test rows, the nearest to its limit"
+    if usual := found.usual(name):
+        message += f": {usual}"
+    return [at_most("split_drift", worst.effect, worst.limit, message, level=level)]
+
+
+def reference_profile(
+    dataset: Rows, segments: Sequence[str] = (), window_days: float = 7.0, features: Table | None = None
+) -> Profile:
+    """Profile the rows a model is fitted on, through a view of their features if one is given."""
     time = dataset.contract.time_column
     times = dataset.column(time) if time else None
-    return Profile.of(dataset.features, dataset.labels(), times, segments, window_days)
+    return Profile.of(
+        dataset.features if features is None else features, dataset.labels(), times, segments, window_days
+    )
 
 
-def validate(project: Project, dataset: Rows, digest: str) -> Findings:
+def validate(project: Project, dataset: Rows, digest: str, accepted: Accepted | None = None) -> Findings:
     """Judge a cleaned dataset.
 
     Args:
         project: Gives the levels and limits of the checks.
         dataset: All its rows, in memory or on disk.
         digest: sha256 of the dataset, the subject of the verdict.
+        accepted: The last accepted version, whose rows these are compared with; None if there is none yet.
 
     Returns:
         The findings; the verdict's decision is ``pass`` or ``unusable``.
@@ -126,11 +176,14 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
     train = dataset.split("train").sample(SAMPLE, project.training.seed)
     held_out = dataset.split("validation").sample(SAMPLE, project.training.seed)
     watch = project.monitoring
-    profile = reference_profile(dataset.split("train", "validation"), watch.segments, watch.window_days)
+    fitted_on = dataset.split("train", "validation")
+    counting = Counting(fitted_on.features, accepted)
+    profile = reference_profile(fitted_on, watch.segments, watch.window_days, counting)
+    compared = beside(accepted, fitted_on, profile, counting.counts, watch.minimum_effect)
     numeric = train.X.drop(columns=category_names(train.X))
     leaked = leakage.search(project, train, held_out)
     inflation = variance_inflation(numeric)
-    distances = split_distances(profile, dataset.split("test").features)
+    drift = split_departures(project, profile, dataset.split("test"))
     associations, together = target_relations(train, profile), pairs(train)
     limits = project.validation
     measures: dict[str, Callable[[Severity], list[Check]]] = {
@@ -140,9 +193,10 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
         "seen_rows": lambda level: leakage.seen_rows(dataset, level),
         "shared_entities": lambda level: leakage.shared_entities(project, dataset, level),
         "multicollinearity": lambda level: _worst("multicollinearity", inflation, limits.vif, level),
-        "split_drift": lambda level: _worst("split_drift", distances, limits.split_drift, level),
+        "split_drift": lambda level: split_checks(drift, level),
+        "last_run": lambda level: last_run_checks(compared, level),
         "imbalance": lambda level: rare_rows(dataset, limits.imbalance, level),
-        "class_rows": lambda level: class_rows(dataset.split("train", "validation"), limits.class_rows, level),
+        "class_rows": lambda level: class_rows(fitted_on, limits.class_rows, level),
         "relation": lambda level: relation_checks(associations, level),
         "twins": lambda level: twin_checks(together, limits.twins, level),
         "assumptions": lambda level: assumption_checks(project, train, level),
@@ -157,7 +211,8 @@ def validate(project: Project, dataset: Rows, digest: str) -> Findings:
         profile,
         leaked.relations,
         inflation,
-        distances,
+        drift,
+        compared,
         associations,
         together,
         train,
@@ -182,10 +237,6 @@ _SAYS = {
     "multicollinearity": (
         "variance inflation factor of '{}'",
         "it is nearly a combination of other features, so linear coefficients are not to be read",
-    ),
-    "split_drift": (
-        "distance of '{}' between training and test rows",
-        "the test is on other data than the training",
     ),
 }
 

@@ -53,10 +53,10 @@ def seen_rows(dataset: Rows, level: Severity) -> list[Check]:
     ours, theirs = test.features, known.features
     for name in ours.columns:
         seen.add(ours[name], theirs[name])
-    limit = max(SEEN, min(2 * seen.by_chance, 1.0), (LEAST_SEEN - 1) / max(len(test), 1))
+    share, limit = seen.share, max(SEEN, min(2 * seen.by_chance, 1.0), (LEAST_SEEN - 1) / max(len(test), 1))
     message = "share of the test rows whose features stand in training as they are"
-    message += "; a model may know them by heart" if seen.share > limit else ""
-    return [at_most("seen_rows", seen.share, limit, message, level=level)]
+    message += "; a model may know them by heart" if share > limit else ""
+    return [at_most("seen_rows", share, limit, message, level=level)]
 
 
 def shared_entities(project: Project, dataset: Rows, level: Severity) -> list[Check]:

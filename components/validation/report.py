@@ -11,10 +11,11 @@ from ciclo.components.core.wording import number
 from ciclo.components.validation.associations import SURE
 from ciclo.components.validation.beside import distributions, target_distribution, target_parts
 from ciclo.components.validation.checks import Findings
+from ciclo.components.validation.last_run_report import show_last_run
 
 DRAWN = 60  # columns beside the target
 CELLS = 24  # columns of a heat map
-LISTED = 300  # rows of a table
+LISTED = 200  # rows of a table
 
 
 def validation_report(name: str, findings: Findings) -> Report:
@@ -32,6 +33,7 @@ def validation_report(name: str, findings: Findings) -> Report:
     names = _strongest(findings)
     _target(report, findings)
     _beside(report, findings, names)
+    show_last_run(report, findings.beside)
     _together(report, findings, names)
     _missing(report, findings)
     _features(report, findings, names)
@@ -142,7 +144,7 @@ def _features(report: Report, findings: Findings, names: list[str]) -> None:
                 column.mean,
                 column.std,
                 findings.inflation.get(name),
-                findings.distances[name],
+                findings.drift.columns[name].effect,
             ]
         )
     report.table(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ciclo.components.core.errors import VerdictError
 from ciclo.components.core.report import Report
 from ciclo.components.core.verdict import Verdict
+from ciclo.components.runs.overview import show_stages, show_verdict
 
 if TYPE_CHECKING:
     from ciclo.pipelines.backends.local import RunResult
@@ -91,18 +92,10 @@ def run_report(
     if result.quarantine is not None:
         links.append(("Rows that were set aside (Parquet)", result.quarantine.relative_to(result.folder).as_posix()))
     report.section("Reports").links([*links, ("Everything the run printed", result.log.name)])
-    report.section("Stages").table(
-        ["stage", "ended well", "seconds", "what came out"],
-        [[e.title, e.status == "done", e.seconds, "; ".join([e.summary, *e.detail])] for e in result.stages],
-    )
+    rows = ((e.title, e.status == "done", e.seconds, "; ".join([e.summary, *e.detail])) for e in result.stages)
+    show_stages(report, rows)
     for gate, verdict in verdicts.items():
-        report.section(f"What {gate} decided: {verdict.decision}").text(verdict.reason)
-        found = sorted(verdict.checks, key=lambda c: (c.passed, c.level != "error"))
-        if found:
-            report.table(
-                ["check", "passed", "level", "value", "limit", "finding"],
-                [[c.name, c.passed, c.level, c.value, c.limit, c.message] for c in found[:30]],
-            )
+        show_verdict(report, gate, verdict)
     _beside(report, result, before)
     return report
 

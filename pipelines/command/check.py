@@ -18,10 +18,13 @@ def check(
 ) -> None:
     """Read, clean and validate a file, and write reports of it; nothing is trained.
 
+    With a --project its rows are also compared with those of the champion, if there is one in the store.
     Ends with 0 where a model could be trained on it, with 1 where not, with 2 if the project file is wrong.
     """
     from ciclo.components.core.project_file import project_from_yaml, read_project
+    from ciclo.components.core.settings import settings
     from ciclo.components.drafting.inference import propose
+    from ciclo.components.releases.accepted import last_accepted
     from ciclo.pipelines.checking import check_data
 
     if (project is None) == (not target):
@@ -29,15 +32,17 @@ def check(
             "a file is checked by a --target or by a --project, one of the two",
             hint="Name the column to predict, or the project file.",
         )
+    accepted = None
     source, drafted = data if "://" in data else str(Path(data).resolve()), ""
     if project is not None:
         rules = read_project(project)
         asked = rules.data.model_copy(update={"source": source, "query": rules.data.query if "://" in source else ""})
         rules = rules.model_copy(update={"data": asked})
+        accepted = last_accepted(rules.name, settings())
     else:
         drafted = propose(source, target)
         rules = project_from_yaml(drafted, origin="the drafted project")
-    found = check_data(rules, output, drafted, lambda stage, text: typer.echo(f"{stage:<12}{text}"))
+    found = check_data(rules, output, drafted, lambda stage, text: typer.echo(f"{stage:<12}{text}"), accepted)
     for warning in found.warnings:
         typer.secho("warning: ", fg="yellow", bold=True, nl=False)
         typer.echo(f"{warning.name}: {warning.message}")

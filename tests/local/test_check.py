@@ -66,3 +66,14 @@ def test_it_says_what_it_needs(tmp_path: Path) -> None:
     ran = checked(tmp_path, CLEAN.to_csv(index=False))
     assert ran.code == 2
     assert "--target or by a --project" in ran.err
+
+
+def test_a_new_file_is_held_beside_what_the_champion_was_trained_on(first_run: Ran, tmp_path: Path) -> None:
+    new = table(2_000, seed=1, signal=3.0)
+    for noise, words in ((new["noise"], ""), (new["noise"] + 2.0, "'noise' is distributed otherwise")):
+        new.assign(noise=noise).to_csv(tmp_path / "new.csv", index=False)
+        project = first_run.home.parent / "project.yaml"
+        ran = ciclo(first_run.home, "check", tmp_path / "new.csv", "--project", project, "-o", tmp_path / "out")
+        assert ran.code == 0, ran.err
+        assert (words in ran.out) if words else ("last_run" not in ran.out), ran.out
+    assert "Beside version 1, the champion" in (tmp_path / "out" / "validation.html").read_text()

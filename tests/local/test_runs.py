@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,13 @@ def test_a_good_model_is_promoted_and_everything_is_told(first_run: Ran) -> None
     said = (Path(summary["folder"]) / "run.log").read_text()
     assert "made a new champion" in said
     assert f"Run: {Path(summary['folder']).name}" in said
+    (index,) = Path(summary["folder"]).glob("artifacts/*/notification/report")
+    html = index.read_text()  # what the dashboard shows of the run: it can lead to nothing, and holds it all
+    assert len(html.encode()) < 1_000_000
+    assert "<a " not in html
+    for text in ("The training run made a new champion", "cleaning: source rows", "What evaluation decided: promote"):
+        assert text in html
+    assert all(s["summary"] in unescape(html) for s in summary["stages"] if s["stage"] != "notification")
     for place in (*summary["reports"].values(), summary["quarantine"], Path(summary["folder"]) / "run.log"):
         assert Path(place).stat().st_size > 0
         assert str(place) in first_run.out

@@ -1,7 +1,7 @@
 """Has the stream moved away from the training rows?
 
 Two questions for each column: is the difference real, beyond what the reference's own windows show of each other
-(``calibration``), and is it large (a distance)? Certainty alone is not enough, for with enough rows any difference is
+(``core/usual.py``), and is it large (a distance)? Certainty alone is not enough, for with enough rows any difference is
 certain. What counts for the window is how much of the model's importance lies in the columns that moved.
 
 ``minimum_effect`` is a Jensen-Shannon distance to base 2, from 0 (the same) to 1 (nothing in common). The default of
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.stats import binom, chi2, f
+from scipy.stats import binom
 
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.observing.calibration import Compared, Usual, compare, usual
+from ciclo.components.core.usual import Usual, compare, p_values, padded, usual
 
 PREDICTION = "prediction"
 JOINT = "(joint)"
@@ -158,14 +158,14 @@ def assess(profile: Profile, window: Counted, policy: Monitoring) -> Drift:
     parts = _parts(profile, window)
     level = window_level(policy) / 2
     alike = level / (len(tested) + sum(len(names) for _, _, names, _ in parts))
-    p_values = _p_values(compared, expected)
+    likely = p_values(compared, expected)
     levels = np.array([alike + level * shares.get(name, 0.0) for name, _, _ in tested])
-    drifted = (p_values < levels) & (compared.effect >= policy.minimum_effect)
+    drifted = (likely < levels) & (compared.effect >= policy.minimum_effect)
     found = {
         name: ColumnDrift(
             name,
             float(compared.effect[i]),
-            float(p_values[i]),
+            float(likely[i]),
             shares.get(name, 0.0),
             bool(drifted[i]),
             tuple(int(n) for n in counts),
@@ -205,21 +205,6 @@ def window_level(policy: Monitoring) -> float:
     return float(brentq(confirmed, 0.0, 1.0)) if needed else rate
 
 
-def _p_values(compared: Compared, expected: Sequence[Usual]) -> Array:
-    """Of the ordinary test, or against the windows of the reference.
-
-    The mean that those show is itself an estimate from so many windows, which makes a chi-square an F (Rao and Scott,
-    On Simple Adjustments to Chi-Square Tests with Sample Survey Data, 1987).
-    """
-    ordinary = chi2.sf(compared.statistic, np.maximum(compared.freedom, 1))
-    freedom = np.array([max(u.freedom, 1e-9) for u in expected])
-    scaled = compared.statistic / np.array([u.factor for u in expected]) / freedom
-    windows = np.array([max(len(u.effects), 1) for u in expected])
-    clustered = f.sf(scaled, freedom, windows * freedom)
-    p_values = np.where([u.freedom > 0 for u in expected], clustered, ordinary)
-    return np.where(compared.freedom > 0, p_values, 1.0)
-
-
 _Part = tuple[str, str, list[str], list[tuple[Sequence[int], Array]]]
 
 
@@ -246,20 +231,12 @@ def _segments(
         compared = compare(padded([r for r, _ in counts]), padded([w for _, w in counts]))
         rows = int(counts[0][1].sum())
         # What is usual of all rows stands for a part of them, whose statistic has fewer rows to grow with.
-        moved = _p_values(compared, [calibration[n] for n in names]) < level
+        moved = p_values(compared, [calibration[n] for n in names]) < level
         moved &= compared.effect >= policy.minimum_effect
         drifted = [i for i in np.argsort(-compared.effect) if moved[i]]
         if sum(shares[names[i]] for i in drifted) >= policy.drifted_importance:
             found.append(SegmentDrift(column, value, rows, tuple(names[i] for i in drifted)))
     return tuple(found)
-
-
-def padded(rows: Sequence[Sequence[int] | Array]) -> Array:
-    """Counts of columns with different numbers of bins as one array, shape ``(columns, bins)``."""
-    out = np.zeros((len(rows), max((len(row) for row in rows), default=0)), dtype="int64")
-    for number, row in enumerate(rows):
-        out[number, : len(row)] = row
-    return out
 
 
 def importances(profile: Profile) -> dict[str, float]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.column_profile import ColumnProfile
-from ciclo.components.monitoring.observing.calibration import compare
+from ciclo.components.core.usual import compare
 from ciclo.components.monitoring.observing.drift import ColumnDrift, Drift
 from ciclo.components.monitoring.observing.window import Window
 

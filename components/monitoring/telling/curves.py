@@ -1,12 +1,10 @@
-"""What reports and alerts draw alike: performance over time, what was decided when, names of bins."""
+"""What reports and alerts draw alike: performance over time, what was decided when."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from ciclo.components.core.charts import Line, Mark, Point, Span, line_chart
-from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.svg import Svg
 from ciclo.components.core.wording import number
 from ciclo.components.monitoring.records import Action, Decision
@@ -129,11 +127,3 @@ def _number(decision: Decision, name: str) -> float | None:
 def fact(value: str | float | int) -> str:
     """A fact of the evidence as people write it."""
     return value if isinstance(value, str) else number(value)
-
-
-def bin_names(reference: ColumnProfile) -> list[str]:
-    """A name for each bin, with numbers as people write them."""
-    if reference.kind == "category" or not reference.edges:
-        return reference.labels
-    ends = [number(edge) for edge in reference.edges]
-    return [f"below {ends[0]}", *(f"{a} to {b}" for a, b in pairwise(ends)), f"from {ends[-1]}", "(missing)"]

@@ -10,7 +10,6 @@ import numpy as np
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.wording import clean
 from ciclo.components.monitoring.records import Decision
-from ciclo.components.monitoring.telling.curves import bin_names
 from ciclo.components.monitoring.telling.explanation import View, affected
 
 BARS = 12
@@ -40,7 +39,7 @@ def drift_picture(title: str, reference: ColumnProfile, counts: Sequence[int]) -
     drawn = np.flatnonzero(training + window)
     if len(drawn) > BARS:
         drawn = np.sort(drawn[np.argsort(-(training + window)[drawn], kind="stable")[:BARS]])
-    at, labels = np.arange(len(drawn)), bin_names(reference)
+    at, labels = np.arange(len(drawn)), reference.bin_names
     figure = Figure(figsize=(5.6, 2.8), layout="constrained")  # not pyplot's: that keeps global state among threads
     axes = figure.subplots()
     axes.bar(at - 0.2, training[drawn] * 100, 0.4, label="training", color="#93a1af")

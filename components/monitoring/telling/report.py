@@ -1,8 +1,7 @@
 """The report of a tick: what it decided and why, on one page that needs nothing else."""
 
-from collections.abc import Sequence
-
-from ciclo.components.core.charts import Bar, bars, key, percent, strip
+from ciclo.components.core.binned import binned_chart
+from ciclo.components.core.charts import key, percent, strip
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
@@ -10,11 +9,10 @@ from ciclo.components.core.svg import Svg
 from ciclo.components.core.wording import clean, number
 from ciclo.components.monitoring.observing.drift import PREDICTION, ColumnDrift
 from ciclo.components.monitoring.records import Decision, History
-from ciclo.components.monitoring.telling.curves import TONES, WORDS, bin_names, fact, performance_chart
+from ciclo.components.monitoring.telling.curves import TONES, WORDS, fact, performance_chart
 from ciclo.components.monitoring.telling.explanation import View, affected, likely_causes, next_step
 
 FIGURES = 12
-BINS = 12
 NAME = 60
 FACT = 400
 Row = list[object]
@@ -115,25 +113,13 @@ def column_chart(reference: ColumnProfile, drift: ColumnDrift) -> Svg:
         reference: The column in training.
         drift: The column now. Of many bins those that differ most are drawn, and the rest is summed up.
     """
-    past, now = _shares(reference.counts), _shares(drift.counts)
-    labels = bin_names(reference)
-    bands: list[tuple[float | None, float | None]] = [(None, None)] * len(past)
-    if len(drift.low) == len(drift.high) == len(past):
-        bands = list(zip(drift.low, drift.high, strict=True))
-    used = [i for i in range(min(len(past), len(now))) if past[i] or now[i]]
-    kept = used
-    if len(used) > BINS:
-        kept = sorted(sorted(used, key=lambda i: (-abs(now[i] - past[i]), -past[i]))[: BINS - 1])
-    rows = [Bar(labels[i], past[i], now[i], *bands[i]) for i in kept]
-    rest = [i for i in used if i not in set(kept)]
-    if rest:
-        rows.append(Bar(f"{len(rest)} others", sum(past[i] for i in rest), sum(now[i] for i in rest)))
-    return bars(f"{drift.name} in training and now", rows)
-
-
-def _shares(counts: Sequence[int]) -> list[float]:
-    total = sum(counts) or 1
-    return [count / total for count in counts]
+    return binned_chart(
+        f"{drift.name} in training and now",
+        reference.bin_names,
+        reference.counts,
+        drift.counts,
+        list(zip(drift.low, drift.high, strict=True)),
+    )
 
 
 def _caption(drift: ColumnDrift) -> str:

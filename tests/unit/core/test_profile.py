@@ -66,5 +66,6 @@ def test_a_long_column_is_profiled_in_parts_as_a_short_one(values, chunk):
     cuts = distinct[1:] if distinct.size <= 20 else np.quantile(finite, np.linspace(0, 1, 11)[1:-1])
     assert found.edges == pytest.approx(np.unique(cuts))
     assert found.top == times.max() / numbers.size
+    assert found.distinct == distinct.size
     assert (found.minimum, found.maximum) == (finite.min(), finite.max())
     assert by_slice.sum(axis=0).tolist() == list(found.counts)

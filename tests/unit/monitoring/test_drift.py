@@ -9,7 +9,7 @@ from scipy.stats import chi2_contingency, norm
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.observing.calibration import compare, merge_rare
+from ciclo.components.core.usual import compare, merge_rare
 from ciclo.components.monitoring.observing.drift import Counted, Drift, assess, prediction_values
 
 POLICY = Monitoring()

@@ -13,8 +13,9 @@ import pytest
 
 from ciclo.components.monitoring.telling.history_report import history_report
 from ciclo.components.monitoring.telling.report import tick_report
+from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.stored import Stored
-from ciclo.components.validation.checks import validate
+from ciclo.components.validation.checks import reference_profile, validate
 from ciclo.components.validation.report import validation_report
 from tests import tables
 from tests.unit.monitoring.samples import HOSTILE, decision, history, project, view
@@ -35,8 +36,9 @@ def pages():
 
 
 def data_page(folder):
-    rows = Stored(tables.dataset(folder / "dataset", "multiclass"))
-    return validation_report("unit", validate(tables.project("multiclass"), rows, "d" * 64))
+    past, rows = (Stored(tables.dataset(folder / f"rows-{seed}", "multiclass", seed=seed)) for seed in (0, 1))
+    before = Accepted(7, True, past.contract, reference_profile(past))
+    return validation_report("unit", validate(tables.project("multiclass"), rows, "d" * 64, before))
 
 
 def browse(page, width, scheme, *options):

@@ -74,18 +74,22 @@ state = SimpleNamespace(state="FAILED", pipeline_job_resource_name="x", error_me
 columns = {"x": {"type": "number"}, "y": {"type": "boolean"}}
 import json
 project = json.dumps({"name": "loans", "data": {"source": "x.csv", "target": "y", "columns": columns}})
-notification.python_func(project=project, trigger="drift", status=state)
+report = SimpleNamespace(path="report.html")
+notification.python_func(project=project, trigger="drift", status=state, report=report)
 """
     away = {"CICLO_STORE": "s3://x", "CICLO_S3_ENDPOINT": "127.0.0.1:1", "CICLO_S3_SECURE": "false", "CICLO_RUN": "r"}
     done = subprocess.run(
         [sys.executable, "-P", "-c", script],
         env={**os.environ, **away, "CICLO_HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (alert,) = [line for line in map(json.loads, done.stdout.splitlines()) if line["event"] == "alert"]
     assert "the training run failed" in alert["title"]
     assert "cannot be read" in alert["body"]
+    html = (tmp_path / "report.html").read_text()
+    assert "The training run failed" in html
+    assert "did not answer" in html or "cannot be" in html
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import pytest
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.tables.stored import Stored
 from ciclo.components.validation.balance import rare_rows
 from ciclo.components.validation.checks import validate, variance_inflation
 from tests.tables import COLUMNS, TARGETS, dataset, project, table
@@ -94,7 +93,8 @@ def test_a_check_gives_advice_where_it_fails_and_none_where_it_passes(task, tmp_
         "twins": 0.0001,
     }
     lenient = {"nulls": 1, "vif": 1e6, "leakage": 1, "split_drift": 1, "imbalance": 1, "class_rows": 1, "twins": 1}
-    rows = Stored(dataset(tmp_path / "d", task, signal=1.0))
+    rows = Dataset.open(dataset(tmp_path / "d", task, signal=1.0))
+    rows.rows.loc[rows.rows[SPLIT] == "test", "noise"] += 0.6  # no chance, and not far
     failed, passed = (
         validate(project(task, validation=limits), rows, "d" * 64).verdict.checks for limits in (strict, lenient)
     )

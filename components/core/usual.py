@@ -1,8 +1,9 @@
 """How far do the reference's own windows lie from each other?
 
 Rows in time are not independent: a week shares its weather. A test that takes them for independent calls every week
-drifted. So the training rows are cut into windows of the length that is watched, each is compared with the rest, and
-what those comparisons show is what a clean window shows.
+drifted. So the training rows are cut into windows of the length that is judged, each is compared with the rest, and
+what those comparisons show is what a clean window shows. Monitoring judges the rows that are served so, validation the
+test rows of a split by time, and the rows of a run beside those of the champion.
 
 The likelihood-ratio statistic of clustered rows is a weighted sum of chi-squares (Rao and Scott, The Analysis of
 Categorical Data from Complex Sample Surveys, 1981). It is divided by a factor and given degrees of freedom so that its
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
+from scipy.stats import chi2, f
 
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.distances import divergence, jensen_shannon
@@ -23,6 +25,7 @@ from ciclo.components.core.metrics import Array
 MINIMUM_EXPECTED = 5.0
 LEAST_WINDOWS = 8
 BAND = (0.1, 0.9)
+TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,68 @@ def compare(reference: Array, window: Array) -> Compared:
         freedom=free,
         effect=jensen_shannon(ours, theirs, free / 8 * (1 / safe_n + 1 / safe_m)),
         weight=safe_n * safe_m / (safe_n + safe_m),
+    )
+
+
+def padded(rows: Sequence[Sequence[int] | Array]) -> Array:
+    """Counts of columns with different numbers of bins as one array, shape ``(columns, bins)``."""
+    out = np.zeros((len(rows), max((len(row) for row in rows), default=0)), dtype="int64")
+    for number, row in enumerate(rows):
+        out[number, : len(row)] = row
+    return out
+
+
+def p_values(compared: Compared, expected: Sequence[Usual]) -> Array:
+    """Of the ordinary test, or against the windows of the reference.
+
+    The mean that those show is itself an estimate from so many windows, which makes a chi-square an F (Rao and Scott,
+    On Simple Adjustments to Chi-Square Tests with Sample Survey Data, 1987).
+
+    Args:
+        compared: Samples of each column.
+        expected: What is usual of each.
+
+    Returns:
+        Shape ``(columns,)``.
+    """
+    factor, freedom, windows = _scales(expected)
+    ordinary = chi2.sf(compared.statistic, np.maximum(compared.freedom, 1))
+    clustered = f.sf(compared.statistic / factor / freedom, freedom, windows * freedom)
+    return np.where(compared.freedom > 0, np.where(freedom > TINY, clustered, ordinary), 1.0)
+
+
+def sure_effects(compared: Compared, expected: Sequence[Usual], level: float) -> Array:
+    """The effect of each column above which its p-value is below a level.
+
+    The statistic grows with the square of the effect, so that the root of what it may reach at most, beside what it
+    has reached, scales the effect. One that has reached no more than chance is not scaled, but taken for eight times
+    the divergence on as many rows as weigh, which it nearly is.
+
+    Args:
+        compared: Samples of each column.
+        expected: What is usual of each.
+        level: The p-value.
+
+    Returns:
+        Shape ``(columns,)``; 1 where nothing tells.
+    """
+    factor, freedom, windows = _scales(expected)
+    free = np.maximum(compared.freedom, 1)
+    clustered = f.isf(level, freedom, windows * freedom) * factor * freedom
+    room = np.maximum(np.where(freedom > TINY, clustered, chi2.isf(level, free)) - compared.freedom, 0.0)
+    beyond = np.maximum(compared.statistic - compared.freedom, 0.0)
+    scaled = compared.effect * np.sqrt(room / np.where(beyond > 0, beyond, 1.0))
+    alone = np.sqrt(room / (8 * np.log(2) * np.maximum(compared.weight, TINY)))
+    known = np.where((compared.effect > 0) & (beyond > 0), scaled, alone)
+    return np.where(compared.freedom > 0, np.minimum(known, 1.0), 1.0)
+
+
+def _scales(expected: Sequence[Usual]) -> tuple[Array, Array, Array]:
+    """Factor, degrees of freedom, and windows of each column."""
+    return (
+        np.array([u.factor for u in expected]),
+        np.array([max(u.freedom, TINY) for u in expected]),
+        np.array([max(len(u.effects), 1) for u in expected]),
     )
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ciclo.components.core.column_profile import ColumnProfile
-from ciclo.components.monitoring.observing.calibration import LEAST_WINDOWS, Usual, compare, usual
+from ciclo.components.core.usual import LEAST_WINDOWS, Usual, compare, p_values, sure_effects, usual
 
 DAYS, A_DAY = 120, 100
 
@@ -88,3 +88,21 @@ def test_it_is_the_same_each_time_whatever_else_is_compared():
     _, beside = usual([("other", other, week(other)), ("one", one, week(one, 140))], 7)
     assert beside.effects == pytest.approx(alone.effects)
     assert (beside.factor, beside.freedom) == pytest.approx((alone.factor, alone.freedom))
+
+
+def test_two_bins_are_enough_to_tell_and_one_is_not():
+    two = compare(np.array([[500, 500], [1_000, 0]]), np.array([[900, 100], [1_000, 0]]))
+    likely = p_values(two, [Usual(), Usual()])
+    assert likely[0] < 1e-9
+    assert likely[1] == 1
+    assert sure_effects(two, [Usual(), Usual()], 0.01)[1] == 1
+
+
+def test_what_two_samples_show_of_chance_alone_has_a_limit_that_a_certain_difference_is_beyond():
+    """Where nothing is seen the limit is told from the rows: about that of the same rows with a certain difference."""
+    alike = compare(np.array([[500, 500]]), np.array([[500, 500]]))
+    apart = compare(np.array([[500, 500]]), np.array([[580, 420]]))
+    (alone,), (scaled,) = (sure_effects(found, [Usual()], 0.01) for found in (alike, apart))
+    assert alike.effect[0] == 0
+    assert apart.effect[0] > scaled
+    assert alone == pytest.approx(scaled, rel=0.02)
