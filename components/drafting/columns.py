@@ -1,6 +1,8 @@
 """What the values of a column look like, and what that makes of it: the guesses of a first project file."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ciclo.components.core.cleaning_policy import Cleaning
@@ -20,6 +22,7 @@ _CLASS_ROWS = 10
 _CLASSES = 50
 _ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|^unnamed: 0$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Uuid)$")
+_TARGET_NAMES = frozenset({"target", "label", "class", "y", "outcome", "response"})
 _POSITIVE = ("yes", "y", "true", "t", "positive", "pos", "1", "bad", "churn", "fraud", "default", "m", "malignant")
 
 
@@ -236,6 +239,26 @@ class TargetGuess:
     def classes(self) -> tuple[str, ...]:
         """The class labels; empty for regression."""
         return ("false", "true") if self.column.type == "boolean" else self.column.categories
+
+
+def likely_target(columns: Mapping[str, Facts]) -> str:
+    """The column that is most likely to be predicted: one that is called so, else the last that could be.
+
+    Args:
+        columns: All columns, in the order of the file.
+
+    Raises:
+        DataError: If none could be.
+    """
+    called = [name for name in columns if name.strip().casefold() in _TARGET_NAMES]
+    for name in (*called, *reversed(list(columns))):
+        guess = guess_column(columns[name])
+        if guess.ignored or guess.is_id or guess.type == "timestamp":
+            continue
+        with suppress(DataError):
+            guess_target(columns[name])
+            return name
+    raise DataError("there is no column that could be predicted", seen=listed(list(columns)), hint="Name the target.")
 
 
 def guess_target(facts: Facts) -> TargetGuess:

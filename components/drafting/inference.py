@@ -14,7 +14,7 @@ from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.values import Plain
 from ciclo.components.core.wording import did_you_mean, listed
-from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target
+from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, likely_target
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.drafting.measuring import measure
 from ciclo.components.drafting.structure import with_sides, with_structure
@@ -34,7 +34,7 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
 
     Args:
         path: A CSV, JSON lines or Parquet file, or any source a project may name; written into the file as it is given.
-        target: The column to predict.
+        target: The column to predict; where it is empty, the one that is most likely meant, and a comment says so.
         name: Name of the project; by default made from the name of the file.
         header: Whether the first record of a CSV file names the columns; None to find out.
 
@@ -50,7 +50,11 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
         names = [column for column in source.table.columns if column not in (LINE, MALFORMED)]
         _check_names(names, target, str(path))
         facts = measure(source.table, names, Path(scratch))
+        assumed = not target
+        target = target or likely_target(facts)
         wanted = guess_target(facts[target])
+        if assumed:
+            wanted = replace(wanted, column=wanted.column.noted("taken for the target, since nobody named one"))
         guesses = {column: wanted.column if column == target else guess_column(facts[column]) for column in names}
         for index, why in source.indexes.items():
             guesses[index] = replace(guesses[index], ignored=why, is_id=False)
@@ -73,7 +77,7 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
 
 
 def _check_names(names: list[str], target: str, path: str) -> None:
-    if target not in names:
+    if target and target not in names:
         raise DataError(f"{path} has no column '{target}'{did_you_mean(target, names)}", seen=listed(names))
     long = [name for name in names if len(name) > _NAME_LENGTH]
     if long:

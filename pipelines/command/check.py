@@ -11,9 +11,11 @@ from ciclo.components.core.errors import ProjectError
 def check(
     data: Annotated[str, typer.Argument(help="A data file, or any source a project may name.")],
     target: Annotated[
-        str, typer.Option(help="The column to predict; the rules are then guessed as `ciclo init` does.")
+        str, typer.Option(help="The column to predict; by default one that is called target, label or so, or the last.")
     ] = "",
-    project: Annotated[Path | None, typer.Option(help="The project file whose rules the file is held to.")] = None,
+    project: Annotated[
+        Path | None, typer.Option(help="The project file whose rules the file is held to; by default they are guessed.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the reports.")] = Path("check"),
 ) -> None:
     """Read, clean and validate a file, and write reports of it; nothing is trained.
@@ -27,11 +29,8 @@ def check(
     from ciclo.components.releases.accepted import last_accepted
     from ciclo.pipelines.checking import check_data
 
-    if (project is None) == (not target):
-        raise ProjectError(
-            "a file is checked by a --target or by a --project, one of the two",
-            hint="Name the column to predict, or the project file.",
-        )
+    if project is not None and target:
+        raise ProjectError("a project file names its target itself", hint="Give a --target or a --project, not both.")
     accepted = None
     source, drafted = data if "://" in data else str(Path(data).resolve()), ""
     if project is not None:
@@ -42,6 +41,8 @@ def check(
     else:
         drafted = propose(source, target)
         rules = project_from_yaml(drafted, origin="the drafted project")
+        if not target:
+            typer.echo(f"{'target':<12}'{rules.data.target}' is taken for it; name another with --target")
     found = check_data(rules, output, drafted, lambda stage, text: typer.echo(f"{stage:<12}{text}"), accepted)
     for warning in found.warnings:
         typer.secho("warning: ", fg="yellow", bold=True, nl=False)

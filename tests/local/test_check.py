@@ -33,6 +33,29 @@ def test_a_file_is_looked_at_before_there_is_a_project(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (["Label", "size", "colour", "count"], "Label"),  # called so
+        (["size", "colour", "price"], "price"),  # the last
+        (["size", "price", "only", "row_id"], "price"),  # the last that can be
+    ],
+)
+def test_nobody_has_to_say_what_is_predicted(tmp_path: Path, names: list[str], taken: str) -> None:
+    made = CLEAN.assign(Label=CLEAN["y"], price=CLEAN["size"] * 2 + CLEAN["count"], only=1, row_id=range(len(CLEAN)))
+    ran = checked(tmp_path, made[names].to_csv(index=False))
+    assert f"'{taken}' is taken for it" in ran.out, ran.out + ran.err
+    drafted = (tmp_path / "out" / "project.yaml").read_text()
+    assert yaml.safe_load(drafted)["data"]["target"] == taken
+    assert "taken for the target, since nobody named one" in drafted
+
+
+def test_a_file_without_anything_to_predict_is_refused(tmp_path: Path) -> None:
+    ran = checked(tmp_path, CLEAN.assign(row_id=range(len(CLEAN)))[["row_id"]].to_csv(index=False))
+    assert ran.code == 1
+    assert "there is no column that could be predicted" in ran.err
+
+
+@pytest.mark.parametrize(
     ("text", "stage", "word"),
     [
         (CLEAN.assign(size="much").to_csv(index=False), "cleaning", "is not a finite number"),
@@ -62,10 +85,10 @@ def test_what_an_earlier_check_left_is_gone(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html"}
 
 
-def test_it_says_what_it_needs(tmp_path: Path) -> None:
-    ran = checked(tmp_path, CLEAN.to_csv(index=False))
+def test_a_project_names_its_target(tmp_path: Path) -> None:
+    ran = checked(tmp_path, CLEAN.to_csv(index=False), "--target", "y", "--project", tmp_path / "project.yaml")
     assert ran.code == 2
-    assert "--target or by a --project" in ran.err
+    assert "a project file names its target itself" in ran.err
 
 
 def test_a_new_file_is_held_beside_what_the_champion_was_trained_on(first_run: Ran, tmp_path: Path) -> None:
