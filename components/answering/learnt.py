@@ -24,9 +24,9 @@ def learnt(model: Any) -> dict[str, list[str]]:
     steps = next((dict(part.steps) for part in parts(model) if "preprocess" in dict(getattr(part, "steps", ()))), {})
     found: dict[str, list[str]] = {}
     for name, fitted, columns in getattr(steps.get("preprocess"), "transformers_", ()):
-        if name.startswith("cycle"):  # of columns that are among the numbers too
-            continue
         names = [str(column) for column in columns]
+        if not names or name.startswith("cycle"):  # not fitted; of columns that are among the numbers too
+            continue
         for step in (part for _, part in fitted.steps) if hasattr(fitted, "steps") else (fitted,):
             for column, text in _clauses(step, names, by_default=name in ("numbers", "categories")):
                 if text not in found.setdefault(column, []):  # what looks at all numbers clips them all

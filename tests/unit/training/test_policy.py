@@ -228,6 +228,17 @@ def test_what_was_learnt_is_told_by_column() -> None:
     }
 
 
+@pytest.mark.parametrize("style", ["linear", "trees"])
+def test_of_a_table_of_one_kind_what_was_learnt_is_told_too(style: Any) -> None:
+    for kind, values in (("number", [1.0, NAN, 3.0]), ("category", ["a", NAN, "b"])):
+        raw = {"source": "t.csv", "target": "y", "columns": {"only": {"type": kind}, "y": {"type": "boolean"}}}
+        of = project_from_mapping({"name": "unit", "data": raw}, origin="test")
+        pipeline = Pipeline([("preprocess", preprocessor(contract(of), style)), ("model", "passthrough")])
+        rows = pd.DataFrame({"only": pd.Series(values, dtype=object if kind == "category" else "float64")})
+        found = learnt(pipeline.fit(rows))
+        assert found == ({"only": ["imputed 2"]} if (style, kind) == ("linear", "number") else {})
+
+
 @pytest.mark.parametrize(
     ("policy", "rows", "says"),
     [("knn", 10_000, ""), ("knn", 10_001, "at most 10,000 rows"), ("iterative", 20_000, ""),
