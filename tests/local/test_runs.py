@@ -117,7 +117,9 @@ def test_the_report_of_a_run_says_how_it_ended_and_leads_to_all_others(second_ru
     ids=["unusable data", "a constant target", "nothing to learn"],
 )
 def test_a_gate_stops_the_run_as_a_normal_end(rows: str, gate: str, not_run: str, why: str, tmp_path: Path) -> None:
-    project = write_project(tmp_path, rows, NUMBERS)
+    project = write_project(
+        tmp_path, rows, NUMBERS, cleaning={"split": {"equal_rows": "apart"}}
+    )  # a draw of noise in which it is sure
     ran = ciclo(tmp_path / "home", "run", project)
     assert ran.code == 0, ran.err
     assert (ran.summary["outcome"], ran.summary["stage"]) == ("stopped", gate)
