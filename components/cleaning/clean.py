@@ -21,7 +21,7 @@ from ciclo.components.cleaning.treatments import dropped, gaps, treatments
 from ciclo.components.core.cleaning_policy import beyond_reach
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import CicloError, DataError, QuarantineError, UnusableError
-from ciclo.components.core.own_columns import KEY, LINE, MALFORMED, OCCURRENCE, REASONS, ROW_ID, SPLIT, STAYED
+from ciclo.components.core.own_columns import KEY, LINE, MALFORMED, OCCURRENCE, PATTERN, REASONS, ROW_ID, SPLIT, STAYED
 from ciclo.components.core.project import Project
 from ciclo.components.core.splits import hashed_features
 from ciclo.components.releases.accepted import Accepted
@@ -182,12 +182,13 @@ def _keep(checked: Checked, project: Project) -> Any:
     elif needs_key(project) and project.data.id_columns:
         good = _numbered(good, repeats(good, ROW_ID, [good[LINE]]))
     if project.split_method == "hash":
-        side = by_hash(_whose_side(good, project), project.cleaning.split)
+        good, name = _named(checked, good, project)
+        side = by_hash(name, project.cleaning.split)
     else:
         time = good[project.data.time_column]
         times = collect(good.select(time=time))["time"].to_numpy().astype("datetime64[us]").astype("int64")
         side = by_time(time, time_cuts(times, project.cleaning.split))
-    return good.mutate(side.name(SPLIT))
+    return good.mutate(side.name(SPLIT)).drop(*{PATTERN} & set(good.columns))
 
 
 def _numbered(rows: Any, repeated: Any) -> Any:
@@ -197,12 +198,17 @@ def _numbered(rows: Any, repeated: Any) -> Any:
     return numbered.mutate(again.fill_null(numbered[ROW_ID]).name(ROW_ID)).drop(OCCURRENCE)
 
 
-def _whose_side(rows: Any, project: Project) -> Any:
-    """What a split by hash goes by: the group of a row, its features, or its identity."""
-    split = project.cleaning.split
-    together = split.equal_rows == "together"
-    own = pattern_id(rows, hashed_features(project)) if together else rows[ROW_ID]
-    return own if split.group is None else group_id(rows[split.group], split.group, own)
+def _named(checked: Checked, good: Any, project: Project) -> tuple[Any, Any]:
+    """Good rows, and what a split by hash goes by: the group, the features where other rows are equal, the identity."""
+    split, own = project.cleaning.split, good[ROW_ID]
+    if split.equal_rows == "together":
+        names = hashed_features(project)
+        keyed = checked.stored(good.select(LINE, pattern_id(good, names).name(PATTERN)), "patterns.parquet")
+        counted = keyed.group_by(PATTERN).aggregate(rows=keyed.count())
+        several = checked.stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several.parquet")
+        good = good.left_join(keyed.semi_join(several, PATTERN), LINE).drop(f"{LINE}_right")
+        own = good[PATTERN].fill_null(good[ROW_ID])
+    return good, own if split.group is None else group_id(good[split.group], split.group, own)
 
 
 def _check_patterns(kept: Any, project: Project) -> None:

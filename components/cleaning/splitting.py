@@ -9,28 +9,24 @@ import numpy as np
 from ciclo.components.core.cleaning_policy import Split
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.splits import threshold
 from ciclo.components.tables.reading import TIME
 
-_DIGITS = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def by_hash(row_id: Any, split: Split) -> Any:
-    """The side of a row by its identity or group alone, so that no other row can move it.
+    """The side of a row by what it goes by alone.
 
     The first hex digits of the identity, an md5, are a uniform number in [0, 1): below the share of the test it is a
-    test row, below the two shares together a validation row. Hex digits compare as text like the number they spell.
+    test row, below the two shares together a validation row.
 
     Args:
-        row_id: The identities, or those of the groups.
+        row_id: The identities, or those of the groups or of equal rows.
         split: Gives the shares.
     """
     test = float(split.test)
-    return _sides(row_id < _threshold(test + float(split.validation)), row_id < _threshold(test))
-
-
-def _threshold(share: float) -> str:
-    return f"{round(share * 16**_DIGITS):0{_DIGITS}x}"
+    return _sides(row_id < threshold(test + float(split.validation)), row_id < threshold(test))
 
 
 def by_time(time: Any, cuts: tuple[int, int]) -> Any:

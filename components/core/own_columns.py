@@ -9,6 +9,7 @@ ROW_ID: Final = "_ciclo_row_id"  # who a row is
 SPLIT: Final = "_ciclo_split"  # train, validation or test
 REASONS: Final = "_ciclo_reasons"  # why a row is quarantined
 KEY: Final = "_ciclo_key"  # what is the same in rows that are duplicates
+PATTERN: Final = "_ciclo_pattern"  # what is the same in rows that are equal in all features
 STAYED: Final = "_ciclo_stayed"  # the record that stayed, of those that are the same
 OCCURRENCE: Final = "_ciclo_occurrence"  # how many of the rows that are the same have precedence
 

@@ -1,9 +1,11 @@
 """Which rows a model has seen: the fingerprint of a split, and what may judge a model that was split another way.
 
 A row is on the same side in two runs only if everything that decides its side is the same: the method, the shares, what
-is hashed, and how the hashed columns are read. Where equal rows are kept together that is every feature, so that
-another feature makes another split. A champion whose fingerprint is another one may have been trained on the
+is hashed, and how the hashed columns are read. A champion whose fingerprint is another one may have been trained on the
 test rows of today.
+
+Rows that are equal in all features and kept together go where their features lead, and every other row goes by its
+identity. So another feature moves no row that is like no other, and of those the champion goes on to be asked.
 """
 
 import hashlib
@@ -11,12 +13,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from ciclo.components.core.cleaning_policy import lasting
+from ciclo.components.core.metrics import Array
+from ciclo.components.core.own_columns import ROW_ID
 from ciclo.components.core.project import Project
 from ciclo.components.core.values import EDITION
 
 HASH = "md5 of the identity, first 12 hex digits"
-EQUAL_ROWS = "md5 of the features, first 12 hex digits"
+DIGITS = 12
 
 
 def fingerprint(project: Project) -> dict[str, Any]:
@@ -25,7 +32,8 @@ def fingerprint(project: Project) -> dict[str, Any]:
     Returns:
         ``method``, the shares, ``time_column``, and for a split by hash ``hash``, the ``group`` if there is one, the
         ``edition`` of the rules by which values are read, and ``identity``: a digest of the columns that decide the
-        side of a row and of how they are read. ``digest`` is over all of it.
+        side of a row and of how they are read. ``digest`` is over all of it. ``equal_in`` are the columns in which
+        rows are equal that are kept together, as a list in JSON, and ``equal_digest`` is over how they are read.
     """
     split, method = project.cleaning.split, project.split_method
     parts: dict[str, Any] = {
@@ -35,19 +43,25 @@ def fingerprint(project: Project) -> dict[str, Any]:
         "time_column": project.data.time_column or "",
     }
     if method == "hash":
-        together = split.equal_rows == "together"
-        named = hashed_features(project) if together else project.data.id_columns or tuple(project.data.columns)
+        named = project.data.id_columns or tuple(project.data.columns)
         if split.group is not None:  # and a row without one goes by the others
             parts["group"] = split.group
             named = tuple({*named, split.group})
         read = {name: project.data.columns[name].reading() for name in sorted(named)}
         parts |= {
-            "hash": EQUAL_ROWS if together else HASH,
+            "hash": HASH,
             "edition": EDITION,
             "identity_columns": ", ".join(sorted(named)),
             "identity": _digest(read),
         }
-    return {**parts, "digest": _digest(parts)}
+    equal_in = sorted(hashed_features(project)) if method == "hash" and split.equal_rows == "together" else []
+    alike = {name: project.data.columns[name].reading() for name in equal_in}
+    return {**parts, "digest": _digest(parts), "equal_in": json.dumps(equal_in), "equal_digest": _digest(alike)}
+
+
+def threshold(share: float) -> str:
+    """The hex digits below which that share of the identities lies; as text they compare like the number they spell."""
+    return f"{round(share * 16**DIGITS):0{DIGITS}x}"
 
 
 def hashed_features(project: Project) -> tuple[str, ...]:
@@ -59,14 +73,34 @@ def hashed_features(project: Project) -> tuple[str, ...]:
     return tuple(lasting(project.cleaning, project.features))
 
 
-def same_split(ours: Mapping[str, Any], theirs: object) -> bool:
-    """Whether two models were tested on the same side: both by the same hash, with nothing changed.
+def unseen_by_hash(project: Project, theirs: object, test: pd.DataFrame, known: pd.DataFrame) -> Array | None:
+    """Which test rows another model has not been trained on, by the hash that both were split by.
+
+    Where the same equal rows were kept together these are all, but for one that has become equal to another since.
+    Otherwise it is a row that is a test row by its own identity, and like no other in what was equal then.
 
     Args:
-        ours: Fingerprint of today.
-        theirs: What the lineage of the other model holds.
+        project: The project of today.
+        theirs: The fingerprint in the lineage of the other model.
+        test: The test rows of today, typed.
+        known: All other rows.
+
+    Returns:
+        Shape ``(test rows,)``; None where the other model was split another way.
     """
-    return isinstance(theirs, Mapping) and ours["method"] == "hash" and theirs.get("digest") == ours["digest"]
+    ours = fingerprint(project)
+    if ours["method"] != "hash" or not isinstance(theirs, Mapping) or theirs.get("digest") != ours["digest"]:
+        return None
+    then = json.loads(theirs.get("equal_in") or "[]")
+    if theirs.get("equal_digest", _digest({})) == ours["equal_digest"]:
+        return np.ones(len(test), dtype=bool)
+    if not set(then) <= set(test.columns):
+        return np.zeros(len(test), dtype=bool)
+    unseen: Array = (test[ROW_ID].str[:DIGITS] < threshold(float(project.cleaning.split.test))).to_numpy(dtype=bool)
+    if then:
+        unseen = unseen & ~pd.concat([test[then], known[then]]).duplicated(keep=False).to_numpy()[: len(test)]
+    group = project.cleaning.split.group
+    return unseen if group is None else unseen | test[group].notna().to_numpy()
 
 
 def end_of_training(ours: Mapping[str, Any], lineage: Mapping[str, Any]) -> str:

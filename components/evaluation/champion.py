@@ -23,7 +23,7 @@ from ciclo.components.core.errors import CicloError
 from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.recipe import changed, recipe
-from ciclo.components.core.splits import end_of_training, fingerprint, same_split
+from ciclo.components.core.splits import end_of_training, fingerprint, unseen_by_hash
 from ciclo.components.core.threshold import Rule
 from ciclo.components.core.wording import listed
 from ciclo.components.releases.names import CHAMPION
@@ -158,25 +158,26 @@ def read_champion(registry: Registry, folder: Path) -> Champion | None:
         return Champion(alias.version, None, f"it cannot be read: {_clause(error)}")
 
 
-def ask(champion: Champion, project: Project, test: Dataset) -> Answers:
+def ask(champion: Champion, project: Project, test: Dataset, known: Dataset) -> Answers:
     """Let the champion answer the test rows, and say which of them it has not seen.
 
-    It has seen none of the test rows where the split is the very same stable hash. Otherwise only rows later than its
-    training are sure to be new to it.
+    It has seen none of the test rows where the split is the very same stable hash, but for some of those that are equal
+    in its features, where these are others. Otherwise only rows later than its training are sure to be new to it.
 
     Args:
         champion: The champion.
         project: The project of today.
         test: The test rows of today.
+        known: All others.
     """
     bundle = champion.bundle
     if bundle is None:
         return Answers(None, np.zeros(len(test), dtype=bool), champion.problem)
-    unseen, problem = _unseen(bundle.lineage, project, test), _differs(bundle.contract, project, test)
+    unseen, problem = _unseen(bundle.lineage, project, test, known), _differs(bundle.contract, project, test)
     rows = int(unseen.sum())
     if not problem and rows < project.evaluation.minimum_rows:
         problem = (
-            f"it was trained under another split, and {rows} test rows are surely later than its training, fewer than "
+            f"it was trained under another split, and {rows} test rows are surely new to it, fewer than "
             f"evaluation.minimum_rows ({project.evaluation.minimum_rows})"
         )
     if problem:
@@ -215,12 +216,10 @@ def _differs(theirs: Contract, project: Project, test: Dataset) -> str:
     return ""
 
 
-def _unseen(lineage: Mapping[str, Any], project: Project, test: Dataset) -> Array:
+def _unseen(lineage: Mapping[str, Any], project: Project, test: Dataset, known: Dataset) -> Array:
     """Which test rows the champion was surely not trained on."""
-    today = fingerprint(project)
-    if same_split(today, lineage.get("split")):
-        return np.ones(len(test), dtype=bool)
-    end = end_of_training(today, lineage)
-    if not end or project.data.time_column is None:
-        return np.zeros(len(test), dtype=bool)
-    return (test.rows[project.data.time_column] > pd.Timestamp(end)).to_numpy(dtype=bool)
+    later, end = np.zeros(len(test), dtype=bool), end_of_training(fingerprint(project), lineage)
+    if end and project.data.time_column is not None:
+        later = (test.rows[project.data.time_column] > pd.Timestamp(end)).to_numpy(dtype=bool)
+    by_hash = unseen_by_hash(project, lineage.get("split"), test.rows, known.rows)
+    return later if by_hash is None else later | by_hash

@@ -160,6 +160,7 @@ def read_answers(path: str | Path, test: Dataset) -> SimpleAnswers:
 def compare(
     project: Project,
     test: Dataset,
+    known: Dataset,
     models: list[Contender],
     failed: dict[str, str],
     simple: SimpleAnswers,
@@ -172,6 +173,7 @@ def compare(
     Args:
         project: The project.
         test: The test rows.
+        known: All others.
         models: Candidates that were fitted.
         failed: Why the others were not.
         simple: What the simple answers say of the test rows.
@@ -200,8 +202,8 @@ def compare(
     everything = np.ones(len(test), dtype=bool)
     weights, errors = importance(project, winner.model, test)
     relative = not metric.has_scale
-    theirs = ask(champion, project, test) if champion else None
-    first = ask(origin, project, test) if origin else None
+    theirs = ask(champion, project, test, known) if champion else None
+    first = ask(origin, project, test, known) if origin else None
     rival: dict[str, Any] = {}
     if theirs is not None and theirs.predicted is not None:
         gain = gained(predicted, theirs.predicted, theirs.unseen)

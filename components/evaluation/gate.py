@@ -68,7 +68,7 @@ def evaluate(
     Raises:
         TrainingError: If no candidate could be fitted.
     """
-    test = Dataset.open(dataset, "test")
+    test, fitted_on = Dataset.open(dataset, "test"), Dataset.open(dataset, "train", "validation")
     failed = {name: str(facts.get("failure", "")) for name, (_, facts) in models.items() if facts.get("failed")}
     fitted = contenders({n: (Path(path), facts) for n, (path, facts) in models.items() if n not in failed})
     reference = Profile.model_validate_json(Path(profile).read_text())
@@ -78,8 +78,9 @@ def evaluate(
         gate = gate_of(champion, project, reference.end, file_digest(dataset))
         refreshed = champion is not None and gate.name == "refresh"
         origin = read_origin(registry, champion, Path(folder) / "origin") if champion and refreshed else None
-        comparison = compare(project, test, fitted, failed, read_answers(baselines, test), champion, gate, origin)
-    winner, fitted_on = comparison.winner, Dataset.open(dataset, "train", "validation")
+        simple = read_answers(baselines, test)
+        comparison = compare(project, test, fitted_on, fitted, failed, simple, champion, gate, origin)
+    winner = comparison.winner
     found = parity(winner.model, test.contract, fitted_on.X, project.training.seed)
     service = Service.of(winner.path, test, found)
     behaves = behaviour(project, service.engine, test.X)

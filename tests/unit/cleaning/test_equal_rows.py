@@ -66,6 +66,22 @@ def test_no_equal_rows_on_two_sides(tmp_path: Path, rows: list, named: bool, dro
     assert kept[ROW_ID].is_unique
 
 
+def test_a_row_like_no_other_keeps_its_side_whatever_becomes_of_the_features(tmp_path: Path) -> None:
+    """Another feature, a corrected value and another row move none of them."""
+    rows = [("1", "1", "yes", "a", "1"), ("2", "1", "yes", "a", "1")] * 2
+    before, data = table(rows, 400), {"id_columns": ["id"]}
+    after = before.assign(more=[str(n) for n in range(len(before))], n=[str(n / 7) for n in range(len(before))])
+    found = []
+    for number, (frame, columns) in enumerate([(before, COLUMNS), (after, {**COLUMNS, "more": {"type": "number"}})]):
+        (folder := tmp_path / str(number)).mkdir()
+        run(folder, frame, project(columns, data))
+        found.append(pq.read_table(folder / "dataset").to_pandas().set_index("id")[SPLIT])
+    alone = before.index[12:].astype(int)
+    assert found[0][alone].equals(found[1][alone])
+    assert found[0][:12].nunique() <= 2  # two patterns, and twelve rows that are alone afterwards
+    assert found[1][:12].nunique() == 3
+
+
 def test_apart_they_fall_by_their_identity(tmp_path: Path) -> None:
     rows = [("1", "1", "yes", "a", "1"), ("2", "1", "yes", "a", "1")] * 50
     cleaning = {"split": {"equal_rows": "apart"}}

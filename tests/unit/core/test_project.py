@@ -321,7 +321,7 @@ def test_a_split_without_a_group_has_the_fingerprint_it_always_had() -> None:
     assert "group" not in found
 
 
-def test_the_fingerprint_of_equal_rows_together_is_that_of_the_features_that_last() -> None:
+def test_the_fingerprint_names_the_features_that_last_in_which_rows_are_equal() -> None:
     def of(*, drop: bool = False, **split: str) -> dict:
         columns = {
             "y": {"type": "boolean"},
@@ -333,9 +333,11 @@ def test_the_fingerprint_of_equal_rows_together_is_that_of_the_features_that_las
         cleaning = {"split": split, "missing": {"columns": {"z": {"drop_above": 0.5}} if drop else {}}}
         return fingerprint(project_from_mapping({"name": "unit", "data": data, "cleaning": cleaning}, origin="test"))
 
-    assert of()["identity_columns"] == "x, z"
-    assert of(drop=True)["identity_columns"] == "x"
-    assert len({of(**split)["digest"] for split in ({}, {"equal_rows": "apart"}, {"group": "id"})}) == 3
+    assert of()["equal_in"] == '["x", "z"]'
+    assert of(drop=True)["equal_in"] == '["x"]'
+    assert of(equal_rows="apart")["equal_in"] == "[]"
+    assert of()["digest"] == of(equal_rows="apart")["digest"] == of(drop=True)["digest"] != of(group="id")["digest"]
+    assert len({of()["equal_digest"], of(equal_rows="apart")["equal_digest"], of(drop=True)["equal_digest"]}) == 3
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import pytest
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import IntegrityError
+from ciclo.components.core.own_columns import ROW_ID
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.splits import fingerprint
-from ciclo.components.evaluation.champion import Champion, ask, read_champion
+from ciclo.components.evaluation.champion import Answers, Champion, ask, read_champion
 from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.directory import DirectoryStore
@@ -72,7 +73,7 @@ def champion(trained: Project, train_end: str = "2026-01-15T00:00:00+00:00", **l
 
 
 def judging_rows(today: Project, rows: int = 60) -> Dataset:
-    """Test rows, two a day from the first of January on."""
+    """Test rows, two a day from the first of January on; every third is one since it is equal to one."""
     frame = pd.DataFrame(
         {
             "id": range(rows),
@@ -80,9 +81,20 @@ def judging_rows(today: Project, rows: int = 60) -> Dataset:
             "a": np.linspace(0, 1, rows),
             "b": ["x"] * rows,
             "y": [n % 2 == 0 for n in range(rows)],
+            ROW_ID: ["0" * 32 if n % 3 else "f" * 32 for n in range(rows)],
         }
     )
     return Dataset(Contract.of(today, ("false", "true")), frame)
+
+
+def other_rows(test: Dataset) -> Dataset:
+    """Rows of training, in all but the label equal to the first ten test rows."""
+    return Dataset(test.contract, test.rows.head(10).assign(y=False))
+
+
+def ask_beside(found: Champion, today: Project, test: Dataset) -> Answers:
+    """What it answers, beside the other rows."""
+    return ask(found, today, test, other_rows(test))
 
 
 SAME, OTHER_TEST = charter(), charter(cleaning__split__test=0.45)
@@ -91,6 +103,7 @@ BY_IDENTITY = charter(cleaning__split=APART)
 BY_TIME = charter(cleaning__split={"method": "time", "test": "14d", "validation": "7d"})
 ALL = 60
 LATER = 31  # of sixty rows, two a day, those after the fifteenth of January
+ALONE = LATER + 13  # and of the others those that are test rows by themselves, and equal to no other row
 
 # The project of the champion, that of today, and how many of sixty test rows the champion is asked about; 0 is not at
 # all, since fewer than evaluation.minimum_rows would be left.
@@ -98,11 +111,14 @@ SPLITS: dict[str, tuple[Project, Project, int]] = {
     "the same hash": (SAME, SAME, ALL),
     "another share of test rows": (SAME, OTHER_TEST, LATER),
     "another share of validation rows": (SAME, charter(cleaning__split__validation=0.2), LATER),
-    "equal rows together, then apart": (SAME, BY_IDENTITY, LATER),
-    "another feature": (SAME, charter(data__columns__b={"type": "category", "role": "ignored"}), LATER),
-    "a feature that is read in another way": (SAME, charter(data__columns__b__missing=["x"]), LATER),
-    "a feature that may be dropped": (SAME, charter(cleaning__missing={"columns": {"a": {"drop_above": 0.9}}}), LATER),
-    "another way to read the id, which decides nothing": (SAME, charter(data__columns__id={"type": "category"}), ALL),
+    "equal rows together, then apart": (SAME, BY_IDENTITY, ALONE),
+    "equal rows apart, then together": (BY_IDENTITY, SAME, LATER + 19),
+    "another feature": (SAME, charter(data__columns__b={"type": "category", "role": "ignored"}), ALONE),
+    "a feature more": (SAME, charter(data__columns__c={"type": "number"}), ALONE),
+    "a feature that is gone": (charter(data__columns__c={"type": "number"}), SAME, 0),
+    "a feature that is read in another way": (SAME, charter(data__columns__b__missing=["z"]), ALONE),
+    "a feature that may be dropped": (SAME, charter(cleaning__missing={"columns": {"a": {"drop_above": 0.9}}}), ALONE),
+    "another way to read the id": (SAME, charter(data__columns__id={"type": "category"}), LATER),
     "the same identity": (BY_IDENTITY, BY_IDENTITY, ALL),
     "another identity": (BY_IDENTITY, charter(data__id_columns=["id", "b"], cleaning__split=APART), LATER),
     "no identity any more": (BY_IDENTITY, charter(data__id_columns=[], cleaning__split=APART), LATER),
@@ -121,16 +137,19 @@ SPLITS: dict[str, tuple[Project, Project, int]] = {
 @pytest.mark.parametrize(("then", "now", "rows"), SPLITS.values(), ids=SPLITS)
 def test_only_rows_the_champion_has_not_seen_judge_it(then: Project, now: Project, rows: int) -> None:
     test = judging_rows(now)
-    if "at2" in now.data.columns:
-        test.rows["at2"] = test.rows["at"]
-    answers = ask(champion(then), now, test)
+    for name, of in (("at2", "at"), ("c", "a")):
+        if name in now.data.columns:
+            test.rows[name] = test.rows[of]
+    answers = ask_beside(champion(then), now, test)
     if rows == 0:
         assert answers.predicted is None
-        assert "trained under another split" in answers.problem
+        assert "trained under another split" in answers.problem or "columns that are gone: c" in answers.problem
         return
     assert (answers.problem, int(answers.unseen.sum())) == ("", rows)
-    times = test.rows["at"][answers.unseen]
-    assert rows == ALL or times.min() > pd.Timestamp("2026-01-15", tz="UTC")
+    seen = test.rows[~answers.unseen]
+    assert seen["at"].empty or seen["at"].max() <= pd.Timestamp("2026-01-15", tz="UTC")
+    if rows == ALONE:
+        assert set(test.rows["id"][:10]) <= set(seen["id"])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +163,7 @@ def test_only_rows_the_champion_has_not_seen_judge_it(then: Project, now: Projec
     ids=["a lineage of an older release", "no time", "too few rows are later", "the end of its training is not known"],
 )
 def test_a_champion_that_may_have_seen_the_rows_is_not_compared(lineage: dict[str, Any], problem: str) -> None:
-    answers = ask(champion(SAME, **lineage), SAME, judging_rows(SAME))
+    answers = ask_beside(champion(SAME, **lineage), SAME, judging_rows(SAME))
     assert answers.predicted is None
     assert problem in answers.problem
 
@@ -152,7 +171,7 @@ def test_a_champion_that_may_have_seen_the_rows_is_not_compared(lineage: dict[st
 @pytest.mark.parametrize(("rows", "asked"), [(20, False), (21, True)], ids=["19 are later", "20 are later"])
 def test_as_many_rows_as_the_least_are_enough(rows: int, asked: bool) -> None:
     end = (START + pd.Timedelta(hours=12) * (ALL - rows)).isoformat()
-    answers = ask(champion(OTHER_TEST, end), SAME, judging_rows(SAME))
+    answers = ask_beside(champion(OTHER_TEST, end), SAME, judging_rows(SAME))
     assert int(answers.unseen.sum()) == rows - 1
     assert (answers.predicted is not None) is asked
 
@@ -192,11 +211,11 @@ def test_whatever_keeps_them_apart_is_a_reason_and_no_error(
     change: Callable[[Champion], Champion], today: Project, words: str
 ) -> None:
     test = judging_rows(today)
-    frame = test.rows.drop(columns=[name for name in test.rows if name not in today.data.columns])
+    frame = test.rows.drop(columns=[name for name in test.rows if name not in {*today.data.columns, ROW_ID}])
     contract = test.contract
     if today.task == "regression":
         contract = contract.model_copy(update={"classes": ()})
-    answers = ask(change(champion(SAME)), today, Dataset(contract, frame))
+    answers = ask_beside(change(champion(SAME)), today, Dataset(contract, frame))
     assert answers.predicted is None
     assert words in answers.problem
 
@@ -204,7 +223,9 @@ def test_whatever_keeps_them_apart_is_a_reason_and_no_error(
 def test_another_class_is_a_reason() -> None:
     test = judging_rows(SAME)
     more = test.contract.model_copy(update={"classes": ("false", "maybe", "true")})
-    assert "knows the classes false, true, and today" in ask(champion(SAME), SAME, Dataset(more, test.rows)).problem
+    assert (
+        "knows the classes false, true, and today" in ask_beside(champion(SAME), SAME, Dataset(more, test.rows)).problem
+    )
 
 
 @pytest.mark.parametrize("name", ["contract.json", "lineage.json", "model.skops", "profile.json", "manifest.json"])

@@ -56,6 +56,11 @@ def rows(task: str = "binary", **options) -> pd.DataFrame:
     return frame.assign(**{ROW_ID: [f"{i:032x}" for i in range(len(frame))], SPLIT: "test"}, t=DAYS[: len(frame)])
 
 
+def nobody(test: Dataset) -> Dataset:
+    """No rows but the test rows."""
+    return Dataset(test.contract, test.rows.iloc[:0])
+
+
 def fitted(asked: Project, estimator, frame: pd.DataFrame):
     contract = Contract.of(asked, CLASSES[asked.task])
     model = Pipeline([("preprocess", preprocessor(contract, "linear")), ("model", estimator)])
@@ -70,7 +75,7 @@ def compared(
         (folder / name).write_bytes(name.encode())
         contenders.append(Contender(name, folder / name, {"score": score}, model))
     test = Dataset(Contract.of(asked, CLASSES[asked.task]), frame)
-    return compare(asked, test, contenders, {}, SimpleAnswers({}), champion, Gate("change", "unit"))
+    return compare(asked, test, nobody(test), contenders, {}, SimpleAnswers({}), champion, Gate("change", "unit"))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_whatever_a_champion_is_compared_with_is_compared_on_rows_it_has_not_see
         dump_model(winner, path)
         simple = SimpleAnswers({"trivial": np.full((len(test), 2), 0.5)})
         contender = Contender("new", path, {"score": 0.5}, winner)
-        return compare(asked, test, [contender], {}, simple, champion, Gate("refresh", "unit"), champion)
+        return compare(asked, test, nobody(test), [contender], {}, simple, champion, Gate("refresh", "unit"), champion)
 
     lied = frame.copy()
     lied.loc[lied.index[:300], "y"] = ~lied["y"].iloc[:300].to_numpy()
