@@ -10,7 +10,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ciclo.components.core.sections import MOST_DAYS, Column, Section
+from ciclo.components.core.data_sections import Column
+from ciclo.components.core.section import MOST_DAYS, Section
 from ciclo.components.core.wording import did_you_mean
 
 DAYS = re.compile(r"0*([1-9][0-9]*)d")

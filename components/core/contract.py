@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from ciclo.components.core.data_sections import Column
 from ciclo.components.core.errors import DataError, RequestError
 from ciclo.components.core.metrics import Array, Task
 from ciclo.components.core.project import Project
-from ciclo.components.core.sections import Column
 from ciclo.components.core.values import EDITION, KINDS, ColumnType, Refusal, ValueReader, kind_of
 from ciclo.components.core.wording import did_you_mean, listed, shown
 from ciclo.components.core.written import DecimalMark, ThousandsMark

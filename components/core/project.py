@@ -12,21 +12,12 @@ from urllib.parse import unquote
 from pydantic import BaseModel, Field, model_validator
 
 from ciclo.components.core.cleaning_policy import Cleaning, lasting, policy_problems
+from ciclo.components.core.data_sections import Column, Data
 from ciclo.components.core.estimators import problem_of
 from ciclo.components.core.metrics import DEFAULT_METRIC, Metric, Task, metric_named
 from ciclo.components.core.own_columns import is_own
-from ciclo.components.core.sections import (
-    Candidate,
-    Column,
-    Data,
-    Deployment,
-    Design,
-    Evaluation,
-    Monitoring,
-    Section,
-    Training,
-    Validation,
-)
+from ciclo.components.core.section import Section
+from ciclo.components.core.sections import Candidate, Deployment, Design, Evaluation, Monitoring, Training, Validation
 from ciclo.components.core.wording import did_you_mean
 
 # What a name or password in an address, or a key in its query, looks like.

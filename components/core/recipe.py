@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ciclo.components.core.cleaning_policy import Cleaning
+from ciclo.components.core.data_sections import Column
 from ciclo.components.core.project import Project
-from ciclo.components.core.sections import Column
 from ciclo.components.core.values import EDITION
 
 # Raised where a release fits other models of the same project: other defaults of the search, or other preprocessing.

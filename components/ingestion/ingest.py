@@ -9,10 +9,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from ciclo.components.core.data_sections import Data
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import MALFORMED
 from ciclo.components.core.project import Project
-from ciclo.components.core.sections import Data
 from ciclo.components.core.settings import settings
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.sources.places.place import Asked

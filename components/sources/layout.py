@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 import ibis
 
+from ciclo.components.core.data_sections import Data
 from ciclo.components.core.errors import DataError, ProjectError
 from ciclo.components.core.own_columns import PREFIX, is_own
-from ciclo.components.core.sections import Data
 from ciclo.components.core.settings import settings
 from ciclo.components.core.values import Plain, Rules
 from ciclo.components.core.wording import did_you_mean, listed
