@@ -55,6 +55,7 @@ MODULES = {
     "components/evaluation/suspicion.py": (6, ["tests/unit/evaluation/test_suspicion.py"]),
     "components/cleaning/duplicates.py": (4, ["tests/unit/cleaning/test_duplicates.py"]),
     "components/cleaning/treatments.py": (6, ["tests/unit/cleaning/test_policy.py"]),
+    "components/core/splits.py": (8, ["tests/unit/evaluation/test_champion.py", "tests/unit/core/test_project.py"]),
     "components/tables/patterns.py": (4, ["tests/unit/cleaning/test_equal_rows.py"]),
     "components/core/fences.py": (6, ["tests/unit/training/test_policy.py"]),
     "components/core/among_numbers.py": (6, ["tests/unit/training/test_policy.py"]),
