@@ -182,14 +182,14 @@ class Split(Section):
     """How rows are divided; the same row always falls on the same side.
 
     Attributes:
-        method: ``hash`` of the row's features, identity or group, or ``time``: the last rows are the test. ``auto``
-            takes time where there is a time column and no group.
+        method: ``hash`` of the row's identity or of its group, or ``time``: the last rows are the test. ``auto`` takes
+            time where there is a time column and no group.
         validation: Share of the rows, or days such as ``14d`` for a time split.
         test: The same for the test rows.
         group: A column that names people or things which have several rows: all rows of one are on one side, by the
             hash of its value, and it is no feature. A row without a value goes as if there were no group.
-        equal_rows: Whether rows that are equal in all features are kept ``together`` on one side of a split by hash, so
-            that no test row stands in training too, or may fall ``apart``, by the hash of their identity.
+        equal_rows: Whether rows that are equal in all features are kept ``together`` on one side of a split by hash, by
+            that of these features, so that no test row stands in training too, or may fall ``apart`` as all others do.
     """
 
     method: Literal["auto", "hash", "time"] = "auto"
