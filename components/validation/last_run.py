@@ -29,6 +29,7 @@ DISTINCT = 2.0  # times as many different values, beyond what other rows bring
 SURE = 3.0  # standard deviations of a count of rare values, which is that of a Poisson variable
 DISTANCE = 0.2  # a normal column that moved by half its standard deviation: benchmarks/drift.py
 LEVELS = 0.01  # share of rows that a category holds which was not known
+FEW = 20  # rows of a slice of time below which a share of them tells little
 SHOWN = 10  # findings of one kind
 _LOOK = "look at what became of it in the source"
 
@@ -222,12 +223,22 @@ def _rows(found: Beside, past: Profile) -> Iterator[Check]:
 
 
 def _nulls(found: Beside, past: Profile) -> Iterator[Check]:
-    for name in found.missing.moved:
+    moved = found.missing.moved
+    for name in [*moved, *(name for name in found.counts if name not in moved)]:
         then, now = past.columns[name].missing, found.profile.columns[name].missing
         limit = then + NULLS if now > then else then - NULLS
-        if abs(now - then) > NULLS:
+        least, most = _gaps(past.columns[name])
+        if abs(now - then) > NULLS and (name in moved or not least - NULLS <= now <= most + NULLS):
             words = f"'{name}' lacks {percent(now)} of its values, where it lacked {percent(then)}"
             yield _finding(f"{words}; {_LOOK}", now, limit)
+
+
+def _gaps(column: ColumnProfile) -> tuple[float, float]:
+    """The least and the greatest share of missing values in a slice of its time; anything where it has no slices."""
+    counts = np.array(column.by_slice, dtype="float64").reshape(-1, len(column.counts))
+    counts = counts[counts.sum(axis=1) >= FEW]
+    shares = counts[:, -1] / counts.sum(axis=1)
+    return (float(shares.min()), float(shares.max())) if shares.size else (-np.inf, np.inf)
 
 
 def _distinct(found: Beside, past: Profile) -> Iterator[Check]:
@@ -287,10 +298,16 @@ def _words(then: ColumnProfile, now: ColumnProfile, counts: Array) -> str:
     """What a distribution was and is: the quantiles of a number, and the value or bin that changed most."""
     before = np.array(then.counts[: len(counts)], dtype="float64")
     shares = before / max(before.sum(), 1), counts / max(counts.sum(), 1)
-    most = int(np.abs(shares[1] - shares[0]).argmax())
-    if then.bin_names[most] == OTHER and (new := _new(then, now)):
-        return f"values that it had not are {percent(shares[1][most])}, {_listed(new)}"
-    text = f"'{then.bin_names[most]}' was {percent(shares[0][most])} and is {percent(shares[1][most])}"
+    change = np.abs(shares[1] - shares[0])
+    most, text = int(change.argmax()), ""
+    other = then.bin_names.index(OTHER) if OTHER in then.bin_names[: change.size] else most
+    if change[other] >= change[most] - 1e-9 and (new := _new(then, now)) and other < len(change):
+        change[other] = 0
+        most, text = (
+            int(change.argmax()),
+            f"values that it had not are {percent(shares[1][other])}, {_listed(new)}, and ",
+        )
+    text += f"'{then.bin_names[most]}' was {percent(shares[0][most])} and is {percent(shares[1][most])}"
     median = then.quantile(0.5), now.quantile(0.5)
     if median[0] is None or median[1] is None or (then.distinct or 0) == 2:
         return text

@@ -183,6 +183,32 @@ def test_what_changed_is_named_with_what_it_was_and_is(change):
     assert not findings(accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, NOW))
 
 
+def test_a_category_that_was_renamed_is_named_by_both_names():
+    frame = table(600)
+    other = frame.assign(colour=frame["colour"].replace("red", "Red 2"))
+    (found,) = findings(accepted(rows_of(PLAIN, frame)), rows_of(PLAIN, other))
+    assert "values that it had not are" in found
+    assert "'Red 2' (" in found
+    assert "'red' was" in found
+    assert "and is 0" in found
+
+
+@pytest.mark.parametrize(("lacking", "named"), [(0.6, True), (0.3, False)])
+def test_more_missing_values_than_any_time_had_are_named_though_windows_differ_much(lacking, named):
+    columns = {**MANY, "at": {"type": "timestamp"}, "y": TARGETS["binary"]}
+    asked = project(data={"source": "t.csv", "target": "y", "time_column": "at", "columns": columns})
+    rng = np.random.default_rng(5)
+
+    def lacks(seed: int, weeks: list[float]) -> Dataset:
+        frame = timed(56, seed)
+        frame["x4"] = frame["x4"].mask(rng.random(len(frame)) < np.repeat(weeks, len(frame) // 8))
+        return rows_of(asked, frame)
+
+    usual = [0.05, 0.4, 0.02, 0.3, 0.01, 0.05, 0.02, 0.03]
+    found = findings(accepted(lacks(1, usual)), lacks(2, [lacking] * 8))
+    assert any("'x4' lacks" in text for text in found) is named, found
+
+
 def test_columns_and_classes_that_come_and_go_are_named():
     before, now = table(1_000, "multiclass"), table(1_000, "multiclass", seed=1)
     classes = {"y": {"type": "category"}}
