@@ -23,7 +23,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import CicloError, DataError, QuarantineError, UnusableError
 from ciclo.components.core.own_columns import KEY, LINE, MALFORMED, OCCURRENCE, PATTERN, REASONS, ROW_ID, SPLIT, STAYED
 from ciclo.components.core.project import Project
-from ciclo.components.core.splits import hashed_features
+from ciclo.components.core.splits import copies_fall_apart, hashed_features
 from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import collect, connect, write_rows
 from ciclo.components.tables.patterns import SAMPLED, Patterns
@@ -208,6 +208,8 @@ def _named(checked: Checked, good: Any, project: Project) -> tuple[Any, Any]:
         several = checked.stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several.parquet")
         good = good.left_join(keyed.semi_join(several, PATTERN), LINE).drop(f"{LINE}_right")
         own = good[PATTERN].fill_null(good[ROW_ID])
+    elif copies_fall_apart(project):
+        own = own.contains("-").ifelse(own.hexdigest("md5"), own)
     return good, own if split.group is None else group_id(good[split.group], split.group, own)
 
 

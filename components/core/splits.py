@@ -23,6 +23,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.values import EDITION
 
 HASH = "md5 of the identity, first 12 hex digits"
+COPIES = f"{HASH}; of a copy, with its number"
 DIGITS = 12
 
 
@@ -49,7 +50,7 @@ def fingerprint(project: Project) -> dict[str, Any]:
             named = tuple({*named, split.group})
         read = {name: project.data.columns[name].reading() for name in sorted(named)}
         parts |= {
-            "hash": HASH,
+            "hash": COPIES if copies_fall_apart(project) else HASH,
             "edition": EDITION,
             "identity_columns": ", ".join(sorted(named)),
             "identity": _digest(read),
@@ -57,6 +58,16 @@ def fingerprint(project: Project) -> dict[str, Any]:
     equal_in = sorted(hashed_features(project)) if method == "hash" and split.equal_rows == "together" else []
     alike = {name: project.data.columns[name].reading() for name in equal_in}
     return {**parts, "digest": _digest(parts), "equal_in": json.dumps(equal_in), "equal_digest": _digest(alike)}
+
+
+def copies_fall_apart(project: Project) -> bool:
+    """Whether rows that are equal in all columns go each by itself.
+
+    They have one identity where there are no ids, and on one side all rows of a pattern with one label would be apart
+    from those with another, so that a model learns the wrong share of them.
+    """
+    cleaning = project.cleaning
+    return cleaning.split.equal_rows == "apart" and cleaning.duplicates.keep == "all" and not project.data.id_columns
 
 
 def threshold(share: float) -> str:

@@ -17,8 +17,8 @@ STOPS = {
 _OUTCOMES = {
     "promoted": "the training run made a new champion",
     "waiting": "a new version waits for a person",
-    "kept": "the training run kept the champion",
-    "escalated": "the training run kept the champion, and the design is in question",
+    "kept": "no new model was good enough in the training run",
+    "escalated": "no new model was good enough in the training run, and the design is in question",
     "stopped": "the training run stopped before training was worth it",
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile, Table
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
@@ -102,15 +103,23 @@ def variance_inflation(frame: pd.DataFrame) -> dict[str, float]:
     return dict(sorted(zip(filled.columns, factors.tolist(), strict=True), key=lambda item: -item[1]))
 
 
-def split_departures(project: Project, profile: Profile, test: Rows) -> Departures:
+def split_departures(project: Project, profile: Profile, fitted_on: Rows, test: Rows) -> Departures:
     """How far the test rows lie from the profiled ones.
 
+    The rows of a group may be alike, so that where a split is by group there are as many pieces of evidence as groups.
     On a split by time the test rows are later: their distance is held against what windows of the training period show
     of each other, and any other against the limit of the project.
     """
     features = test.features
     counts = {name: column.bin(features[name]) for name, column in profile.columns.items()}
-    limit, time = project.validation.split_drift, test.contract.time_column
+    limit, time, group = project.validation.split_drift, test.contract.time_column, project.cleaning.split.group
+    if group is not None:
+        ours, theirs = (rows.column(group).nunique() for rows in (fitted_on, test))
+        profiled = {
+            name: column.model_copy(update={"counts": tuple(_pieces(np.array(column.counts), ours).tolist())})
+            for name, column in profile.columns.items()
+        }
+        return departures(profiled, {n: _pieces(found, theirs) for n, found in counts.items()}, fixed=limit)
     if project.split_method != "time" or time is None or not len(test):
         return departures(profile.columns, counts, fixed=limit)
     times = test.column(time)
@@ -122,6 +131,11 @@ def split_departures(project: Project, profile: Profile, test: Rows) -> Departur
         slice_days=profile.slice_days,
         span=days_between(times.min(), times.max()),
     )
+
+
+def _pieces(counts: Array, groups: int) -> Array:
+    """Counts of rows as those of so many groups."""
+    return np.asarray(np.rint(counts * min(groups / max(counts.sum(), 1), 1.0)), dtype="int64")
 
 
 def split_checks(found: Departures, level: Severity) -> list[Check]:
@@ -183,7 +197,7 @@ def validate(project: Project, dataset: Rows, digest: str, accepted: Accepted | 
     numeric = train.X.drop(columns=category_names(train.X))
     leaked = leakage.search(project, train, held_out)
     inflation = variance_inflation(numeric)
-    drift = split_departures(project, profile, dataset.split("test"))
+    drift = split_departures(project, profile, fitted_on, dataset.split("test"))
     associations, together = target_relations(train, profile), pairs(train)
     limits = project.validation
     measures: dict[str, Callable[[Severity], list[Check]]] = {

@@ -90,6 +90,19 @@ def test_apart_they_fall_by_their_identity(tmp_path: Path) -> None:
     assert kept[kept["n"] == 1][SPLIT].nunique() == 3
 
 
+def test_apart_copies_of_a_row_fall_each_by_itself_whatever_their_label(
+    tmp_path: Path,
+) -> None:
+    frame = pd.DataFrame([("1", "1", "yes", "a", "1", str(n % 2)) for n in range(400)], columns=[*FEATURES, "gap", "y"])
+    columns = {name: kind for name, kind in COLUMNS.items() if name not in ("id", "beside")}
+    run(tmp_path, frame, project(columns, cleaning={"split": {"equal_rows": "apart"}, "duplicates": "all"}))
+    kept = pq.read_table(tmp_path / "dataset").to_pandas()
+    assert len(kept) == 400
+    shares = kept.groupby(SPLIT)["y"].mean()
+    assert set(shares.index) == {"train", "validation", "test"}
+    assert shares.between(0.3, 0.7).all()
+
+
 @pytest.mark.parametrize(
     ("cleaning", "data", "refused"),
     [

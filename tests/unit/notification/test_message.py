@@ -36,7 +36,7 @@ CUT = ("deployment", "cancelled", "told to stop")
         ("COMPLETE", [PROMOTED, SERVED], "info", "made a new champion", "version 4 answers"),
         ("SUCCEEDED", [PROMOTED, SERVED], "info", "made a new champion", "version 4 is the champion"),
         ("COMPLETE", [("publishing", "waiting", "ciclo models approve")], "info", "waits for a person", "approve"),
-        ("COMPLETE", [KEPT, SERVED], "info", "kept the champion", "no better by 0.01"),
+        ("COMPLETE", [KEPT, SERVED], "info", "no new model was good enough", "no better by 0.01"),
         ("COMPLETE", [ESCALATED, SERVED], "warning", "the design is in question", "simple answers"),
         ("COMPLETE", [UNUSABLE], "info", "stopped", "the target has one value"),
         ("COMPLETE", [], "warning", "complete", "not written down"),

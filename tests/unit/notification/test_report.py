@@ -62,7 +62,7 @@ def test_the_report_holds_what_every_stage_did_and_the_decision_that_ended_the_r
     assert done.returncode == 0, done.stderr
     html = shown(tmp_path)
     banner = html.partition('<div class="banner warn"')[2].partition("</div>")[0]
-    assert "The training run kept the champion" in banner
+    assert "No new model was good enough in the training run" in banner
     assert "no candidate was good enough: no better by 0.01" in banner
     assert "slices: colour &lt;red&gt; is poor" in banner
     stages = re.findall(r"<tr><td[^>]*><bdi>([a-z]+(?: \([a-z]+\))?)</bdi></td><td class=\"good\">yes", html)
