@@ -4,21 +4,19 @@ In the Kubeflow dashboard no artifact can lead to another and an exit handler is
 shows has to lie in the store as data.
 """
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
-from ciclo.components.core.errors import CicloError, StorageError
 from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.storage.objects import ObjectStore
+from ciclo.components.runs.records import Record, leave, left
 from ciclo.components.storage.store import open_store
 
 
-class Account(BaseModel):
+class Account(Record):
     """How one stage ended, and what it found.
 
     Attributes:
@@ -42,7 +40,7 @@ class Account(BaseModel):
     summary: str = ""
     detail: tuple[str, ...] = ()
     seconds: float = 0.0
-    figures: dict[str, int | float | str] = {}
+    figures: dict[str, int | float | str] = Field({})
     verdict: Verdict | None = None
     document: Document | None = None
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
@@ -54,24 +52,8 @@ class Account(BaseModel):
 
 
 def leave_account(account: Account, project: str, settings: Settings) -> bool:
-    """Write an account down if the process belongs to a run; nothing is raised, since a run does not hang on it.
-
-    Args:
-        account: What there is to tell.
-        project: Name of the project.
-        settings: The store, and the run.
-
-    Returns:
-        Whether it was written.
-    """
-    if not settings.run or not project:
-        return False
-    with suppress(CicloError):
-        name = f"{account.stage} {account.label}".strip().replace(" ", "-")
-        key = f"{_folder(project, settings.run)}{name}.json"
-        open_store(settings.store_uri, settings).put(key, account.model_dump_json().encode())
-        return True
-    return False
+    """Write an account down if the process belongs to a run; whether it was written."""
+    return leave(account, "accounts", f"{account.stage} {account.label}", project, settings)
 
 
 def accounts_of(run: str, project: str, settings: Settings) -> list[Account]:
@@ -80,13 +62,4 @@ def accounts_of(run: str, project: str, settings: Settings) -> list[Account]:
     Raises:
         StorageError: If the store cannot be read.
     """
-    store: ObjectStore = open_store(settings.store_uri, settings)
-    try:
-        found = [Account.model_validate_json(store.get(key).data) for key in store.list(_folder(project, run))]
-    except ValueError as error:
-        raise StorageError(f"the accounts of run {run} cannot be read") from error
-    return sorted(found, key=lambda account: account.time)
-
-
-def _folder(project: str, run: str) -> str:
-    return f"projects/{project}/accounts/{run}/"
+    return left(Account, open_store(settings.store_uri, settings), "accounts", run, project)

@@ -3,21 +3,20 @@
 KFP keeps neither errors nor reasons, so the stages write them down, below ``projects/<project>/runs/<run>/``.
 """
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
-from ciclo.components.core.errors import CicloError, StorageError
 from ciclo.components.core.settings import Settings
+from ciclo.components.runs.records import Record, leave, left
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.store import open_store
 
 Ending = Literal["promoted", "waiting", "kept", "escalated", "stopped", "served", "failed", "cancelled"]
 
 
-class Note(BaseModel):
+class Note(Record):
     """What one stage has to say of the end of a run.
 
     Attributes:
@@ -37,24 +36,8 @@ class Note(BaseModel):
 
 
 def leave_note(note: Note, project: str, settings: Settings) -> bool:
-    """Write a note down if the process belongs to a run; nothing is raised, since a run does not hang on it.
-
-    Args:
-        note: What there is to say.
-        project: Name of the project.
-        settings: The store, and the run.
-
-    Returns:
-        Whether it was written.
-    """
-    if not settings.run or not project:
-        return False
-    with suppress(CicloError):
-        store = open_store(settings.store_uri, settings)
-        key = f"{_folder(project, settings.run)}{note.stage.replace(' ', '-')}.json"
-        store.put(key, note.model_dump_json(indent=1).encode())
-        return True
-    return False
+    """Write a note down if the process belongs to a run; whether it was written."""
+    return leave(note, "runs", note.stage, project, settings)
 
 
 def notes_of(run: str, project: str, settings: Settings) -> list[Note]:
@@ -72,12 +55,4 @@ def notes_in(store: ObjectStore, run: str, project: str) -> list[Note]:
     Raises:
         StorageError: If the store cannot be read.
     """
-    try:
-        found = [Note.model_validate_json(store.get(key).data) for key in store.list(_folder(project, run))]
-    except ValueError as error:
-        raise StorageError(f"the notes of run {run} cannot be read") from error
-    return sorted(found, key=lambda note: note.time)
-
-
-def _folder(project: str, run: str) -> str:
-    return f"projects/{project}/runs/{run}/"
+    return left(Note, store, "runs", run, project)

@@ -93,7 +93,7 @@ def test_accounts_that_cannot_be_read_leave_the_end_of_the_run(broken, tmp_path)
     (place / "cleaning.json").write_bytes(broken)
     html = shown(tmp_path)
     assert "the target has one value" in html
-    assert "the accounts of run run-1 cannot be read" in html
+    assert "what the stages of run run-1 wrote down cannot be read" in html
 
 
 def test_a_run_without_a_word_and_one_of_another_are_told_apart(tmp_path):
