@@ -321,6 +321,25 @@ def test_a_split_without_a_group_has_the_fingerprint_it_always_had() -> None:
     assert "group" not in found
 
 
+@pytest.mark.parametrize(
+    ("equal_rows", "duplicates", "ids", "apart"),
+    [
+        ("apart", "all", [], True),
+        ("together", "all", [], False),
+        ("apart", "first", [], False),
+        ("apart", "all", ["x"], False),
+    ],
+)
+def test_copies_go_each_by_itself_only_where_nothing_else_tells_them_apart(
+    equal_rows: str, duplicates: str, ids: list[str], apart: bool
+) -> None:
+    columns = {"y": {"type": "boolean"}, "x": {"type": "number"}, "z": {"type": "number"}}
+    data = {"source": "t.csv", "target": "y", "id_columns": ids, "columns": columns}
+    cleaning = {"split": {"equal_rows": equal_rows}, "duplicates": duplicates}
+    found = fingerprint(project_from_mapping({"name": "unit", "data": data, "cleaning": cleaning}, origin="test"))
+    assert found["hash"].endswith("of a copy, with its number") is apart
+
+
 def test_the_fingerprint_names_the_features_that_last_in_which_rows_are_equal() -> None:
     def of(*, drop: bool = False, **split: str) -> dict:
         columns = {

@@ -99,6 +99,7 @@ def ask_beside(found: Champion, today: Project, test: Dataset) -> Answers:
 
 SAME, OTHER_TEST = charter(), charter(cleaning__split__test=0.45)
 APART = {"method": "hash", "equal_rows": "apart"}
+GROUPED = {"method": "hash", "group": "b"}
 BY_IDENTITY = charter(cleaning__split=APART)
 BY_TIME = charter(cleaning__split={"method": "time", "test": "14d", "validation": "7d"})
 ALL = 60
@@ -115,6 +116,11 @@ SPLITS: dict[str, tuple[Project, Project, int]] = {
     "equal rows apart, then together": (BY_IDENTITY, SAME, LATER + 19),
     "another feature": (SAME, charter(data__columns__b={"type": "category", "role": "ignored"}), ALONE),
     "a feature more": (SAME, charter(data__columns__c={"type": "number"}), ALONE),
+    "a feature more, where rows go by their group": (
+        charter(cleaning__split=GROUPED),
+        charter(cleaning__split=GROUPED, data__columns__c={"type": "number"}),
+        ALL,
+    ),
     "a feature that is gone": (charter(data__columns__c={"type": "number"}), SAME, 0),
     "a feature that is read in another way": (SAME, charter(data__columns__b__missing=["z"]), ALONE),
     "a feature that may be dropped": (SAME, charter(cleaning__missing={"columns": {"a": {"drop_above": 0.9}}}), ALONE),
