@@ -63,7 +63,7 @@ format: env ## let ruff rewrite the code
 	$(BIN)/ruff format $(CODE)
 
 .PHONY: mutants
-mutants: env ## put small faults into the code that decides; the tests have to notice (8 minutes at most)
+mutants: env ## put small faults into the code that decides; the tests have to notice (half an hour)
 	$(BIN)/python -m tests.mutants
 
 .PHONY: golden
