@@ -66,7 +66,6 @@ def clean(
         try:
             _refuse(report, project)
             kept = checked.stored(_keep(checked, project), "kept.parquet")
-            _check_patterns(kept, project)
             report, contract = _described(report, kept, project)
             report.check_splits()
         except CicloError as refusal:
@@ -202,8 +201,10 @@ def _named(checked: Checked, good: Any, project: Project) -> tuple[Any, Any]:
     """Good rows, and what a split by hash goes by: the group, the features where other rows are equal, the identity."""
     split, own = project.cleaning.split, good[ROW_ID]
     if split.equal_rows == "together":
-        names = hashed_features(project)
-        keyed = checked.stored(good.select(LINE, pattern_id(good, names).name(PATTERN)), "patterns.parquet")
+        named = pattern_id(good, hashed_features(project)).name(PATTERN)
+        keyed = checked.stored(good.select(LINE, named), "patterns.parquet")
+        if split.group is None:
+            _check_patterns(keyed)
         counted = keyed.group_by(PATTERN).aggregate(rows=keyed.count())
         several = checked.stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several.parquet")
         good = good.left_join(keyed.semi_join(several, PATTERN), LINE).drop(f"{LINE}_right")
@@ -213,17 +214,17 @@ def _named(checked: Checked, good: Any, project: Project) -> tuple[Any, Any]:
     return good, own if split.group is None else group_id(good[split.group], split.group, own)
 
 
-def _check_patterns(kept: Any, project: Project) -> None:
-    """Refuse sides that keep equal rows together where that makes them useless."""
-    split = project.cleaning.split
-    if project.split_method != "hash" or split.group is not None or split.equal_rows != "together":
-        return
-    rows = int(collect(kept.aggregate(rows=kept.count()))["rows"][0].as_py())
+def _check_patterns(keyed: Any) -> None:
+    """Refuse sides that keep equal rows together where that makes them useless.
+
+    Args:
+        keyed: ``LINE`` and ``PATTERN`` of every row.
+    """
+    rows = int(collect(keyed.aggregate(rows=keyed.count()))["rows"][0].as_py())
     step = max(rows // SAMPLED, 1)
-    names = hashed_features(project)
-    if not _patterns(kept.filter(kept[LINE] % step == 0), names).few:
+    if not _patterns(keyed.filter(keyed[LINE] % step == 0)).few:
         return
-    found = _patterns(kept, names)
+    found = _patterns(keyed)
     if found.few:
         raise DataError(
             "rows that are equal in all features are kept on one side of the split, and too many are equal",
@@ -232,9 +233,8 @@ def _check_patterns(kept: Any, project: Project) -> None:
         )
 
 
-def _patterns(rows: Any, names: tuple[str, ...]) -> Patterns:
-    keyed = rows.select(key=pattern_id(rows, names))
-    sizes = collect(keyed.group_by("key").aggregate(size=keyed.count()))["size"]
+def _patterns(keyed: Any) -> Patterns:
+    sizes = collect(keyed.group_by(PATTERN).aggregate(size=keyed.count()))["size"]
     return Patterns.of(sizes.to_numpy())
 
 
