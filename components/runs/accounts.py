@@ -4,10 +4,9 @@ In the Kubeflow dashboard no artifact can lead to another and an exit handler is
 shows has to lie in the store as data.
 """
 
-from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import Field
 
 from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
@@ -29,10 +28,7 @@ class Account(Record):
         figures: What is worth reading at a glance, by name.
         verdict: What it decided, if it is a gate.
         document: What it shows people as data, if it keeps that.
-        time: When it ended.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: str
     label: str = ""
@@ -43,7 +39,6 @@ class Account(Record):
     figures: dict[str, int | float | str] = Field({})
     verdict: Verdict | None = None
     document: Document | None = None
-    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def title(self) -> str:

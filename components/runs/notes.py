@@ -3,10 +3,7 @@
 KFP keeps neither errors nor reasons, so the stages write them down, below ``projects/<project>/runs/<run>/``.
 """
 
-from datetime import UTC, datetime
 from typing import Literal
-
-from pydantic import AwareDatetime, ConfigDict, Field
 
 from ciclo.components.core.settings import Settings
 from ciclo.components.runs.records import Record, leave, left
@@ -24,15 +21,11 @@ class Note(Record):
         ending: ``promoted``, ``waiting`` for a person, ``kept`` the champion, ``escalated`` to design (kept, and the
             design is in question), ``stopped`` by a gate, ``served``, ``failed`` or ``cancelled``.
         reason: Why, as a sentence.
-        time: When.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: str
     ending: Ending
     reason: str
-    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 def leave_note(note: Note, project: str, settings: Settings) -> bool:

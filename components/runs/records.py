@@ -1,9 +1,10 @@
 """Records that the stages of a run leave in the store, below ``projects/<project>/<kind>/<run>/``."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ciclo.components.core.errors import CicloError, StorageError
 from ciclo.components.core.settings import Settings
@@ -20,7 +21,9 @@ class Record(BaseModel):
         time: When.
     """
 
-    time: AwareDatetime
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 R = TypeVar("R", bound=Record)
