@@ -10,7 +10,10 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 from multiprocessing import forkserver
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from kfp.dsl.component_factory import EXECUTOR_MODULE
@@ -31,6 +34,8 @@ PRELOADED = (
     "skops.io",  # and with it every estimator there is
 )
 _CODE = 3  # the place of the component's code in what kfp runs: sh -c SCRIPT CODE ARGUMENTS
+
+_ONE_AT_A_TIME = threading.Lock()
 
 _start_cold = subprocess_task_handler.run_local_subprocess
 
@@ -56,9 +61,21 @@ def _start(full_command: list[str], env_vars: dict[str, str] | None = None) -> i
         return int(_start_cold(full_command, env_vars))
     code, *arguments = full_command[_CODE:]
     task = multiprocessing.get_context("forkserver").Process(target=_execute, args=(code, arguments, env_vars or {}))
-    task.start()
-    task.join()
-    return int(task.exitcode or 0)
+    return exit_code_of(task)
+
+
+def exit_code_of(task: BaseProcess) -> int:
+    """Run a process of this one to its end, and give its exit code.
+
+    Candidates run in threads beside each other, and to start a process ``multiprocessing`` asks all others whether they
+    have ended. An exit code can be read once: of two threads that read it, one would get 255.
+    """
+    with _ONE_AT_A_TIME:
+        task.start()
+    wait([task.sentinel])  # which reads nothing
+    with _ONE_AT_A_TIME:
+        task.join()
+        return int(task.exitcode or 0)
 
 
 def _execute(code: str, arguments: list[str], env_vars: dict[str, str]) -> None:
