@@ -14,7 +14,10 @@ h2{font-size:1.15rem;margin:2.2rem 0 .6rem;padding-bottom:.2rem;border-bottom:1p
 p{max-width:52rem;margin:.6rem 0}
 .lead{color:var(--muted);margin-top:0}
 a{color:var(--accent)}
-.scroll{overflow-x:auto;margin:.6rem 0}
+.scroll{overflow-x:auto;margin:.6rem 0;background:linear-gradient(to right,var(--surface) 40%,transparent) 0 0,
+linear-gradient(to left,var(--surface) 40%,transparent) 100% 0,linear-gradient(to right,var(--past),transparent) 0 0,
+linear-gradient(to left,var(--past),transparent) 100% 0;background-size:2.5rem 100%,2.5rem 100%,.6rem 100%,.6rem 100%;
+background-repeat:no-repeat;background-attachment:local,local,scroll,scroll}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .7rem;text-align:start;border-bottom:1px solid var(--line);vertical-align:top}
 th{background:var(--raised);font-weight:600;white-space:nowrap}

@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import SupportsIndex
 
@@ -33,16 +33,25 @@ def clean(text: object, most: int) -> str:
     return line if len(line) <= most and len(start) == len(str(text)) else line[: most - 1] + "…"
 
 
-def number(value: float) -> str:
-    """A number as people write it, to four digits: ``167,400``, ``0.7312``, ``1.2·10⁻⁷``."""
+def number(value: float, digits: int = 4) -> str:
+    """A number as people write it, to four digits or as many: ``167,400``, ``0.7312``, ``1.2·10⁻⁷``."""
     if isinstance(value, SupportsIndex):  # whole numbers, those of numpy too
         return f"{value.__index__():,}"
     if not math.isfinite(value):
         return "unknown" if math.isnan(value) else "-∞" if value < 0 else "∞"
-    digits, _, power = f"{value:.3e}".partition("e")
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
     if value and not -5 <= int(power) < 15:
-        return f"{float(digits):g}·10{_raised(int(power))}"
-    return f"{Decimal(f'{value:.4g}') + 0:,f}"
+        return f"{float(mantissa):.{digits}g}·10{_raised(int(power))}"
+    return f"{Decimal(f'{value:.{digits}g}') + 0:,f}"
+
+
+def told_apart(values: Sequence[float]) -> list[str]:
+    """Different numbers, with as many digits as it takes to see that they are."""
+    for digits in range(4, 17):
+        texts = [number(value, digits) for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
 
 
 def _raised(exponent: int) -> str:

@@ -1,6 +1,7 @@
 """Plots over numbers are well-formed whatever they are given, and are the same after a trip through JSON."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -45,3 +46,10 @@ def test_many_points_are_thinned_out_and_the_ends_stay(rows):
     assert corners == sorted(corners)
     again = Plot(title="t", x="x", y="y", curves=(Curve(name="c", points=points),))
     assert Plot.model_validate_json(again.model_dump_json()) == again
+
+
+@pytest.mark.parametrize("low", [0.84731, -0.84731, 84_731.0, 1.2e-9])
+def test_numbers_at_an_axis_differ_from_each_other(low):
+    curve = Curve(name="the best so far", points=((1, low), (2, low * (1 + 1e-6))))
+    written = re.findall(r'class="end"[^>]*>([^<]+)<', Plot(title="t", x="trial", y="score", curves=(curve,)).svg())
+    assert len(set(written)) == len(written) >= 4
