@@ -19,7 +19,7 @@ SUMMARY = "summary.json"
 _WORDS = {
     "promoted": ("A new champion", "good"),
     "waiting": ("A new version waits for a person", "warn"),
-    "kept": ("The champion stays", "warn"),
+    "kept": ("No new champion", "warn"),
     "stopped": ("Stopped by {}", "warn"),
     "failed": ("Failed in {}", "bad"),
     "crashed": ("{} broke", "bad"),
