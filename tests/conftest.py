@@ -1,5 +1,6 @@
 """Real servers for tests: started when first asked for, on 127.0.0.1, stopped by their process."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +16,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ciclo.components.core.settings import Settings
+from tests.depth import rounds
 from tests.rehearsals import rehearse_warm
 
 rehearse_warm()
 # No test may depend on how fast a machine is.
-settings.register_profile("calm", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(max_examples=rounds(25, 100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("calm", calm, print_blob=True)
 settings.load_profile("calm")
 # Two tests run at a time: the threads of their small models would only wait for each other.
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -27,6 +31,22 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of slow tests come first: a worker that gets one of them last ends long after the others."""
+    slow = Counter(item.path for item in items if "unit" not in item.path.parts or item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """What the tests have imported stays: to walk it again and again is a twentieth of their time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
 
 
 def _free_port() -> int:

@@ -5,12 +5,14 @@ that has imported the libraries (`multiprocessing`'s forkserver), and with `test
 `command` gives what a shell would start.
 """
 
+import importlib
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
@@ -27,6 +29,7 @@ QUICK = {"training": {"trials": 1, "candidates": {name: {"estimator": name} for 
 ONE = {"training": {"trials": 1, "candidates": {"linear": {"estimator": "logistic_regression"}}}}
 """In place of the training of `QUICK`, where it does not matter how many candidates there are."""
 
+COMMAND, WATCH = "ciclo.pipelines.command.app", "ciclo.components.monitoring.__main__"
 LIMIT = 300.0
 PRELOADED = (
     *RUN_PRELOADED,
@@ -67,7 +70,7 @@ class Ran:
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-P", "-m", "ciclo.pipelines.command.app", *map(str, arguments)]
+    return [sys.executable, "-P", "-m", COMMAND, *map(str, arguments)]
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
@@ -77,41 +80,55 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
 
 def ciclo(home: Path, *arguments: object, **variables: str) -> Ran:
     """Run the command to its end."""
+    return _ran(COMMAND, home, arguments, variables)
+
+
+def tick(home: Path, *arguments: object, **variables: str) -> Ran:
+    """Run the entry of the watch to its end."""
+    return _ran(WATCH, home, arguments, variables)
+
+
+def _ran(module: str, home: Path, arguments: Sequence[object], variables: dict[str, str]) -> Ran:
     words, env = [str(word) for word in arguments], environment(home, **variables)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         if sys.platform == "linux":
             forkserver.set_forkserver_preload(list(PRELOADED))
-            process = multiprocessing.get_context("forkserver").Process(target=_main, args=(words, env, out, err))
+            process = multiprocessing.get_context("forkserver").Process(
+                target=_main, args=(module, words, env, out, err)
+            )
             process.start()
             process.join(LIMIT)
             if process.is_alive():
                 process.kill()
-                raise TimeoutError(f"ciclo {' '.join(words)}: {out.read_text()}{err.read_text()}")
+                raise TimeoutError(f"{module} {' '.join(words)}: {out.read_text()}{err.read_text()}")
             code = process.exitcode
         else:
             with out.open("w") as said, err.open("w") as complained:
                 code = subprocess.run(
-                    command(*words), env=env, stdout=said, stderr=complained, timeout=LIMIT, check=False
+                    [sys.executable, "-P", "-m", module, *words],
+                    env=env,
+                    stdout=said,
+                    stderr=complained,
+                    timeout=LIMIT,
+                    check=False,
                 ).returncode
         return Ran(code, out.read_text(), err.read_text(), home)
 
 
-def _main(words: list[str], env: dict[str, str], out: Path, err: Path) -> None:
-    """What the interpreter does for `command`, in a fork."""
-    from ciclo.pipelines.command.app import main
-
+def _main(module: str, words: list[str], env: dict[str, str], out: Path, err: Path) -> None:
+    """What the interpreter does for `-m module`, in a fork."""
     os.environ.clear()
     os.environ.update(env)
     for number, path in ((1, out), (2, err)):
         with path.open("w") as file:
             os.dup2(file.fileno(), number)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    sys.argv = ["ciclo", *words]
+    sys.argv = [module, *words]
     start_runs_warm()
     rehearse_warm()
     try:
-        main()
+        sys.exit(importlib.import_module(module).main())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -3,8 +3,6 @@
 Each secret is an unmistakable word, and all are in use: the store is a bucket, the database and the alerts are asked.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.signing import make_keys, signer_from
 from ciclo.components.storage.store import open_store
-from tests.local.command import ONE, QUICK, ciclo, environment
+from tests.local.command import ONE, QUICK, ciclo, tick
 from tests.tables import table
 
 S3, DATABASE, ALERT, NAMED, TOKEN, WRITTEN = (f"canary-{n}-must-not-fly" for n in range(6))
@@ -80,16 +78,9 @@ def test_no_secret_is_in_anything_that_is_written_or_said(s3_settings: Settings,
     move = Move("test", "the watch needs something that serves", "deploy")
     registry.move("serving", 1, move, expected=None, signer=signer_from(serving))
     for predictions in (variables["CICLO_PREDICTIONS"], f"mysql://u:{DATABASE}@h/db", f"nonsense {DATABASE}", ""):
-        watched = subprocess.run(
-            [sys.executable, "-P", "-m", "ciclo.components.monitoring", str(project)],
-            env={**environment(home, **variables), "CICLO_PREDICTIONS": predictions},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        said.append(watched.stdout + watched.stderr)
-        assert watched.returncode in ((1, 2) if predictions else (0,)), said[-1]
+        watched = tick(home, project, **{**variables, "CICLO_PREDICTIONS": predictions})
+        said.append(watched.out + watched.err)
+        assert watched.code in ((1, 2) if predictions else (0,)), said[-1]
 
     bucket = open_store(s3_settings.store_uri, s3_settings)
     keys = list(bucket.list(""))

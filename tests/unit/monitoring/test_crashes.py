@@ -21,10 +21,11 @@ from ciclo.components.monitoring.observing.evidence import Evidence
 from ciclo.components.monitoring.observing.observation import window_of
 from ciclo.components.monitoring.observing.performance import Performance
 from ciclo.components.monitoring.telling.alerting import AlertLog
+from tests.depth import rounds
 from tests.unit.monitoring.conftest import NOW, Reversed
 from tests.unit.monitoring.faults import Kill, RunsInAFolder, healthy, hurt_tick, in_a_process, outage
 
-ROUNDS = int(os.environ.get("CICLO_TEST_CRASH_ROUNDS", "4"))
+ROUNDS = rounds(2, 25)
 STEPS = 9  # claim, report, decision, index, alert, look for the run, hold the claim, submit, write the run down
 HOUR = timedelta(hours=1)
 

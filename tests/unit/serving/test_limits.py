@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciclo.components.serving.limits import BodyGuard, too_deep
+from tests.depth import rounds
 
 LEAVES = st.none() | st.integers() | st.text(st.sampled_from('[]{}"\\a,'), max_size=8)
 JSON = st.recursive(LEAVES, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text('[{"\\', max_size=3), v))
@@ -18,7 +19,7 @@ def depth(value):
     return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(60, 300))
 @given(JSON, st.integers(0, 3))
 def test_the_depth_is_that_of_the_parsed_json(value, most):
     value = [[value]]

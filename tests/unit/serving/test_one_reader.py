@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import struct
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,6 +30,7 @@ from ciclo.components.serving.messages import plain, read_feedback, read_request
 from ciclo.components.sources.layout import open_source
 from ciclo.components.tables import reading
 from ciclo.components.tables.datasets import collect, connect
+from tests.depth import rounds
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "number": {"type": "number", "missing": ["NA", "-999"]},
@@ -189,7 +189,7 @@ def as_label(value: Any, column: str) -> Any:
 FEATURES = [name for name in COLUMNS if name != "time"]
 LABELS = ["number", "bounded", "integer", "boolean", "code", "town"]
 QUICK = settings(
-    max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "3")),  # CI tries more
+    max_examples=rounds(2, 12),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -1,6 +1,5 @@
 """What is broken is quarantined with its reason or refused with one, whatever the format, and the accounts balance."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.ingestion.ingest import ingest
 from ciclo.components.sources.text import TextFile
+from tests.depth import rounds
 
 COLUMNS: dict[str, Any] = {
     "id": {"type": "integer"},
@@ -212,7 +212,7 @@ def test_the_tables_are_whole() -> None:
 
 
 QUICK = settings(
-    max_examples=5,
+    max_examples=rounds(2, 10),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -255,7 +255,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(QUICK, max_examples=int(os.environ.get("CICLO_TEST_EXAMPLES", "3")) * 20)
+@settings(QUICK, max_examples=rounds(40, 240))
 @given(st.lists(PIECES, max_size=25).map("".join))
 @example(PLAIN[0])
 @example(PLAIN[1])

@@ -27,6 +27,7 @@ from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust
 from ciclo.components.training.preprocessing import preprocessor
+from tests.depth import rounds
 from tests.forged_models import beside
 from tests.keys import SIGNER, STRANGER, TRUST
 from tests.tables import table
@@ -315,7 +316,7 @@ def test_no_flipped_bit_is_accepted(stored: Path) -> None:
     folder, rng = stored / "projects/unit/versions/2", random.Random(11)
     honest = {path.name: path.read_bytes() for path in folder.iterdir()}
     names = sorted(honest)
-    for number in range(10_000):
+    for number in range(rounds(2_000, 10_000)):
         name = names[number % len(names)]
         data = bytearray(honest[name])
         position = rng.randrange(len(data) * 8)

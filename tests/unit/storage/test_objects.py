@@ -10,6 +10,7 @@ from ciclo.components.core.errors import NotFoundError, SettingsError, StorageEr
 from ciclo.components.core.settings import Settings
 from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.store import open_store
+from tests.depth import rounds
 from tests.promises.faults import FaultyNetworkPromises
 from tests.promises.objects import Address, ObjectStorePromises
 
@@ -22,7 +23,7 @@ class TestFolder(ObjectStorePromises):
 
 @pytest.mark.slow
 class TestEmulatedBucket(ObjectStorePromises, FaultyNetworkPromises):
-    ROUNDS = 50  # the emulator is slow; the real server gets them all
+    ROUNDS = rounds(15, 50)  # the emulator is slow; the real server gets them all
 
     @pytest.fixture
     def address(self, s3_settings: Settings) -> Address:
