@@ -1,10 +1,12 @@
 """The estimators a project may name, for which tasks, and what may be searched of each.
 
 Only names and kinds, so that a project file is checked where scikit-learn is not loaded; a test holds this table to the
-classes themselves. A kind is the words of what a value may be: ``number``, ``integer``, ``boolean``, ``none``, or the
-very text.
+classes themselves. A kind is the words of what a value may be: ``number`` and ``integer`` with the interval that it has
+to lie in, ``boolean``, ``none``, or the very text.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,57 +37,62 @@ class Estimator:
 
 
 _TREE: Kinds = {
-    "max_depth": "integer none",
-    "min_samples_split": "integer number",
-    "min_samples_leaf": "integer number",
-    "min_weight_fraction_leaf": "number",
-    "max_features": "integer number none sqrt log2",
-    "max_leaf_nodes": "integer none",
-    "min_impurity_decrease": "number",
-    "ccp_alpha": "number",
+    "max_depth": "integer[1,) none",
+    "min_samples_split": "integer[2,) number(0,1]",
+    "min_samples_leaf": "integer[1,) number(0,1)",
+    "min_weight_fraction_leaf": "number[0,0.5]",
+    "max_features": "integer[1,) number(0,1] none sqrt log2",
+    "max_leaf_nodes": "integer[2,) none",
+    "min_impurity_decrease": "number[0,)",
+    "ccp_alpha": "number[0,)",
 }
 _SPLITS: Kinds = {"criterion": "gini entropy log_loss"}
 _LOSSES: Kinds = {"criterion": "squared_error absolute_error poisson"}
-_FOREST: Kinds = {**_TREE, "n_estimators": "integer", "bootstrap": "boolean", "max_samples": "integer number none"}
+_FOREST: Kinds = {
+    **_TREE,
+    "n_estimators": "integer[1,)",
+    "bootstrap": "boolean",
+    "max_samples": "integer[1,) number(0,) none",
+}
 _FORESTS = Estimator({**_FOREST, **_SPLITS, "class_weight": "balanced balanced_subsample none"}, {**_FOREST, **_LOSSES})
 _BOOSTING: Kinds = {
-    "learning_rate": "number",
-    "max_iter": "integer",
-    "max_leaf_nodes": "integer none",
-    "max_depth": "integer none",
-    "min_samples_leaf": "integer",
-    "l2_regularization": "number",
-    "max_features": "number",
-    "max_bins": "integer",
+    "learning_rate": "number(0,)",
+    "max_iter": "integer[1,)",
+    "max_leaf_nodes": "integer[2,) none",
+    "max_depth": "integer[1,) none",
+    "min_samples_leaf": "integer[1,)",
+    "l2_regularization": "number[0,)",
+    "max_features": "number(0,1]",
+    "max_bins": "integer[2,255]",
     "early_stopping": "boolean auto",
-    "validation_fraction": "integer number none",
-    "n_iter_no_change": "integer",
-    "tol": "number",
+    "validation_fraction": "integer[1,) number(0,1) none",
+    "n_iter_no_change": "integer[1,)",
+    "tol": "number[0,)",
 }
-_LINEAR: Kinds = {"fit_intercept": "boolean", "tol": "number"}
-_NEIGHBOURS: Kinds = {"n_neighbors": "integer none", "weights": "uniform distance none", "p": "number none"}
+_LINEAR: Kinds = {"fit_intercept": "boolean", "tol": "number[0,)"}
+_NEIGHBOURS: Kinds = {"n_neighbors": "integer[1,) none", "weights": "uniform distance none", "p": "number(0,) none"}
 _VECTORS: Kinds = {
-    "C": "number",
+    "C": "number(0,)",
     "kernel": "linear poly rbf sigmoid",
-    "degree": "integer",
-    "gamma": "auto number scale",
-    "coef0": "number",
+    "degree": "integer[0,)",
+    "gamma": "auto number[0,) scale",
+    "coef0": "number(,)",
     "shrinking": "boolean",
-    "tol": "number",
-    "max_iter": "integer",
+    "tol": "number(0,)",
+    "max_iter": "integer[-1,)",
 }
 
 ESTIMATORS: Mapping[str, Estimator] = {
     "logistic_regression": Estimator(
         {
             **_LINEAR,
-            "C": "number",
-            "l1_ratio": "number none",
+            "C": "number(0,)",
+            "l1_ratio": "number[0,1] none",
             "dual": "boolean",
-            "intercept_scaling": "number",
+            "intercept_scaling": "number(0,)",
             "class_weight": "balanced none",
             "solver": "lbfgs liblinear newton-cg newton-cholesky sag saga",
-            "max_iter": "integer",
+            "max_iter": "integer[0,)",
         },
         None,
     ),
@@ -93,8 +100,8 @@ ESTIMATORS: Mapping[str, Estimator] = {
         None,
         {
             **_LINEAR,
-            "alpha": "number",
-            "max_iter": "integer none",
+            "alpha": "number[0,)",
+            "max_iter": "integer[1,) none",
             "solver": "auto svd cholesky lsqr sparse_cg sag saga lbfgs",
         },
     ),
@@ -102,9 +109,9 @@ ESTIMATORS: Mapping[str, Estimator] = {
         None,
         {
             **_LINEAR,
-            "alpha": "number",
-            "l1_ratio": "number",
-            "max_iter": "integer none",
+            "alpha": "number[0,)",
+            "l1_ratio": "number[0,1]",
+            "max_iter": "integer[1,) none",
             "selection": "cyclic random",
         },
     ),
@@ -116,10 +123,10 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "extra_trees": _FORESTS,
     "gradient_boosting": Estimator(
         {**_BOOSTING, "loss": "log_loss", "class_weight": "balanced none"},
-        {**_BOOSTING, "loss": "squared_error absolute_error gamma poisson quantile", "quantile": "number none"},
+        {**_BOOSTING, "loss": "squared_error absolute_error gamma poisson quantile", "quantile": "number[0,1] none"},
     ),
     "nearest_neighbours": Estimator(_NEIGHBOURS, _NEIGHBOURS),
-    "support_vectors": Estimator({**_VECTORS, "class_weight": "balanced none"}, {**_VECTORS, "epsilon": "number"}),
+    "support_vectors": Estimator({**_VECTORS, "class_weight": "balanced none"}, {**_VECTORS, "epsilon": "number[0,)"}),
 }
 
 
@@ -142,7 +149,7 @@ def problem_of(estimator: str, search: Mapping[str, Values], task: Task) -> str:
 
 def is_whole(values: Range, kinds: str) -> bool:
     """Whether a range is of whole numbers: both ends are, and the parameter may be one."""
-    return "integer" in kinds.split() and isinstance(values.low, int) and isinstance(values.high, int)
+    return "integer" in kinds and isinstance(values.low, int) and isinstance(values.high, int)
 
 
 def _problem(estimator: str, name: str, values: Values, parameters: Kinds) -> str:
@@ -150,15 +157,15 @@ def _problem(estimator: str, name: str, values: Values, parameters: Kinds) -> st
         meant = did_you_mean(name, parameters)
         return f"search: {estimator} has no parameter '{name}' to search{meant}; there are {listed(parameters, 20)}"
     kinds = parameters[name].split()
-    if isinstance(values, Range):
-        if "number" in kinds or is_whole(values, parameters[name]):
-            return ""
-        wanted = "a range of whole numbers" if "integer" in kinds else f"a list of {listed(kinds)}"
+    if not isinstance(values, Range):
+        if not values:
+            return f"search.{name}: give at least one value to try"
+    elif not ("number" in parameters[name] or is_whole(values, parameters[name])):
+        wanted = "a range of whole numbers" if "integer" in parameters[name] else f"a list of {_listed(kinds)}"
         return f"search.{name}: {estimator} takes {wanted}, not a range from {values.low!r} to {values.high!r}"
-    if not values:
-        return f"search.{name}: give at least one value to try"
-    wrong = [value for value in values if not _is_one(value, kinds)]
-    return f"search.{name}: {estimator} takes {listed(kinds)}, not {wrong[0]!r}" if wrong else ""
+    tried = (values.low, values.high) if isinstance(values, Range) else values
+    wrong = [value for value in tried if not _is_one(value, kinds)]
+    return f"search.{name}: {estimator} takes {_listed(kinds)}, not {wrong[0]!r}" if wrong else ""
 
 
 def _is_one(value: Value, kinds: list[str]) -> bool:
@@ -167,9 +174,36 @@ def _is_one(value: Value, kinds: list[str]) -> bool:
             return "none" in kinds
         case bool():
             return "boolean" in kinds
-        case int():
-            return "integer" in kinds or "number" in kinds
-        case float():
-            return "number" in kinds
+        case int() | float():
+            whole = [kind for kind in kinds if kind.startswith("integer") and isinstance(value, int)]
+            return any(_holds(kind, value) for kind in whole or [k for k in kinds if k.startswith("number")])
         case str():
             return value in kinds
+
+
+def _holds(kind: str, value: float) -> bool:
+    low, high = _ends(kind)
+    above = low <= value if "[" in kind else low < value
+    return above and (value <= high if "]" in kind else value < high)
+
+
+def _ends(kind: str) -> tuple[float, float]:
+    low, _, high = re.sub(r"[a-z()\[\]]", "", kind).partition(",")
+    return float(low or -math.inf), float(high or math.inf)
+
+
+def _listed(kinds: list[str]) -> str:
+    """Kinds as people say them: ``a number (above 0, at most 1), none``."""
+    return listed(_in_words(kind) if kind.startswith(("integer", "number")) else kind for kind in kinds)
+
+
+def _in_words(kind: str) -> str:
+    low, high = _ends(kind)
+    bounds = [
+        f"{word} {end:g}"
+        for word, end in (("at least" if "[" in kind else "above", low), ("at most" if "]" in kind else "below", high))
+        if math.isfinite(end)
+    ]
+    return ("a whole number" if kind.startswith("integer") else "a number") + (
+        f" ({', '.join(bounds)})" if bounds else ""
+    )

@@ -72,7 +72,7 @@ def test_only_data_is_required():
         (
             "training.candidates",
             {"a": {"estimator": "random_forest", "search": {"max_depth": [3, "deep"]}}},
-            "search.max_depth: random_forest takes integer, none, not 'deep'",
+            "search.max_depth: random_forest takes a whole number .at least 1., none, not 'deep'",
         ),
         (
             "training.candidates",

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from ciclo.components.core.estimators import ESTIMATORS, problem_of
 from ciclo.components.core.project import DEFAULT_CANDIDATES
+from ciclo.components.core.sections import Range
 from ciclo.components.training.candidates import RECIPES
 
 # Parameters that are not searched: set by the recipe, of no effect on the model, not one value, or on their way out.
@@ -33,7 +34,11 @@ def kinds(constraints: list) -> set[str]:
             case "boolean":
                 found.add("boolean")
             case Interval():
-                found.add("integer" if constraint.type is numbers.Integral else "number")
+                kind = "integer" if constraint.type is numbers.Integral else "number"
+                left = "[" if constraint.closed in ("left", "both") and constraint.left is not None else "("
+                right = "]" if constraint.closed in ("right", "both") and constraint.right is not None else ")"
+                low, high = ("" if end is None else f"{end:g}" for end in (constraint.left, constraint.right))
+                found.add(f"{kind}{left}{low},{high}{right}")
             case StrOptions() | Options():
                 found |= {option for option in constraint.options if isinstance(option, str)}
     return found - {"precomputed"}  # a kernel of rows against rows
@@ -59,3 +64,23 @@ def test_the_parameters_are_those_of_the_class(name, task, kind):
 @pytest.mark.parametrize(("name", "task", "kind"), CASES, ids=str)
 def test_what_a_recipe_searches_could_stand_in_a_project(name, task, kind):
     assert bool(problem_of(name, RECIPES[name].search, task)) is (kind is None)
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"C": [-1]}, "takes a number (above 0), not -1"),
+        ({"C": (0.5, 0.0)}, "takes a number (above 0), not 0.0"),
+        ({"C": Range(low=-1.0, high=2.0)}, "takes a number (above 0), not -1.0"),
+        ({"l1_ratio": [0, 1, 1.5]}, "takes a number (at least 0, at most 1), none, not 1.5"),
+        ({"max_iter": [10, -10]}, "takes a whole number (at least 0), not -10"),
+        ({"C": [1, 0.1], "l1_ratio": [0, None, 1.0], "max_iter": [0]}, ""),
+    ],
+)
+def test_a_value_out_of_reach_is_named_with_what_is_within(search, said):
+    assert problem_of("logistic_regression", search, "binary").endswith(said)
+
+
+@pytest.mark.parametrize(("value", "fits"), [(1, True), (0, False), (1.0, True), (0.5, True), (1.5, False), (7, True)])
+def test_a_whole_number_is_a_count_and_any_other_a_share(value, fits):
+    assert (problem_of("random_forest", {"max_features": [value]}, "binary") == "") is fits
