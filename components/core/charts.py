@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ciclo.components.core.svg import WIDTH, Svg, drawable, hint, nice, px, svg, text
-from ciclo.components.core.wording import clean, number, told_apart
+from ciclo.components.core.wording import clean, distinct, number
 
 LEFT, RIGHT = 58, 10
 POINTS = 180
@@ -118,7 +118,7 @@ def line_chart(title: str, lines: Sequence[Line], marks: Sequence[Mark] = (), he
     parts = [
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(t)}" y2="{y(t)}"/>'
         f'<text class="end" x="{LEFT - 6}" y="{float(y(t)) + 4:.0f}">{label}</text>'
-        for t, label in zip(ticks, told_apart(ticks), strict=True)
+        for t, label in zip(ticks, distinct(ticks), strict=True)
     ]
     parts += clock.axis(bottom)
     parts += [_across(m, clock, top, bottom) for m in _apart([m for m in marks if m.across], clock, 24)]

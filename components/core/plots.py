@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.svg import Svg, drawable, hint, nice, px, svg, text
-from ciclo.components.core.wording import clean, number, told_apart
+from ciclo.components.core.wording import clean, distinct, number
 
 WIDTH, HEIGHT = 390, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44
@@ -85,12 +85,12 @@ class _Scale:
         lines = [
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{self.y(t)}" y2="{self.y(t)}"/>'
             f'<text class="end" x="{LEFT - 6}" y="{float(self.y(t)) + 4:.0f}">{label}</text>'
-            for t, label in zip(self.up, told_apart(self.up), strict=True)
+            for t, label in zip(self.up, distinct(self.up), strict=True)
         ]
         return lines + [
             f'<line class="grid" x1="{self.x(t)}" x2="{self.x(t)}" y1="{high}" y2="{low}"/>'
             f'<text class="middle" x="{self.x(t)}" y="{low + 16}">{label}</text>'
-            for t, label in zip(self.across, told_apart(self.across), strict=True)
+            for t, label in zip(self.across, distinct(self.across), strict=True)
         ]
 
     def names(self, x: str, y: str) -> list[str]:

@@ -45,7 +45,7 @@ def number(value: float, digits: int = 4) -> str:
     return f"{Decimal(f'{value:.{digits}g}') + 0:,f}"
 
 
-def told_apart(values: Sequence[float]) -> list[str]:
+def distinct(values: Sequence[float]) -> list[str]:
     """Different numbers, with as many digits as it takes to see that they are."""
     for digits in range(4, 17):
         texts = [number(value, digits) for value in values]
