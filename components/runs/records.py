@@ -1,12 +1,14 @@
 """Records that the stages of a run leave in the store, below ``projects/<project>/<kind>/<run>/``."""
 
+import json
+from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from ciclo.components.core.errors import CicloError, StorageError
+from ciclo.components.core.errors import CicloError, NotFoundError, StorageError
 from ciclo.components.core.settings import Settings
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.store import open_store
@@ -63,6 +65,38 @@ def left(model: type[R], store: ObjectStore, kind: Kind, run: str, project: str)
     except ValueError as error:
         raise StorageError(f"what the stages of run {run} wrote down cannot be read") from error
     return sorted(found, key=lambda record: record.time)
+
+
+def forget(store: ObjectStore, project: str, before: datetime, *, dry_run: bool = False) -> list[str]:
+    """Delete what the stages of old runs wrote down: the runs of which nothing was written since a time.
+
+    Args:
+        store: Where it lies.
+        project: Name of the project.
+        before: That time.
+        dry_run: Only say which runs they are.
+
+    Returns:
+        The runs, sorted by name. A run with a record that cannot be read is left alone.
+
+    Raises:
+        StorageError: If the store cannot be read or written.
+    """
+    keys = defaultdict[str, list[str]](list)
+    for kind in get_args(Kind):
+        for key in store.list(f"projects/{project}/{kind}/"):
+            keys[key.split("/")[3]].append(key)
+    old = sorted(run for run, of_run in keys.items() if all(_is_older(store, key, before) for key in of_run))
+    for key in (key for run in old if not dry_run for key in keys[run]):
+        store.delete(key)
+    return old
+
+
+def _is_older(store: ObjectStore, key: str, before: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(json.loads(store.get(key).data)["time"]) < before
+    except (ValueError, TypeError, KeyError, NotFoundError):  # the last: another prune was faster
+        return False
 
 
 def _folder(project: str, kind: Kind, run: str) -> str:

@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -185,20 +186,28 @@ def repair(project: Name, as_json: Json = False) -> None:
 def prune(
     project: Name,
     keep: Annotated[int, typer.Option(help="How many of the newest versions to keep whole.")] = 20,
+    run_days: Annotated[
+        int | None, typer.Option(min=1, help="Also delete what the stages of runs older than so many days wrote down.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     by: By = "",
     as_json: Json = False,
 ) -> None:
     """Delete old versions; what a name points at stays, and of its ancestors their lineage and verdict."""
     from ciclo.components.releases import retention
+    from ciclo.components.runs.records import forget
     from ciclo.pipelines.command.tables import show_pruned
 
     registry, _ = open_named(project)
     pruned = retention.prune(registry, keep=keep, by=person(by), dry_run=dry_run)
+    runs = []
+    if run_days is not None:
+        before = datetime.now(UTC) - timedelta(days=run_days)
+        runs = forget(registry.store, registry.project, before, dry_run=dry_run)
     if as_json:
-        _print(asdict(pruned))
+        _print({**asdict(pruned), "runs": runs})
     else:
-        show_pruned(pruned, dry_run=dry_run)
+        show_pruned(pruned, runs, dry_run=dry_run)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ciclo.components.core.wording import listed
 from ciclo.components.releases.retention import Pruned
 from ciclo.components.releases.story import Sections
 
@@ -97,8 +98,8 @@ def show_differences(project: str, a: int, b: int, found: Mapping[str, Mapping[s
     _console().print(table)
 
 
-def show_pruned(pruned: Pruned, *, dry_run: bool) -> None:
-    """Show what a prune did, or would do."""
+def show_pruned(pruned: Pruned, runs: Sequence[str], *, dry_run: bool) -> None:
+    """Show what a prune did, or would do, to versions and to what runs wrote down."""
     would = "would be " if dry_run else ""
     lines = {
         "kept whole": pruned.kept,
@@ -108,6 +109,8 @@ def show_pruned(pruned: Pruned, *, dry_run: bool) -> None:
     }
     for what, versions in lines.items():
         typer.echo(f"{len(versions):>6,} {what}{': ' + _ranges(versions) if versions else ''}")
+    if runs:
+        typer.echo(f"{len(runs):>6,} {would}forgotten, what their stages wrote down: {listed(runs, 3)}")
 
 
 def show_decisions(project: str, decisions: Sequence["Decision"]) -> None:

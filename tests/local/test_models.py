@@ -146,7 +146,7 @@ def test_a_pointer_that_was_spoiled_is_put_back(home: Path, spoiled: bytes) -> N
 
 def test_old_versions_are_pruned(home: Path) -> None:
     would = _json(home, "prune", "unit", "--keep", 1, "--dry-run")
-    assert would == {"kept": [1, 3], "reduced": [2], "deleted": [], "unfinished": []}
+    assert would == {"kept": [1, 3], "reduced": [2], "deleted": [], "unfinished": [], "runs": []}
     assert len(_json(home, "list", "unit")) == 3
     assert "1 cut down to lineage and verdict: 2" in _models(home, "prune", "unit", "--keep", 1).out
     assert [v["version"] for v in _json(home, "list", "unit")] == [3, 1]
