@@ -19,6 +19,7 @@ def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
     return [] if ours == theirs else [f"{where}: golden {str(theirs)[:80]!r}, compiled {str(ours)[:80]!r}"]
 
 
+@pytest.mark.slow
 def test_the_compiled_pipeline_is_the_golden_one(compiled: Any, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--update-golden"):
         GOLDEN.write_bytes(compiled.path.read_bytes())

@@ -98,6 +98,7 @@ def imported_modules(path: Path, known: set[str]) -> set[str]:
     return found & known
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other() -> None:
     paths = {
         f"ciclo.{path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')}": path
@@ -111,6 +112,7 @@ def test_no_modules_import_each_other() -> None:
     list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
 
+@pytest.mark.slow
 def test_the_vocabulary_needs_no_engine_for_tables() -> None:
     names = modules("core")
     assert import_all(sys.executable, names, "kfp,ibis,pyarrow,duckdb,optuna,minio,sqlalchemy") == len(names) > 15
@@ -122,6 +124,7 @@ def test_no_module_but_the_wrappers_needs_kfp() -> None:
     assert import_all(sys.executable, names, "kfp,kfp_kubernetes,seldon_core") == len(names) > 40
 
 
+@pytest.mark.slow
 def test_what_serving_imports_exists_in_its_environment() -> None:
     shared = ("contract", "errors", "logs", "profile", "project_file", "settings", "verdict")
     core = [f"ciclo.components.core.{module}" for module in shared]

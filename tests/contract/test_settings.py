@@ -91,6 +91,7 @@ def test_each_side_is_given_what_it_reads() -> None:
     assert not requests & {*SETTING_KEYS}
 
 
+@pytest.mark.slow
 def test_nothing_else_reads_the_environment() -> None:
     """Neither by name nor through the command; what is handed on to a child whole is not read."""
     readers = set()

@@ -46,6 +46,7 @@ def table(rows: list[tuple[str, ...]], spread: int) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=8,
     deadline=None,
@@ -66,6 +67,7 @@ def test_no_equal_rows_on_two_sides(tmp_path: Path, rows: list, named: bool, dro
     assert kept[ROW_ID].is_unique
 
 
+@pytest.mark.slow
 def test_a_row_like_no_other_keeps_its_side_whatever_becomes_of_the_features(tmp_path: Path) -> None:
     """Another feature, a corrected value and another row move none of them."""
     rows = [("1", "1", "yes", "a", "1"), ("2", "1", "yes", "a", "1")] * 2

@@ -50,6 +50,7 @@ QUICK = settings(
 NUMBERS = st.floats(-1e38, 1e38)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10,
     phases=[Phase.explicit, Phase.generate],

@@ -138,6 +138,7 @@ def test_the_report_counts_what_the_policy_comes_to(tmp_path: Path) -> None:
     assert "impute most_frequent, with an indicator" in html
 
 
+@pytest.mark.slow
 def test_more_rows_than_an_imputer_bears_are_refused_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

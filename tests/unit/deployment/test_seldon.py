@@ -57,6 +57,7 @@ def test_there_is_one_model_node_without_the_orchestrator():
     assert only["replicas"] >= 1
 
 
+@pytest.mark.slow
 def test_the_load_may_call_for_more_pods_and_that_rolls_none():
     assert "hpaSpec" not in predictor()["componentSpecs"][0]
     few, many = (predictor(replicas=2, max_replicas=most) for most in (4, 8))

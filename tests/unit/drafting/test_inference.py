@@ -113,6 +113,7 @@ def guessed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return proposed(tmp_path_factory.mktemp("columns"), table(y=Y, **columns))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COLUMNS)
 def test_columns(guessed: Project, name: str) -> None:
     _, kind, role = COLUMNS[name]
@@ -173,6 +174,7 @@ def test_odd_names_and_values_make_valid_yaml(tmp_path: Path) -> None:
     assert list(yaml.safe_load(text)["data"]["columns"]) == list(project.data.columns)
 
 
+@pytest.mark.slow
 def test_words_that_stand_for_missing_values_are_listed_with_their_reason(tmp_path: Path) -> None:
     words = {"numbers": ["NA", "?", *N[2:] / 7], "codes": ["None", "none", *np.array(["a", "b"])[N[2:] % 2]]}
     target = ["n/a", *np.where(Y, "yes", "no")[1:]]
@@ -186,6 +188,7 @@ def test_words_that_stand_for_missing_values_are_listed_with_their_reason(tmp_pa
     assert project.data.columns["codes"].type == "category"
 
 
+@pytest.mark.slow
 def test_repeated_rows_without_an_id_are_kept(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": N % 3, "b": N // 3 % 4, "y": Y})
     project, text = proposed(tmp_path, frame)
@@ -196,6 +199,7 @@ def test_repeated_rows_without_an_id_are_kept(tmp_path: Path) -> None:
     assert "12 different patterns" in line
 
 
+@pytest.mark.slow
 def test_columns_of_lists_are_left_out_with_a_word(tmp_path: Path) -> None:
     project, text = proposed(tmp_path, table(y=Y, tags=[["a"]] * ROWS, split="a"), form="parquet")
     assert project.data.columns["split"].type == "category"

@@ -47,6 +47,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, s
     return project, comments(text), text, folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "says"),
     [
@@ -89,6 +90,7 @@ def test_of_two_times_the_earlier_is_that_of_the_row(tmp_path: Path) -> None:
     assert "a split by time leaves them on both sides" in notes["person"]
 
 
+@pytest.mark.slow
 def test_of_two_times_that_cross_none_is_chosen(tmp_path: Path) -> None:
     other = OPENED + pd.to_timedelta(np.where(N % 2, 5, -5), unit="h")
     assert proposed(tmp_path, frame(shut=other, opened=OPENED))[0].data.time_column is None

@@ -114,6 +114,7 @@ def champion_of(folder: Path, asked: Project, model, train_end: str, refitted=No
     return Champion(version, registry.fetch(version, folder / "fetched"))
 
 
+@pytest.mark.slow
 def test_a_champion_is_never_scored_on_rows_of_its_own_training_time(tmp_path):
     asked, frame = project(timed=True), rows()
     before = frame[frame["t"] <= TRAIN_END]

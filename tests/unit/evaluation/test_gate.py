@@ -63,6 +63,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(tmp_path_factory.mktemp("gate"))
 
 
+@pytest.mark.slow
 def test_the_test_rows_judge_and_no_others(case: Case) -> None:
     test = Dataset.open(case.data, "test")
     assert case.comparison.rows == len(test) == 260

@@ -48,6 +48,7 @@ def test_truth_table(gains, policy, luck, decision, says):
     assert bool(verdict.failures) is (decision == "no_ml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_ml_is_appropriate_where_several_columns_tell(tmp_path, task):
     path = dataset(tmp_path / "d.parquet", task, rows=2000)
@@ -84,6 +85,7 @@ def weak(rows, strength, seed, days=0):
     return asked, Dataset(Contract.of(asked, ("false", "true")), frame)
 
 
+@pytest.mark.slow
 def test_a_small_table_that_tells_is_not_refused_for_its_size(tmp_path):
     asked, rows = weak(890, 0.45, 1)
     verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
@@ -100,6 +102,7 @@ def test_weak_features_and_noise_of_a_few_rows_are_not_refused_for_good(tmp_path
     assert assess(asked, rows, "d", tmp_path / "b.parquet").decision in ("no_ml", "cannot_tell")
 
 
+@pytest.mark.slow
 def test_days_stay_whole_where_the_split_is_by_time_and_few_of_them_tell_nothing(tmp_path):
     asked, rows = weak(800, 1.0, 0, days=24)
     verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
@@ -109,6 +112,7 @@ def test_days_stay_whole_where_the_split_is_by_time_and_few_of_them_tell_nothing
     assert (verdict.decision, "without bounds" in verdict.reason) == ("cannot_tell", True)
 
 
+@pytest.mark.slow
 def test_ml_is_not_appropriate_for_noise_of_many_rows(tmp_path):
     asked, rows = weak(60_000, 0.0, 0)
     verdict = assess(asked, rows, "d", tmp_path / "b.parquet")

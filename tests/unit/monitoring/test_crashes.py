@@ -129,6 +129,7 @@ def test_after_an_outage_of_days_the_run_is_claimed_anew(worse):
     assert (first.attempt, second.attempt, second.run_id) == (1, 2, runs(worse)[0].name)
 
 
+@pytest.mark.slow
 def test_while_runs_cannot_be_submitted_the_data_is_watched_all_the_same(worse):
     afresh(worse)
     for hour in range(3):

@@ -81,6 +81,7 @@ def test_a_day_sent_twice(make_world):
     assert "20% of the rows repeat an earlier one" in told(world, "A batch was sent twice").reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "said"), [(70, "70 rows came"), (2_500, "2,500 rows came")])
 def test_far_fewer_or_far_more_rows_than_ever(make_world, rows, said):
     world = make_world()
@@ -91,6 +92,7 @@ def test_far_fewer_or_far_more_rows_than_ever(make_world, rows, said):
     assert "in the 5 windows before 400 to 400" in decision.reason
 
 
+@pytest.mark.slow
 def test_a_volume_that_grows_is_no_incident(make_world):
     world = make_world()
     for week in range(6):
@@ -98,6 +100,7 @@ def test_a_volume_that_grows_is_no_incident(make_world):
         assert world.tick(NOW + week * WEEK).action == "ok"
 
 
+@pytest.mark.slow
 def test_labels_that_come_later_than_they_did(make_world):
     world = make_world()
     served_for(world, 6)
@@ -143,6 +146,7 @@ def test_labelled_rows_of_several_windows_are_judged_together(make_world, window
     assert world.tick(NOW).evidence["labelled_rows"] == rows
 
 
+@pytest.mark.slow
 def test_labels_outrank_an_estimate(make_world):
     """The rows look harder, and the labels that came say that the model is as good as ever."""
     world = make_world()
@@ -164,6 +168,7 @@ def test_drift_against_too_few_windows_is_only_watched(make_world):
     assert (decision.action, decision.evidence["calibrated"]) == ("watch", "no")
 
 
+@pytest.mark.slow
 def test_the_relation_to_the_target_turned_and_the_inputs_did_not(make_world):
     world = make_world()
     served_for(world, 4)
@@ -177,6 +182,7 @@ def test_the_relation_to_the_target_turned_and_the_inputs_did_not(make_world):
     assert "performance" in decision.cause
 
 
+@pytest.mark.slow
 def test_what_retraining_cannot_cure_goes_to_development_and_then_to_design(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1}, cool_down_days=0, refusals=2)
     actions, now = [], NOW
@@ -194,6 +200,7 @@ def test_what_retraining_cannot_cure_goes_to_development_and_then_to_design(make
     assert [a for a in actions if a.startswith("escalate")] == ["escalate_development", "escalate_design"]
 
 
+@pytest.mark.slow
 def test_a_model_is_refitted_by_its_age_alone_where_the_policy_says_so(make_world):
     world = make_world(refresh_days=40)
     world.serve(NOW, labels=True)
@@ -241,6 +248,7 @@ def test_what_no_label_can_tell_of_yet_is_not_learnt(make_world):
     assert decision.since < NOW
 
 
+@pytest.mark.slow
 def test_a_broken_window_is_no_yardstick_for_the_next(make_world):
     world = make_world()
     served_for(world, 6)

@@ -25,12 +25,14 @@ def test_a_stable_stream_stays_calm(kind):
     assert actions.count("watch") <= 4
 
 
+@pytest.mark.slow
 def test_many_columns_beside_few_rows_stay_calm():
     """Principal components fit the rows that they were learnt from better than any other."""
     stream = Stream(INDEPENDENT, 100, 200, 8, seed=0)
     assert told(stream, 8) == ["ok"] * 8
 
 
+@pytest.mark.slow
 def test_a_small_shift_of_an_important_column_is_recommended_by_the_third_tick():
     found = [told(Stream(INDEPENDENT, 20, 2_000, 5, seed), 5, shift=0.3) for seed in range(5)]
     assert [actions[:2] for actions in found] == [["ok", "ok"]] * 5

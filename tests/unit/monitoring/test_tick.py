@@ -325,6 +325,7 @@ def test_refusals_call_development_then_design_and_each_waits_for_a_person(make_
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_retraining_that_does_not_help_calls_development(make_world, tmp_path):
     world = make_world(persistence={"alarms": 1, "windows": 2}, cool_down_days=0)
     world.serve(NOW, shift=1)
@@ -594,6 +595,7 @@ def test_an_escalation_names_its_contact(make_world):
 # Replay.
 
 
+@pytest.mark.slow
 def test_a_replay_says_what_a_policy_would_have_done_and_does_nothing(make_world):
     world = make_world()
     for week, shift in enumerate([0, 0, 1, 1, 1, 1]):

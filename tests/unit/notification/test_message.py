@@ -65,6 +65,7 @@ def test_nothing_is_said_of_a_champion_that_was_kept_when_deployment_fails() -> 
     assert "does not serve yet" not in end_of_run("loans", "FAILED", "drift", "x", notes(KEPT, BROKEN)).body
 
 
+@pytest.mark.slow
 def test_people_are_told_also_where_the_notes_cannot_be_read(tmp_path: Path) -> None:
     """The wrapper itself, with a store that is away."""
     script = """

@@ -254,6 +254,7 @@ def test_without_the_extra_the_error_names_it(monkeypatch, record):
         export(record, URI, "http://127.0.0.1:1", author="ada")
 
 
+@pytest.mark.slow
 def test_an_export_leaves_logging_and_asyncio_of_the_process_alone():
     program = """
 import asyncio, logging, sys

@@ -99,6 +99,7 @@ class _Interrupted(DirectoryStore):
         return super()._reveal(draft, key, move)
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_write_leaves_a_sound_registry(local: Settings, quick_path: Path, tmp_path: Path) -> None:
     for at in range(20):
         root = quick_path / f"store-{at}"
@@ -145,6 +146,7 @@ def test_a_move_that_was_done_and_overtaken_is_not_called_a_conflict(local: Sett
     assert [m["by"] for m in registry.history()] == ["a", "me", "other"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

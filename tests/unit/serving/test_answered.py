@@ -194,6 +194,7 @@ def test_the_file_is_bounded_and_forgets_the_oldest(tmp_path, store, monkeypatch
     assert newest == 300
 
 
+@pytest.mark.slow
 def test_an_id_outlives_the_worker_that_claimed_it(tmp_path, store):
     script = """
 import os, sys

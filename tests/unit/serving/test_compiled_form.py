@@ -24,6 +24,7 @@ def answering(published: Published) -> object:
     return served.engine._model
 
 
+@pytest.mark.slow
 def test_the_compiled_form_answers(published: Published) -> None:
     assert isinstance(answering(published), CompiledModel)
 

@@ -19,6 +19,7 @@ def depth(value):
     return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
+@pytest.mark.slow
 @settings(max_examples=rounds(60, 300))
 @given(JSON, st.integers(0, 3))
 def test_the_depth_is_that_of_the_parsed_json(value, most):

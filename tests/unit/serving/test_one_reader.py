@@ -291,6 +291,7 @@ def test_a_boolean_and_null(tmp_path: Path, value: bool | None) -> None:
         assert read == [read[0]] * 4, (column, read)
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.lists(st.decimals(-(10**20), 10**20, places=4), min_size=1, max_size=10))
 @example([Decimal(BIG), Decimal("9007199254740993.5"), Decimal("1.50"), Decimal("7.0001"), Decimal(-999)])

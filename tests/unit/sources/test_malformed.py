@@ -255,6 +255,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=rounds(40, 240))
 @given(st.lists(PIECES, max_size=25).map("".join))
 @example(PLAIN[0])

@@ -90,6 +90,7 @@ def written_numbers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]
     return prepared(folder, write(folder, ",".join(NUMBERS), *cells, delimiter=","))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_as_they_are_written(written_numbers: tuple[Any, str], name: str) -> None:
     rows, text = written_numbers
@@ -111,6 +112,7 @@ TIMES: dict[str, tuple[list[str], list[datetime], bool]] = {
 }
 
 
+@pytest.mark.slow
 def test_times_as_they_are_written(tmp_path: Path) -> None:
     path = write(tmp_path, ";".join(TIMES), *(cells for cells, _, _ in TIMES.values()))
     rows, text = prepared(tmp_path, path)
@@ -121,6 +123,7 @@ def test_times_as_they_are_written(tmp_path: Path) -> None:
         assert f"the {'day' if day_first else 'month'} comes first" in comment(text, name)
 
 
+@pytest.mark.slow
 def test_a_time_column_may_be_written_like_that(tmp_path: Path) -> None:
     path = write(tmp_path, "at", TIMES["month/day and half days"][0])
     rows, text = prepared(tmp_path, path)
@@ -193,6 +196,7 @@ def test_files_as_programs_write_them(tmp_path: Path, content: bytes) -> None:
         assert yaml.safe_load(text)["data"].get("id_columns", ["a"]) == ["a"]
 
 
+@pytest.mark.slow
 def test_commas_in_a_header_cut_at_semicolons(tmp_path: Path) -> None:
     lines = ["price, EUR;weight, kg;y", *(f"{v};{i};{i % 2}" for i, v in enumerate(X))]
     (tmp_path / "data.csv").write_text("\n".join(lines))
@@ -200,6 +204,7 @@ def test_commas_in_a_header_cut_at_semicolons(tmp_path: Path) -> None:
     assert rows["price, EUR"].tolist() == X
 
 
+@pytest.mark.slow
 def test_a_file_without_a_header_is_asked_about(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("".join(f"{v},{5 + i % 3},{'red' if i % 3 else 'blue'},{i % 2}\n" for i, v in enumerate(X)))
@@ -270,6 +275,7 @@ def stored_kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
     return prepared(folder, folder / "data.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_parquet_of_any_writer(stored_kinds: tuple[Any, str], name: str) -> None:
     rows, text = stored_kinds
@@ -289,6 +295,7 @@ def test_classes_written_as_floats_stay_classes(tmp_path: Path, form: str) -> No
     assert rows["y"].tolist() == [str(i % 3) for i in N[1:]]
 
 
+@pytest.mark.slow
 def test_files_with_their_columns_in_another_order_are_laid_out_by_name(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": X, "c": ["u", "v"] * 60, "y": ["a", "b", "b", "a"] * 30})
     frame[:60].to_csv(tmp_path / "part-0.csv", index=False)
@@ -337,6 +344,7 @@ def test_labels_that_differ_in_case_or_spaces_are_one_class(tmp_path: Path) -> N
     assert "'YES'" in comment(text, "label")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("word", "rows", "task"), [("other", 40, "multiclass"), ("pending", 12, "regression")])
 def test_a_frequent_word_in_a_target_of_numbers(tmp_path: Path, word: str, rows: int, task: str) -> None:
     numbers = [str(i % 3) if task == "multiclass" else f"{X[i]}" for i in N]

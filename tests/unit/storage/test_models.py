@@ -197,6 +197,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_no_hostile_file_loads_or_runs_anything(honest: bytes, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     files = hostile(f"touch {mark}", honest)

@@ -204,6 +204,7 @@ def test_the_command_line_of_model_signing_verifies_our_versions(signer: Signer,
     assert not _command_line(model, tmp_path / "keys" / "public.pem")
 
 
+@pytest.mark.slow
 def test_what_model_signing_refuses_is_refused_here_too(signer: Signer, model: Path, tmp_path: Path) -> None:
     """Both verifiers on the same tampered folders; ours may refuse more, never less."""
     from model_signing import hashing, verifying

@@ -47,6 +47,7 @@ def test_every_measure_is_that_of_its_kind_and_agrees_with_the_library():
     assert classes["x"].p_value == pytest.approx(min(2 * kruskal.pvalue, max(kruskal.pvalue, chi.pvalue)), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_what_chance_brings_is_not_taken_for_a_relation():
     """Of 400 columns of noise at most one in twenty tables shows any, as the correction promises."""
     rng = np.random.default_rng(2)

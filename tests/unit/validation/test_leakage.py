@@ -90,6 +90,7 @@ def test_two_rows_that_are_alike_are_no_finding(again: int, names: list[str]) ->
     assert list(named(leak_findings(*prepared(frame.infer_objects(), "binary")))) == names
 
 
+@pytest.mark.slow
 def test_too_few_rows_are_said_and_refuse_nothing() -> None:
     verdict = validate(*prepared(clean_table("binary", 0, 60, 300), "binary"), "d" * 64).verdict
     (check,) = [check for check in verdict.checks if check.name == "leakage"]

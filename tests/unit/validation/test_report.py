@@ -39,6 +39,7 @@ def test_bins_hold_every_row_and_tell_the_target_of_their_rows(tmp_path):
         assert np.abs(held - told.sum(axis=0)).max() <= len(rows) - sum(b.rows for b in bins) + 1e-6
 
 
+@pytest.mark.slow
 def test_a_report_of_very_many_columns_stays_below_a_megabyte():
     rng = np.random.default_rng(0)
     names = [f"<column> {i} {'of a long name ' * 6}" for i in range(700)]
