@@ -51,7 +51,7 @@ ONE_IN = 10
 CONFIDENCE = 0.95  # of each end of an interval
 COLUMNS = ("service", "first", "monthly")
 ANSWERED_AFTER = timedelta(days=14)
-GRAVEST = ("ok", "watch", "blocked", "alert", "recommend", "escalate_development", "escalate_design", "retrain")
+GRAVEST = ("ok", "watch", "blocked", "alert", "recommend", "escalate_development", "escalate_design", "restore", "retrain")
 
 
 class Year:

@@ -31,7 +31,14 @@ class Submitter(Protocol):
         """The id of the run with a name, or None if there is none."""
 
     def submit(
-        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+        self,
+        name: str,
+        window_start: datetime | None,
+        window_end: datetime,
+        trigger: str,
+        description: str,
+        *,
+        restore: int = 0,
     ) -> str:
         """Start a run and give its id.
 
@@ -41,6 +48,7 @@ class Submitter(Protocol):
             window_end: Their end.
             trigger: Why, in a few words.
             description: Why, with the evidence, for whoever looks at the run.
+            restore: The version whose tested model is to serve again in place of the refitted one; 0 to train.
 
         Raises:
             SubmissionError: If it surely or possibly did not start.
@@ -107,11 +115,18 @@ class KfpSubmitter:
         return self._api.experiment(self._project.name, self._namespace)
 
     def submit(
-        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+        self,
+        name: str,
+        window_start: datetime | None,
+        window_end: datetime,
+        trigger: str,
+        description: str,
+        *,
+        restore: int = 0,
     ) -> str:
         """See ``Submitter``."""
-        start = window_start.isoformat() if window_start else ""
-        parameters = arguments(self._project, window_start=start, window_end=window_end.isoformat(), trigger=trigger)
+        start, end = window_start.isoformat() if window_start else "", window_end.isoformat()
+        parameters = arguments(self._project, window_start=start, window_end=end, trigger=trigger, restore=restore)
         return self._api.create_once(name, self._package, parameters, self._experiment_id, description).run_id
 
     def state(self, run_id: str) -> State:
