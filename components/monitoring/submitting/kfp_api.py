@@ -54,7 +54,7 @@ def arguments(
         "window_start": window_start,
         "window_end": window_end,
         "trigger": trigger,
-        "restore": restore,
+        **({"restore": restore} if restore else {}),  # which a pipeline that was compiled earlier does not know
     }
 
 

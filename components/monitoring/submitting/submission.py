@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
+import yaml
+
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
@@ -125,9 +127,21 @@ class KfpSubmitter:
         restore: int = 0,
     ) -> str:
         """See ``Submitter``."""
+        if restore and not self._knows("restore"):
+            raise SubmissionError(
+                "the compiled pipeline cannot go back to a tested model",
+                seen=str(self._package),
+                hint="Compile and install it again, or go back by hand: `ciclo models restore`.",
+            )
         start, end = window_start.isoformat() if window_start else "", window_end.isoformat()
         parameters = arguments(self._project, window_start=start, window_end=end, trigger=trigger, restore=restore)
         return self._api.create_once(name, self._package, parameters, self._experiment_id, description).run_id
+
+    def _knows(self, parameter: str) -> bool:
+        """Whether the compiled pipeline has a parameter; one that was compiled by an earlier release may not."""
+        with self._package.open(encoding="utf-8") as text:
+            root = next(yaml.safe_load_all(text)).get("root", {})
+        return parameter in root.get("inputDefinitions", {}).get("parameters", {})
 
     def state(self, run_id: str) -> State:
         """See ``Submitter``."""
