@@ -202,7 +202,7 @@ def _refused(s: Situation) -> Ruling | None:
 def _unhelped(s: Situation) -> Ruling | None:
     """Has the last retraining cured what it was for?"""
     promoted = [o for o in _informative(s) if o.result in ("promoted", "waiting") and o.version == s.version]
-    if s.kinds in (REFRESH, REFIT) or not promoted:
+    if s.kinds == REFRESH or not promoted:
         return None
     last, needed = promoted[-1], s.policy.persistence.windows
     purpose = next((c.decision for c in s.history.claims if c.key == last.claim), None)

@@ -97,6 +97,14 @@ def test_without_a_backend_the_way_back_is_recommended(refitted):
     assert "ciclo models restore" in next_step(world.project, decision)
 
 
+def test_nobody_goes_back_while_another_champion_waits_to_serve(refitted, tmp_path):
+    world, now = refitted(0.4)
+    world.publish(tmp_path, deployed=False)
+    decision = world.tick(now + timedelta(hours=1))
+    assert (decision.action, decision.kinds, world.backend.count) == ("blocked", ("refit",), 0)
+    assert "has been the champion since" in decision.reason
+
+
 def test_a_run_that_died_before_it_was_submitted_still_goes_back(refitted):
     """A later tick takes the claim over, and what it submits trains nothing."""
     world, now = refitted(0.4)

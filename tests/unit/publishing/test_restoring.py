@@ -117,17 +117,25 @@ def test_whoever_dies_at_whatever_write_is_followed_by_one_who_finishes_it(opene
         try:
             back(Registry(dying, "unit", TRUST))
         except Killed:
+            before = [registry.numbers(folder) for folder in ("published", "numbers")]
             assert back(registry, run="run-3").ending == "restored"
         versions = registry.versions()
         assert (len(versions), registry.alias("champion").version) == (2, versions[-1]), f"killed after {writes} writes"
         assert len(rollbacks(registry)) == 1
+        if dying.left == 0 and len(before[0]) == 2:
+            assert registry.numbers("numbers") == before[1], "what is published is not made again"
         if dying.left > 0:
             break
     assert writes > 8, "number, sole name, run, data, marker, and the moves of candidate and champion are writes"
 
 
-def test_many_at_once_make_one_version(opened):
+@pytest.mark.parametrize("dead", [False, True], ids=["at once", "after one who died before the marker"])
+def test_many_make_one_version(opened, monkeypatch, dead):
     registry, start = opened(), Barrier(4)
+    monkeypatch.setattr(registries, "MARKER_SECONDS", 0.6)
+    if dead:
+        registry.store.put("projects/unit/sole/tested-of-1", b"2")
+        registry.store.put("projects/unit/numbers/2", b"")
 
     def one(number):
         mine = Registry(registry.store, "unit", TRUST)
