@@ -41,6 +41,7 @@ MODULES = {
     "components/training/labels.py": (8, ["tests/unit/training/test_labels.py"]),
     "components/training/refit.py": (10, ["tests/unit/training/test_refit.py"]),
     "components/training/disagreement.py": (8, ["tests/unit/training/test_refit.py"]),
+    "components/tables/slicing.py": (6, ["tests/unit/evaluation/test_slices.py", "tests/unit/training/test_refit.py"]),
     "components/core/threshold.py": (8, ["tests/unit/core/test_threshold.py"]),
     "components/sources/scan.py": (
         8,
