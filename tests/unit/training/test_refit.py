@@ -21,7 +21,16 @@ from ciclo.components.core.verdict import Verdict
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset, file_digest, write_table
 from ciclo.components.training.children import Child
-from ciclo.components.training.disagreement import REFITS, WHOLE, Agreement, agreements, by_slice, limit_of, stretches
+from ciclo.components.training.disagreement import (
+    REFITS,
+    WHOLE,
+    Agreement,
+    agreements,
+    by_slice,
+    disagreement,
+    limit_of,
+    stretches,
+)
 from ciclo.components.training.labels import Labels, fit_model
 from ciclo.components.training.refit import Files, Job, Refit, _Course, fit_again, labels_from, refit, why_not
 from ciclo.components.training.search import Fitted
@@ -337,6 +346,25 @@ def test_why_a_refit_is_not_served(whole, slices, says):
     found = why_not(Agreement(WHOLE, whole, (0.1, 0.2), 0.3), [Agreement(*one) for one in slices], 480)
     assert says in found
     assert bool(found) == bool(says)
+
+
+@pytest.mark.parametrize(("task", "apart"), [("binary", 0.3), ("multiclass", 0.4), ("regression", 7.0)])
+def test_two_models_are_as_far_apart_as_their_answers(tmp_path, task, apart):
+    """Of probabilities it is the share that would have to be moved to make them alike."""
+    answers = {"binary": [(0.2, 0.8), (0.5, 0.5)], "multiclass": [(0.1, 0.2, 0.7), (0.4, 0.3, 0.3)]}.get(task, [3, -4])
+
+    class Constant:
+        def __init__(self, answer):
+            self.answer, self.classes_ = answer, np.arange(np.size(answer))
+
+        def predict(self, X):
+            return np.full(len(X), self.answer)
+
+        def predict_proba(self, X):
+            return np.tile(self.answer, (len(X), 1))
+
+    data = Case(tmp_path, project(task, "ridge" if task == "regression" else "extra_trees"), rows(task, 300)).data
+    assert disagreement(*map(Constant, answers), data, 0) == pytest.approx(apart)
 
 
 def test_the_slices_are_those_of_the_newest_rows(tmp_path):
