@@ -41,6 +41,7 @@ MODULES = {
     "components/training/labels.py": (8, ["tests/unit/training/test_labels.py"]),
     "components/training/refit.py": (10, ["tests/unit/training/test_refit.py"]),
     "components/training/disagreement.py": (8, ["tests/unit/training/test_refit.py"]),
+    "components/tables/slicing.py": (6, ["tests/unit/evaluation/test_slices.py", "tests/unit/training/test_refit.py"]),
     "components/core/threshold.py": (8, ["tests/unit/core/test_threshold.py"]),
     "components/sources/scan.py": (
         8,
@@ -74,8 +75,13 @@ MODULES = {
     "components/monitoring/observing/health.py": (12, ["tests/unit/monitoring/test_incidents.py"]),
     "components/monitoring/governing/decision.py": (
         14,
-        ["tests/unit/monitoring/test_incidents.py", "tests/unit/monitoring/test_tick.py"],
+        [
+            "tests/unit/monitoring/test_refitted.py",
+            "tests/unit/monitoring/test_incidents.py",
+            "tests/unit/monitoring/test_tick.py",
+        ],
     ),
+    "components/publishing/restoring.py": (8, ["tests/unit/publishing/test_restoring.py"]),
     "components/core/clusters.py": (8, ["tests/unit/core/test_clusters.py", "tests/unit/core/test_intervals.py"]),
     "components/core/intervals.py": (12, ["tests/unit/core/test_intervals.py"]),
     "components/core/recipe.py": (6, ["tests/unit/core/test_recipe.py"]),

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ciclo.components.answering.preparing import NotCompiledError
 from ciclo.components.core.metrics import Array
 
 Predict = Callable[[Any], Array]
+NO_LOG_OF_ZERO = 1e-12  # what scikit-learn adds to a probability before it takes the logarithm
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,35 @@ def calibrated(estimator: Any, compiled: Callable[[Any], Answers]) -> Answers:
         estimator: A ``CalibratedClassifierCV``.
         compiled: Compiles what it calibrates.
     """
-    classes = len(estimator.classes_)
-    each = [(compiled(one.estimator).score, one.calibrators) for one in estimator.calibrated_classifiers_]
+    each = [(compiled(one.estimator).score, _calibration(one)) for one in estimator.calibrated_classifiers_]
 
     def predict(rows: Any) -> Array:
-        found = [_calibrated(score(rows), curves, classes) for score, curves in each if score]
+        found = [calibrate(score(rows)) for score, calibrate in each if score]
         return np.asarray(np.mean(found, axis=0))
 
     return _of_probabilities(predict)
+
+
+def _calibration(one: Any) -> Callable[[Array], Array]:
+    """From the scores of a fitted classifier to calibrated probabilities.
+
+    Args:
+        one: A classifier with what calibrates it, of ``CalibratedClassifierCV``.
+
+    Raises:
+        NotCompiledError: If it is calibrated in a way that training does not use.
+    """
+    from scipy.special import softmax
+
+    classes = len(one.classes)
+    if one.method in ("sigmoid", "isotonic"):
+        return partial(_calibrated, curves=one.calibrators, classes=classes)
+    if one.method != "temperature" or classes <= 2:
+        raise NotCompiledError(f"{one.method} of {classes} classes has no compiled form")
+    inverse = float(one.calibrators[0].beta_)
+    if hasattr(one.estimator, "decision_function"):
+        return lambda scores: np.asarray(softmax(inverse * scores, axis=1))
+    return lambda scores: np.asarray(softmax(inverse * np.log(scores + NO_LOG_OF_ZERO), axis=1))
 
 
 def _calibrated(scores: Array, curves: list[Any], classes: int) -> Array:

@@ -178,6 +178,10 @@ class Project(Section):
                 raise ValueError(
                     f"training.candidates.{name}.calibration: a regression task has no probabilities; remove it"
                 )
+            if candidate.calibration == "temperature" and self.task == "binary":
+                raise ValueError(
+                    f"training.candidates.{name}.calibration: temperature is for more than two classes; use sigmoid"
+                )
         return self
 
     @model_validator(mode="after")

@@ -153,12 +153,12 @@ class Candidate(Section):
         search: Values to try by parameter, as a list or a range; a parameter that is not named keeps the values of its
             estimator. To search none of those, name every one.
         calibration: Whether probabilities are calibrated on out-of-fold predictions: ``auto`` where that is clearly
-            better for a binary task, ``none``, or by ``sigmoid`` or ``isotonic`` in any case.
+            better, ``none``, or in any case by ``sigmoid``, ``isotonic`` or, of more than two classes, ``temperature``.
     """
 
     estimator: str
     search: dict[str, tuple[bool | float | int | str | None, ...] | Range] = Field({})
-    calibration: Literal["auto", "none", "sigmoid", "isotonic"] = "auto"
+    calibration: Literal["auto", "none", "sigmoid", "isotonic", "temperature"] = "auto"
 
 
 class Training(Section):

@@ -60,7 +60,7 @@ def sections_of(answered: Answered) -> tuple[Section, ...]:
     if not answered.classes:
         return (_residuals(answered),)
     curves = Section(title="Curves", parts=tuple(_curves(answered)))
-    return (curves, _confusion(answered), *((_reliability(answered),) if len(answered.classes) == 2 else ()))
+    return (curves, _confusion(answered), _reliability(answered))
 
 
 def roc_points(positive: Array, score: Array, most: int = POINTS) -> tuple[Array, Array, Array]:
@@ -178,14 +178,17 @@ def _share(part: float, whole: float) -> str:
 
 
 def _reliability(answered: Answered) -> Section:
-    positive, score = answered.y == 1, answered.predicted[:, 1]
-    found = Reliability.of(positive, score)
+    x, y = "probability of the label", "share of labels that are right"
+    if len(answered.classes) == 2:
+        found = Reliability.of(answered.y == 1, answered.predicted[:, 1])
+        x, y = f"probability of {answered.classes[1]}", f"share that is {answered.classes[1]}"
+    else:
+        found = Reliability.of_classes(answered.y, answered.predicted)
     diagonal = _line("as they are said", [0.0, 1.0], [0.0, 1.0], "past", dashed=True)
-    name = answered.classes[1]
     plot = Plot(
         title="Calibration on the test rows",
-        x=f"probability of {name}",
-        y=f"share that is {name}",
+        x=x,
+        y=y,
         curves=(
             diagonal,
             _line("the model", found.predicted, found.observed, "accent"),

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import AwareDatetime
 
-from ciclo.components.monitoring.records import Claim, Decision, History, Record, Statement, stamp
+from ciclo.components.monitoring.records import RUNS, Claim, Decision, History, Record, Statement, stamp
 
 S = TypeVar("S", bound=Statement)
 
@@ -29,7 +29,7 @@ def thinned(decisions: Mapping[datetime, Decision]) -> tuple[Decision, ...]:
     """Decisions in the order of time, without those that only repeat the one before about the same window."""
     kept: list[Decision] = []
     for _, decision in sorted(decisions.items()):
-        if not kept or decision.action == "retrain" or _about(kept[-1]) != _about(decision):
+        if not kept or decision.action in RUNS or _about(kept[-1]) != _about(decision):
             kept.append(decision)
     return tuple(kept)
 

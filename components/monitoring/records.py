@@ -5,7 +5,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-Action = Literal["ok", "watch", "alert", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"]
+Action = Literal[
+    "ok", "watch", "alert", "recommend", "retrain", "restore", "blocked", "escalate_development", "escalate_design"
+]  # fmt: skip
+RUNS: tuple[Action, ...] = ("retrain", "restore")  # what a run is submitted for
 LATE_LABELS = "labels are late"
 Kind = Literal["data", "serving", "realised", "estimated", "refit", "drift", "refresh"]
 Result = Literal["promoted", "waiting", "refused", "unbeaten", "failed", "stopped"]
@@ -27,8 +30,8 @@ class Decision(Record):
 
     Attributes:
         action: ``ok``; ``watch`` (an alarm that is not confirmed); ``alert`` (the data is broken, or what serves cannot
-            be judged); ``retrain``; ``recommend`` (the same, but a person has to start or allow it); ``blocked`` (the
-            governor refuses);
+            be judged); ``retrain``; ``restore`` (go back from the refitted model to the tested one); ``recommend``
+            (either, but a person has to start or allow it); ``blocked`` (the governor refuses);
             ``escalate_*`` (retraining does not help: a person of development, or of design, has to look).
         reason: What, how much and what next, as a sentence.
         cause: What raised the alarm, in a few words that stay the same while the cause does.
@@ -44,8 +47,8 @@ class Decision(Record):
             ``drift``, ``refresh``.
         columns: The columns it is about, the worst first.
         since: End of the last window that was quiet, or the first window of the alarm; None where nothing is wrong.
-        episode: Start of the first window of the unbroken alarm about this version, or the time a refresh was due; None
-            where nothing is to be retrained for.
+        episode: Start of the first window of the unbroken alarm about this version, the time a refresh was due, or the
+            time since which a refitted model that is to be taken back has served; None where there is nothing to do.
         report: Key of the report about this tick in the object store; empty if there is none.
         time: When the tick ran.
     """
@@ -121,6 +124,11 @@ class Claim(Record):
     def kinds(self) -> tuple[Kind, ...]:
         """What it was claimed for; empty if that is not known."""
         return self.decision.kinds if self.decision else ()
+
+    @property
+    def restores(self) -> bool:
+        """Whether its run goes back to the tested model of the champion, and trains nothing."""
+        return self.decision is not None and self.decision.action == "restore"
 
 
 class Outcome(Record):

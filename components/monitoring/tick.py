@@ -28,7 +28,7 @@ from ciclo.components.monitoring.governing.governor import first_window
 from ciclo.components.monitoring.log import DecisionLog
 from ciclo.components.monitoring.observing.observation import Observer, window_of
 from ciclo.components.monitoring.observing.refitted import RefitCheck
-from ciclo.components.monitoring.records import Decision, History, Kind
+from ciclo.components.monitoring.records import RUNS, Decision, History, Kind
 from ciclo.components.monitoring.submitting.submission import Submitter
 from ciclo.components.monitoring.telling.alerting import tell
 from ciclo.components.monitoring.telling.explanation import View
@@ -41,7 +41,7 @@ from ciclo.components.storage.bundle import REFITTED, Bundle
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.windows import PredictionWindows
 
-FOR_A_RUN = frozenset({"watch", "recommend", "retrain", "blocked", "escalate_development", "escalate_design"})
+FOR_A_RUN = frozenset({"watch", "recommend", *RUNS, "blocked", "escalate_development", "escalate_design"})
 
 UNSERVED: tuple[Kind, ...] = ("serving",)
 
@@ -64,7 +64,7 @@ def tick(
         predictions: What it answered.
         store: Where decisions and claims are kept.
         clock: The time, with its zone.
-        submit: Runs the pipeline; without one a retraining is only recommended.
+        submit: Runs the pipeline; without one a run is only recommended.
         dry_run: Look and decide, but write, tell and submit nothing.
 
     Returns:
@@ -89,7 +89,7 @@ def tick(
     decision = _with_gap(decision, gap)
     if serving is not None and submit is not None and submit.is_down():
         decision = _down(decision)
-    if decision.action == "retrain" and runs is None:
+    if decision.action in RUNS and runs is None:
         decision = decision.model_copy(update={"action": "recommend"})
     decision = _placed(decision, history)
     if dry_run:
@@ -151,7 +151,7 @@ def carry_out(
     if view is not None and changed:
         decision = decision.model_copy(update={"report": log.report_key(decision.time)})
     claim = None
-    if decision.action == "retrain" and serving is not None:
+    if decision.action in RUNS and serving is not None:
         claim = claim_run(log, project, serving, decision, history)
         if claim is None:
             now = decision.time
@@ -205,7 +205,7 @@ def _assess(
             evidence = observer.evidence(start, end)
     except (IntegrityError, NotFoundError) as error:
         return _unreadable(serving, error, start, end, now), None
-    decision = in_view_of_refit(decide(evidence, history, now, policy), evidence)
+    decision = in_view_of_refit(decide(evidence, history, now, policy), evidence, history, now, policy)
     return decision, View(evidence, observer.profile)
 
 
@@ -236,11 +236,11 @@ def _down(decision: Decision) -> Decision:
 
 
 def _with_gap(decision: Decision, gap: Unserved | None) -> Decision:
-    """A decision in view of a champion that does not serve: nothing is retrained before it does."""
+    """A decision in view of a champion that does not serve: no run is started before it does."""
     if gap is None:
         return decision
     changes: dict[str, Any] = {"reason": f"{gap.reason} {decision.reason}"}
-    if decision.action == "retrain":
+    if decision.action in RUNS:
         changes |= {"action": "blocked", "retrain_end": None}
     elif gap.failed and decision.action in ("ok", "watch"):
         changes |= {"action": "alert", "cause": "the champion does not serve", "kinds": UNSERVED}

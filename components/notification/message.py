@@ -20,6 +20,8 @@ _OUTCOMES = {
     "kept": "no new model was good enough in the training run",
     "escalated": "no new model was good enough in the training run, and the design is in question",
     "stopped": "the training run stopped before training was worth it",
+    "restored": "the refitted model was taken back, and the tested one is the champion again",
+    "overtaken": "another champion was there before the refitted model could be taken back",
 }
 
 
@@ -59,7 +61,7 @@ def end_of_run(project: str, state: str, trigger: str, run: str, notes: Sequence
     facts = [*reasons, f"Trigger: {trigger}", f"Run: {run}" if run else "Look it up among the runs."]
     if broken:
         what = "failed" if broken[0].ending == "failed" else "was cancelled"
-        if outcome == "promoted":
+        if outcome in ("promoted", "restored"):
             facts.insert(len(reasons), "The new champion does not serve yet: the next run or the watch deploys it.")
         return Message(f"{project}: the training run {what} in {broken[0].stage}", "\n".join(facts), "error")
     if state == "FAILED":

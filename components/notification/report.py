@@ -19,7 +19,7 @@ def end_report(project: str, news: Message, written: Written, trigger: str) -> R
     """
     ended = [note for note in written.notes if note.ending != "served"]
     reason = ended[-1].reason if ended else "What came of it was not written down."
-    tone = "warn" if ended and ended[-1].ending in ("stopped", "kept", "waiting") else TONES[news.severity]
+    tone = "warn" if ended and ended[-1].ending in ("stopped", "kept", "waiting", "overtaken") else TONES[news.severity]
     word = news.title.removeprefix(f"{project}: ")
     lead = f"{written.run or 'an unknown run'}, started: {trigger or 'unknown'}"
     gates = [a for a in written.accounts if a.verdict is not None]

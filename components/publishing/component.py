@@ -1,4 +1,4 @@
-"""The KFP wrapper of publishing."""
+"""The KFP wrappers of publishing: of a new version, and of the tested model in place of a refitted one."""
 
 from kfp import dsl
 
@@ -48,3 +48,32 @@ def publishing(
         log.done(published.summary)
         log.ends("waiting" if published.waits_for else "promoted")
     return str(published.version)
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def restoring(project: str, version: int, trigger: str) -> str:
+    """Make the tested model of the champion the champion, in place of the refitted one that turned out to be worse.
+
+    Args:
+        project: The project as JSON.
+        version: The version that holds both.
+        trigger: Why this run was started.
+
+    Returns:
+        Output: The version number of the tested model; 0 if another champion was there already.
+    """
+    from ciclo.components.runs.stage import stage
+
+    with stage("restoring", project) as log:
+        from ciclo.components.core.project_file import project_from_json
+        from ciclo.components.core.settings import settings
+        from ciclo.components.publishing.restoring import go_back
+        from ciclo.components.releases.registry import open_registry
+        from ciclo.components.storage.signing import signer_from
+
+        current = settings()
+        registry, signer = open_registry(project_from_json(project).name, current), signer_from(current)
+        restored = go_back(registry, version, run=current.run, trigger=trigger, signer=signer)
+        log.done(restored.summary)
+        log.ends(restored.ending)
+    return str(restored.version)

@@ -60,6 +60,21 @@ def with_lineage(card: Document, lineage: Mapping[str, Any], version: int) -> Do
     }
     rows = tuple((name, str(value)) for name, value in facts.items() if value not in (None, ""))
     known = [section for section in card.sections if section.title not in (SERVED, LINEAGE)]
-    serves = Section(title=SERVED, parts=(Text(text=f"What answers is {served(lineage)}."),))
+    serves = Section(title=SERVED, parts=(Text(text=f"What answers is {served(lineage)}."), *_by_slice(refit)))
     origin = Section(title=LINEAGE, parts=(Table(header=("", ""), rows=rows),))
     return card.model_copy(update={"sections": (*known[:1], serves, *known[1:], origin)})
+
+
+def _by_slice(refit: Mapping[str, Any]) -> tuple[Text | Table, ...]:
+    """How far the refitted model is from the tested one in each slice, beside what is usual."""
+    found = refit.get("slices") or {}
+    if not found:
+        return ()
+    text = (
+        "No score and no floor can be told of the refitted model, which has learnt the rows that would tell them. What "
+        "can be told is how far its answers are from those of the tested model: no further than those of other refits "
+        "of the recipe, or it does not serve (a 99 % limit for all of them together)."
+    )
+    rows = tuple((name, one["difference"], one["usual"]) for name, one in found.items())
+    header = ("slice of the newest rows", "mean difference", "most that is usual (empty: nobody can tell)")
+    return Text(text=text), Table(header=header, rows=rows)

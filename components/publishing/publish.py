@@ -30,6 +30,7 @@ from ciclo.components.storage.rehearsal import rehearse
 from ciclo.components.storage.signing import signer_from
 from ciclo.components.tables.datasets import file_digest, read_contract
 
+NESTED = ("parameters", "slices")  # what travels as JSON
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
 
@@ -215,9 +216,8 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in sorted(metadata.items())
         if name not in ("failed", "failure", "display_name", "scores") and value not in ("", None)
     }
-    if isinstance(parameters := facts.get("parameters"), str):
-        facts["parameters"] = json.loads(parameters)
-    return facts
+    nested = {name: json.loads(text) for name in NESTED if isinstance(text := facts.get(name), str)}
+    return facts | nested
 
 
 def commit() -> str:

@@ -2,14 +2,19 @@
 
 A version is never changed. So the tested model becomes a version of its own, with the verdict it was given, and the
 champion by a move that counts as a rollback of the refitted one. It is verified, signed, deployed and kept like any.
+Of one refitted version there is one such version: whoever dies on the way is followed by another who finishes it, and
+of two at the same time both come to the same.
 """
 
 import json
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
-from ciclo.components.core.errors import VerdictError
+from ciclo.components.core.errors import ConflictError, VerdictError
 from ciclo.components.core.report import Document
 from ciclo.components.publishing.provenance import card_files
 from ciclo.components.releases.names import CHAMPION, Alias
@@ -19,7 +24,59 @@ from ciclo.components.storage.bundle import CARD_DATA, FILES, GOLDEN, LINEAGE, R
 from ciclo.components.storage.signing import Signer
 
 
-def restore(registry: Registry, *, by: str, why: str, signer: Signer | None) -> Alias:
+@dataclass(frozen=True)
+class Restored:
+    """What became of a run that was to go back.
+
+    Attributes:
+        version: The version of the tested model, which is the champion; 0 where another champion was there already.
+        summary: That, as a sentence for the log.
+    """
+
+    version: int
+    summary: str
+
+    @property
+    def ending(self) -> Literal["restored", "overtaken"]:
+        """How the run ends."""
+        return "restored" if self.version else "overtaken"
+
+
+def go_back(registry: Registry, version: int, *, run: str, trigger: str, signer: Signer | None) -> Restored:
+    """See to it that the tested model of a version is the champion in place of its refitted one.
+
+    Done before, in part or in whole, it is finished; nothing is done where the champion is another by now.
+
+    Args:
+        registry: The versions of a project.
+        version: What served when it was decided to go back.
+        run: Id of the run that does it.
+        trigger: Why the run was started.
+        signer: Who signs version and move.
+
+    Raises:
+        NotFoundError: If there is no such version.
+        VerdictError: If somebody has rolled the tested model back.
+        ConflictError: If somebody else moved the champion meanwhile.
+    """
+    champion, record = registry.alias(CHAMPION), registry.record(version)
+    if champion is not None and champion.version == version:
+        if record.served != REFITTED:
+            return Restored(version, f"version {version} serves its tested model, so there is nothing to go back from")
+        origin = {"run": run, "trigger": trigger}
+        made = restore(registry, by=f"run {run}", why=trigger, signer=signer, origin=origin).version
+        return Restored(made, f"version {made}, the tested model of version {version}, is the champion")
+    today = registry.record(champion.version) if champion is not None else None
+    if today is not None and today.lineage.get("restored_from") == version:
+        text = f"version {today.version}, the tested model of version {version}, is the champion already"
+        return Restored(today.version, text)
+    named = f"version {today.version}" if today is not None else "no version"
+    return Restored(0, f"{named} is the champion, so there is nothing to go back from on version {version}")
+
+
+def restore(
+    registry: Registry, *, by: str, why: str, signer: Signer | None, origin: Mapping[str, str] | None = None
+) -> Alias:
     """Publish the tested model of the champion as a version, and make that the champion.
 
     Args:
@@ -27,6 +84,7 @@ def restore(registry: Registry, *, by: str, why: str, signer: Signer | None) -> 
         by: Who wants it.
         why: Why.
         signer: Who signs version and move.
+        origin: What its lineage says of the run that does it; by default it names the run that made the champion.
 
     Returns:
         The champion.
@@ -45,14 +103,23 @@ def restore(registry: Registry, *, by: str, why: str, signer: Signer | None) -> 
                 f"version {champion.version} of {registry.project} serves its tested model already",
                 hint=f"To go back to an earlier version: `ciclo models rollback {registry.project}`.",
             )
-        version = registry.publish(_files(bundle, by, why), signer=signer, parent=champion.version)
+        files, sole = _files(bundle, by, why, origin or {}), f"tested-of-{champion.version}"
+        version = registry.publish(files, signer=signer, parent=champion.version, sole=sole)
     nominate(registry, version, by=by, why=why, signer=signer)
-    return take_back(registry, version, by=by, why=why, signer=signer)
+    try:
+        return take_back(registry, version, by=by, why=why, signer=signer)
+    except (ConflictError, VerdictError):
+        now = registry.alias(CHAMPION)
+        if now is not None and now.version == version:  # somebody else has done the same
+            return now
+        raise
 
 
-def _files(bundle: Bundle, by: str, why: str) -> dict[str, File]:
+def _files(bundle: Bundle, by: str, why: str, origin: Mapping[str, str]) -> dict[str, File]:
     """The files of a version of the tested model."""
-    lineage = bundle.lineage | {
+    lineage: dict[str, Any] = {
+        **bundle.lineage,
+        **origin,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "parent": bundle.version,
         "restored_from": bundle.version,

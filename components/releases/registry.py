@@ -4,6 +4,8 @@ Below ``projects/<project>/``:
 
 - ``numbers/<n>`` claims a number. It is written only if absent, so two publishers never share one.
 - ``versions/<n>/<file>`` are the files of a bundle, written by the claimer of the number and never again.
+- ``sole/<name>`` holds the number of the one version of that name, where there may be no more than one; it is written
+  right before the marker, so that of two publishers one makes the version and the other finds it.
 - ``by-run/<id>/<n>`` and ``by-data/<digest>/<n>`` lead from a run and from data to what was made of them.
 - ``published/<n>`` is the marker, written last, after the version was read back from the store and verified. A version
   without it does not exist: a publisher that died leaves a number unused, nothing more. It holds the manifest's digest.
@@ -16,6 +18,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +47,7 @@ from ciclo.components.storage.store import open_store
 
 Origin = Literal["run", "data"]
 File = Path | bytes | Callable[[int], bytes]  # the last makes it for the number of its version
+MARKER_SECONDS = 5.0  # longer than it takes to write the marker of a version that is complete
 
 
 class Registry:
@@ -62,13 +66,14 @@ class Registry:
         self._trust = trust
         self._aliases = Aliases(store, self.root, project, trust)
 
-    def publish(self, files: Mapping[str, File], *, signer: Signer | None, parent: int | None) -> int:
+    def publish(self, files: Mapping[str, File], *, signer: Signer | None, parent: int | None, sole: str = "") -> int:
         """Write a new version.
 
         Args:
             files: The files of the bundle by name, without manifest and signature.
             signer: Who signs, or None for an unsigned version.
             parent: The champion it was compared with.
+            sole: A name of which there is one version at most; where there is one already, that is given.
 
         Returns:
             Its number.
@@ -78,6 +83,8 @@ class Registry:
             IntegrityError: If a file is missing, foreign or unreadable, or this registry would not trust the signature.
         """
         same_names(files, FILES | {REFITTED} & set(files))
+        if sole and (known := self._sole(sole)):
+            return known
         version = self._claim()
         with _laid_out(files, folder_name(self.project, version), version) as folder:
             digest = seal(folder, project=self.project, version=version, parent=parent, signer=signer)
@@ -85,6 +92,8 @@ class Registry:
                 self.store.put_file(f"{self.root}/versions/{version}/{path.name}", path)
             copy = self._copy(version, folder.parent / "copy")
             copy.check()
+        if sole and (first := self._first_of(sole, version)) != version:
+            return first
         for key in index(copy.lineage):
             self.store.put(f"{self.root}/{key}/{version}", b"")
         self.store.put(f"{self.root}/published/{version}", json.dumps({"digest": digest}).encode())
@@ -207,6 +216,27 @@ class Registry:
         version = max(self.numbers("numbers"), default=0) + 1
         while not self.store.put_if_absent(f"{self.root}/numbers/{version}", b""):
             version += 1
+        return version
+
+    def _sole(self, name: str) -> int | None:
+        """The one version of a name, if there is one that can be fetched."""
+        try:
+            number = int(self.store.get(f"{self.root}/sole/{name}").data)
+        except NotFoundError:
+            return None
+        return number if number in self.versions() else None
+
+    def _first_of(self, name: str, version: int) -> int:
+        """The one version of a name: this one, or that of a publisher who was first and is not dead."""
+        key, number = f"{self.root}/sole/{name}", str(version).encode()
+        while not self.store.put_if_absent(key, number):
+            found, until = self.store.get(key), time.monotonic() + MARKER_SECONDS
+            while (known := self._sole(name)) is None and time.monotonic() < until:
+                time.sleep(MARKER_SECONDS / 25)
+            if known is not None:
+                return known
+            if self.store.swap(key, number, found.etag):
+                break
         return version
 
     def _copy(self, version: int, folder: Path) -> Bundle:

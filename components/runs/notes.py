@@ -10,7 +10,9 @@ from ciclo.components.runs.records import Record, leave, left
 from ciclo.components.storage.objects import ObjectStore
 from ciclo.components.storage.store import open_store
 
-Ending = Literal["promoted", "waiting", "kept", "escalated", "stopped", "served", "failed", "cancelled"]
+Ending = Literal[
+    "promoted", "waiting", "kept", "escalated", "stopped", "restored", "overtaken", "served", "failed", "cancelled"
+]  # fmt: skip
 
 
 class Note(Record):
@@ -19,7 +21,8 @@ class Note(Record):
     Attributes:
         stage: The stage, with its label.
         ending: ``promoted``, ``waiting`` for a person, ``kept`` the champion, ``escalated`` to design (kept, and the
-            design is in question), ``stopped`` by a gate, ``served``, ``failed`` or ``cancelled``.
+            design is in question), ``stopped`` by a gate, ``restored`` the tested model, ``overtaken`` by another
+            champion before it could be, ``served``, ``failed`` or ``cancelled``.
         reason: Why, as a sentence.
     """
 

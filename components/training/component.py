@@ -66,7 +66,7 @@ def refit(
 
     Returns:
         refitted: The model that is served, as a skops file, empty if that is the tested one. Metadata: why, refit_of,
-            digest, rows, end, disagreement, limit.
+            digest, rows, end, disagreement, limit, slices (as JSON).
         answers: The sample requests with the answers that a server has to give.
     """
     from ciclo.components.runs.stage import stage

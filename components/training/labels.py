@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.calibration import CalibratedClassifierCV
+from sklearn.calibration import CalibratedClassifierCV, _TemperatureScaling
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 
-from ciclo.components.core.calibration import Reliability, row_losses
+from ciclo.components.core.calibration import Reliability, class_losses, row_losses
 from ciclo.components.core.clusters import Clustered, groups_of
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.intervals import Rows
@@ -22,12 +22,14 @@ from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Candidate
 from ciclo.components.core.threshold import Rule, choose_threshold
+from ciclo.components.core.wording import listed
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.folds import FOLDS, Fold, one_sided, partition
 from ciclo.components.training.candidates import build
 
 CLEAR = 0.99  # confidence of the lower bound on what calibration gains
 LEAST_GAIN = 0.01  # of the log loss without it
+ASKED = "the project asks for it"
 LEAST_ROWS = 1_000  # below which isotonic regression learns noise (Niculescu-Mizil and Caruana, 2005)
 
 Calibrator = Callable[[Array], Array]
@@ -38,12 +40,12 @@ class Labels:
     """How the probabilities of a model are turned into what it answers.
 
     Attributes:
-        calibration: ``none``, ``sigmoid`` or ``isotonic``.
+        calibration: ``none``, ``sigmoid``, ``isotonic`` or ``temperature``.
         why: Why that one, as a sentence.
         threshold: From which probability on a row is labelled positive; None but for a binary task.
         rule: What the threshold was chosen by, in words.
         rows: Out-of-fold predictions it rests on.
-        before: Reliability of the probabilities as they come; None but for a binary task.
+        before: Reliability of the probabilities as they come; None where nobody asked, as of values.
         after: Reliability of those that the model will give.
     """
 
@@ -75,10 +77,11 @@ def learn_labels(
 ) -> Labels:
     """Predict every row by a model that was not fitted on it, and learn from that.
 
-    Calibration by ``sigmoid`` (Platt, 1999) or ``isotonic`` regression (Zadrozny and Elkan, 2002) is taken only where
-    it is clearly better: on the predictions of each fold by a calibrator of the other folds, the 99 % lower bound of
-    what it saves in log loss lies above zero, with days as the evidence where the rows have times, and it saves at
-    least 1 % of it.
+    Calibration by ``sigmoid`` (Platt, 1999) or ``isotonic`` regression (Zadrozny and Elkan, 2002), or of more than two
+    classes by ``temperature``, which changes no label (Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural
+    Networks, 2017), is taken only where it is clearly better: on the predictions of each fold by a calibrator of the
+    other folds, the 99 % lower bound of what it saves in log loss lies above zero, with days as the evidence where the
+    rows have times, and it saves at least 1 % of it.
 
     Where positives come in bursts, the part of the time that holds all of one class is not predicted: without it there
     is nothing to learn. No calibration is learnt from what is left, nor a threshold if that is of one class.
@@ -90,9 +93,10 @@ def learn_labels(
         parameters: Those of the final model.
         seed: Of the folds.
     """
-    asked = candidate.calibration if candidate.calibration != "auto" else "none"
-    if project.task != "binary":
-        return Labels(calibration=asked, why="the project asks for it" if asked != "none" else "")
+    if project.task == "regression":
+        return Labels()
+    if project.task == "multiclass":
+        return _of_classes(project, candidate, rows, parameters, seed)
     folds = partition(project, rows, seed)
     predicted, score = np.zeros(len(rows)), np.zeros(len(rows))
     for fit, held_out in folds:
@@ -110,9 +114,10 @@ def learn_labels(
     before = Reliability.of(positive, predicted)
     tried = {} if candidate.calibration == "none" else _cross_calibrated(score, positive, folds)
     if candidate.calibration == "auto":
-        method, why = _clearly_better(project, candidate, rows, predicted, tried)
+        losses = {name: row_losses(positive, p) for name, p in tried.items()}
+        method, why = _clearly_better(project, candidate, rows, row_losses(positive, predicted), losses)
     else:
-        method, why = candidate.calibration, "the project asks for it"
+        method, why = candidate.calibration, ASKED
     final = predicted if method == "none" else tried[method]
     return Labels(
         calibration=method,
@@ -123,6 +128,43 @@ def learn_labels(
         before=before,
         after=Reliability.of(positive, final),
     )
+
+
+def _of_classes(project: Project, candidate: Candidate, rows: Dataset, parameters: dict[str, Any], seed: int) -> Labels:
+    """What is learnt of more than two classes: whether a temperature helps."""
+    if candidate.calibration not in ("auto", "temperature"):
+        return Labels(calibration=candidate.calibration, why=ASKED if candidate.calibration != "none" else "")
+    folds = partition(project, rows, seed)
+    if reason := _uncalibrated(rows, folds):
+        return Labels(why=reason)
+    predicted, score = (np.zeros((len(rows), len(rows.contract.classes))) for _ in range(2))
+    for fit, held_out in folds:
+        model = build(candidate, project, rows.contract, len(fit), parameters).fit(rows.X.iloc[fit], rows.y[fit])
+        X = rows.X.iloc[held_out]
+        predicted[held_out] = predictions("probability", model, X, rows.contract.codes)
+        score[held_out] = model.decision_function(X) if hasattr(model, "decision_function") else predicted[held_out]
+    warmed = np.zeros_like(score)
+    for others, held_out in folds:
+        warmed[held_out] = _TemperatureScaling().fit(score[others], rows.y[others]).predict(score[held_out])
+    method, why = "temperature", ASKED
+    if candidate.calibration == "auto":
+        losses = {method: class_losses(rows.y, warmed)}
+        method, why = _clearly_better(project, candidate, rows, class_losses(rows.y, predicted), losses)
+    final = predicted if method == "none" else warmed
+    before, after = (Reliability.of_classes(rows.y, p) for p in (predicted, final))
+    return Labels(calibration=method, why=why, rows=len(rows), before=before, after=after)
+
+
+def _uncalibrated(rows: Dataset, folds: list[Fold]) -> str:
+    """Why a temperature cannot be learnt, as a clause; empty if it can."""
+    if sum(held_out.size for _, held_out in folds) < len(rows):
+        return f"not every part can be left out, and so nothing is calibrated: {one_sided(rows, FOLDS)}"
+    for fit, _ in folds:
+        missing = set(rows.contract.codes) - set(np.unique(rows.y[fit]).tolist())
+        if missing:
+            names = listed((f"'{rows.contract.classes[code]}'" for code in sorted(missing)), 3)
+            return f"without a part of the rows there is none of {names}, and so nothing is calibrated"
+    return ""
 
 
 def _of_some(rows: Dataset, positive: Array, predicted: Array, rule: Rule) -> Labels:
@@ -151,6 +193,8 @@ def fit_model(
     model = build(candidate, project, rows.contract, len(rows), parameters)
     if labels.calibration != "none":
         folds = partition(project, rows, seed)
+        if labels.calibration == "temperature" and (reason := _uncalibrated(rows, folds)):
+            raise TrainingError(f"it cannot be calibrated: {reason}")
         if sum(held_out.size for _, held_out in folds) < len(rows):
             why = one_sided(rows, FOLDS)
             raise TrainingError(f"it cannot be calibrated on rows of which not every part can be left out: {why}")
@@ -190,17 +234,16 @@ _METHODS: dict[str, Callable[[Array, Array], Calibrator]] = {"sigmoid": _sigmoid
 
 
 def _clearly_better(
-    project: Project, candidate: Candidate, rows: Dataset, predicted: Array, tried: dict[str, Array]
+    project: Project, candidate: Candidate, rows: Dataset, plain: Array, tried: dict[str, Array]
 ) -> tuple[str, str]:
-    """The method that saves most log loss, if it clearly saves any, and why."""
+    """The method that saves most log loss, if it clearly saves any, and why; all losses are by row."""
     if isinstance(build(candidate, project, rows.contract, len(rows), {})["model"], CalibratedClassifierCV):
         return "none", "the candidate is calibrated by itself"
     time = rows.contract.time_column
     groups = groups_of(rows.rows[time].reset_index(drop=True) if time else None, len(rows), project.training.seed)
-    plain = row_losses(rows.y == 1, predicted)
-    method, saved = best_method(plain, {name: row_losses(rows.y == 1, p) for name, p in tried.items()}, groups)
+    method, saved = best_method(plain, tried, groups)
     if method == "none":
-        return method, f"neither is clearly better than the log loss of {plain.mean():.4g} without"
+        return method, f"{' or '.join(tried)} is not clearly better than the log loss of {plain.mean():.4g} without"
     return method, f"it saves {saved:.3g} of the log loss of {plain.mean():.4g} without, out of fold"
 
 

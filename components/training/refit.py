@@ -35,7 +35,13 @@ from ciclo.components.tables.datasets import Dataset, file_digest
 from ciclo.components.tables.folds import FOLDS, one_sided, several
 from ciclo.components.training.candidates import too_large
 from ciclo.components.training.children import START_SECONDS, Child, Tell, at_work, report
-from ciclo.components.training.disagreement import LEAST_REFITS, disagreement, limit_of, stretches
+from ciclo.components.training.disagreement import (
+    LEAST_REFITS,
+    Agreement,
+    agreements,
+    by_slice,
+    stretches,
+)
 from ciclo.components.training.labels import Labels, fit_model
 
 
@@ -51,6 +57,7 @@ class Refit:
         end: Time of the newest of them, ISO.
         disagreement: With the tested model, on the test rows; a probability, or a value.
         limit: The most that is usual; 0 where that was not told.
+        slices: The same in every slice of ``evaluation.slices`` that has enough rows.
     """
 
     why: str
@@ -60,6 +67,7 @@ class Refit:
     end: str = ""
     disagreement: float = 0.0
     limit: float = 0.0
+    slices: tuple[Agreement, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -69,12 +77,23 @@ class Refit:
         return (
             f"the model that is served was fitted anew on all {self.rows:,} labelled rows, up to {self.end[:16]}; it "
             f"differs from the tested one by {self.disagreement:.3g}, and up to {self.limit:.3g} is usual"
-        )
+        ) + self._in_slices
+
+    @property
+    def _in_slices(self) -> str:
+        told = sum(one.limit is not None for one in self.slices)
+        untold = len(self.slices) - told
+        known = f"; in {told} slices it differs no more than refits do" if told else ""
+        return known + (f"; in {untold} nobody can tell" if untold else "")
 
     def metadata(self) -> dict[str, str | float | int]:
         """What travels with the model: what is known of it, flat."""
         facts: dict[str, str | float | int] = {"why": self.why, "refit_of": self.of, "digest": self.digest}
         facts |= {"rows": self.rows, "end": self.end, "disagreement": self.disagreement, "limit": self.limit}
+        if self.slices:
+            facts["slices"] = json.dumps(
+                {s.part: {"difference": s.disagreement, "usual": s.limit} for s in self.slices}
+            )
         return {name: value for name, value in facts.items() if value}
 
 
@@ -146,16 +165,37 @@ def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit
     course.run(job)
     if course.failure or course.ours is None:
         return Refit(course.failure)
-    end = data.rows[data.contract.time_column].max().isoformat()
-    found = Refit("", rows=len(data), end=end, disagreement=course.ours, limit=limit_of(course.usual))
-    if course.ours > found.limit:
-        finding = (
-            f"the refitted one answers too differently on the {len(added):,} newest rows, by {course.ours:.3g}, where "
-            f"{len(course.usual)} refits without a part as large differ by up to {max(course.usual):.3g}, and more "
-            f"than {found.limit:.3g} is not luck; look at the newest rows and their labels"
-        )
-        return dataclasses.replace(found, why=finding)
-    return found
+    whole, *slices = agreements(course.ours, course.usual)
+    return Refit(
+        why_not(whole, slices, len(added)),
+        rows=len(data),
+        end=data.rows[data.contract.time_column].max().isoformat(),
+        disagreement=whole.disagreement,
+        limit=whole.limit or 0.0,
+        slices=tuple(slices),
+    )
+
+
+def why_not(whole: Agreement, slices: Sequence[Agreement], rows: int) -> str:
+    """Why a refitted model is not served for how far it is from the tested one, as a clause; empty if it may be. Pure.
+
+    Args:
+        whole: How far it is on all of the newest rows.
+        slices: And in each slice of them.
+        rows: How many they are.
+    """
+    worst = next((one for one in (whole, *slices) if not one.is_usual), None)
+    if worst is None or worst.limit is None:
+        return ""
+    told = sum(one.limit is not None for one in slices)
+    where, luck = f"on the {rows:,} newest rows", "is not luck"
+    if worst.part:
+        where, luck = f"on those of the {rows:,} newest rows where {worst.part}", f"is not luck in any of {told} slices"
+    return (
+        f"the refitted one answers too differently {where}, by {worst.disagreement:.3g}, where {len(worst.usual)} "
+        f"refits without a part as large differ by up to {max(worst.usual):.3g}, and more than {worst.limit:.3g} "
+        f"{luck}; look at the newest rows and their labels"
+    )
 
 
 def _as_served(project: Project, files: Files, found: Refit) -> Refit:
@@ -203,8 +243,8 @@ class _Course:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self.ours: float | None = None
-        self.usual: Sequence[float] = ()
+        self.ours: Mapping[str, float] | None = None
+        self.usual: Sequence[Mapping[str, float]] = ()
         self.failure = ""
 
     def run(self, job: Job) -> None:
@@ -243,19 +283,19 @@ def work(connection: Connection, job: str) -> None:
 
     Args:
         connection: Takes ``(event, value)`` as JSON: ``ready``; ``fitted`` with the disagreement of the refitted and
-            the tested model; ``usual`` with that of every other refit; and ``done``, ``failed`` or ``crashed``.
+            the tested model by slice; ``usual`` with that of each other refit; and ``done``, ``failed`` or ``crashed``.
         job: A ``Job`` as JSON.
     """
     report(connection, lambda tell: _tell_all(fit_again(Job(**json.loads(job))), tell))
 
 
-def _tell_all(events: Iterable[tuple[str, float]], tell: Tell) -> dict[str, Any]:
+def _tell_all(events: Iterable[tuple[str, Mapping[str, float]]], tell: Tell) -> dict[str, Any]:
     for event, value in events:
         tell(event, value)
     return {}
 
 
-def fit_again(job: Job) -> Iterator[tuple[str, float]]:
+def fit_again(job: Job) -> Iterator[tuple[str, dict[str, float]]]:
     """Yield ``fitted`` and ``usual`` as ``work`` tells them; the refitted model is written first."""
     project, facts = project_from_json(job.project), job.facts
     candidate, seed = project.candidates[facts["candidate"]], project.training.seed
@@ -269,15 +309,17 @@ def fit_again(job: Job) -> Iterator[tuple[str, float]]:
             f"only {len(parts)} refits can be compared with, since the others would lack a class: "
             f"{one_sided(known, FOLDS)}"
         )
+    columns, minimum = project.evaluation.slices, project.evaluation.minimum_rows
     refitted = fit_model(project, candidate, data, parameters, labels, seed)
     dump_model(refitted, job.model)
-    yield "fitted", disagreement(refitted, tested, added, seed)
+    yield "fitted", by_slice(refitted, tested, added, added, columns, minimum, seed)
     for number, (part, others) in enumerate(parts, 1):
         other = (seed + number) % 2**32
         seeded = project.model_copy(update={"training": project.training.model_copy(update={"seed": other})})
         without = Dataset(known.contract, known.rows.iloc[others])
         model = fit_model(seeded, candidate, without, parameters, labels, other)
-        yield "usual", disagreement(model, tested, Dataset(known.contract, known.rows.iloc[part]), seed)
+        stretch = Dataset(known.contract, known.rows.iloc[part])
+        yield "usual", by_slice(model, tested, stretch, added, columns, minimum, seed)
 
 
 def _left_out(known: Dataset, length: int) -> list[tuple[Array, Array]]:

@@ -51,7 +51,17 @@ ONE_IN = 10
 CONFIDENCE = 0.95  # of each end of an interval
 COLUMNS = ("service", "first", "monthly")
 ANSWERED_AFTER = timedelta(days=14)
-GRAVEST = ("ok", "watch", "blocked", "alert", "recommend", "escalate_development", "escalate_design", "retrain")
+GRAVEST = (
+    "ok",
+    "watch",
+    "blocked",
+    "alert",
+    "recommend",
+    "escalate_development",
+    "escalate_design",
+    "restore",
+    "retrain",
+)
 
 
 class Year:
@@ -82,12 +92,19 @@ class Year:
         return LocalSubmitter(self.project, self._settings).find(name)
 
     def submit(
-        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+        self,
+        name: str,
+        window_start: datetime | None,
+        window_end: datetime,
+        trigger: str,
+        description: str,
+        *,
+        restore: int = 0,
     ) -> str:
         """Run the training pipeline, here and now."""
         with self._timed("training"), progress(self.console) as show:
             run_id = LocalSubmitter(self.project, self._settings, show).submit(
-                name, window_start, window_end, trigger, description
+                name, window_start, window_end, trigger, description, restore=restore
             )
         run = json.loads((self._settings.home / "runs" / run_id / "summary.json").read_text())
         if run["outcome"] in ("failed", "crashed"):

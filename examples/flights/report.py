@@ -12,6 +12,7 @@ from ciclo.components.core.report import Report
 
 MARKS = {
     "retrain": ("v", "#b3261e", "retraining"),
+    "restore": ("<", "#7a4b00", "back to the tested model"),
     "page": ("s", "#6f42c1", "data broken"),
     "escalate_development": ("^", "#9a6700", "to development"),
     "escalate_design": ("P", "#1d2733", "to design"),

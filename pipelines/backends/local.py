@@ -27,7 +27,7 @@ from ciclo.components.monitoring.submitting.kfp_api import arguments
 from ciclo.pipelines.backends.run_report import SUMMARY, facts_of, last_run, run_report, verdicts_of
 
 Status = Literal["started", "done", "failed", "crashed"]
-Outcome = Literal["promoted", "waiting", "kept", "stopped", "failed", "crashed"]
+Outcome = Literal["promoted", "waiting", "kept", "stopped", "restored", "overtaken", "failed", "crashed"]
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 10
@@ -70,7 +70,8 @@ class RunResult:
 
     Attributes:
         outcome: ``promoted`` and served; ``waiting``: published for a person to decide on; ``kept`` the champion;
-            ``stopped`` by an earlier gate; ``failed`` with a named error; ``crashed`` without one.
+            ``stopped`` by an earlier gate; ``restored``, the tested model serves again; ``overtaken``, another champion
+            was there already; ``failed`` with a named error; ``crashed`` without one.
         stage: Where it was decided.
         reason: Why, as a sentence.
         version: The published version.
@@ -118,6 +119,7 @@ def run_pipeline(
     window_end: str = "",
     trigger: str = "manual",
     description: str = "",
+    restore: int = 0,
     on_event: Callable[[Event], None] | None = None,
     settings: Settings | None = None,
 ) -> RunResult:
@@ -130,6 +132,7 @@ def run_pipeline(
         window_end: End of the rows to read, exclusive.
         trigger: Why it is run, in a few words.
         description: Why, with the evidence.
+        restore: The version whose tested model is to serve again; 0 to train.
         on_event: Called with every event as it happens.
         settings: Settings of the run; those of this process by default.
 
@@ -141,7 +144,7 @@ def run_pipeline(
     """
     used = settings or current_settings()
     folder = _new_folder(used.home / "runs", name or project.name)
-    parameters = arguments(project, window_start=window_start, window_end=window_end, trigger=trigger)
+    parameters = arguments(project, window_start=window_start, window_end=window_end, trigger=trigger, restore=restore)
     (folder / "arguments.json").write_text(json.dumps(parameters))
     events: list[Event] = []
     with (folder / "run.log").open("wb") as log:
@@ -242,7 +245,7 @@ def _alive(child: "subprocess.Popen[bytes]") -> bool:
 
 def _result(folder: Path, events: list[Event], returncode: int, registry: str) -> RunResult:
     outcome, stage, reason = _outcome(events, returncode, folder)
-    version = _output(folder, "publishing")
+    version = _output(folder, "publishing") or _output(folder, "restoring")
     quarantine = _artifact(folder, "cleaning", "quarantine")
     return RunResult(
         outcome=outcome,
@@ -273,6 +276,9 @@ def _outcome(events: list[Event], returncode: int, folder: Path) -> tuple[Outcom
             gate = _GATES.get(event.label, "a gate")
             return ("kept" if event.label == "keep" else "stopped"), gate, _reason(folder, gate) or event.summary
     done = {e.stage: e for e in events if e.status == "done"}
+    if {"restoring", "deployment"} <= set(done):
+        result: Outcome = "restored" if _output(folder, "restoring") != "0" else "overtaken"
+        return result, "restoring", done["restoring"].summary
     if not {"publishing", "deployment"} <= set(done):
         return "crashed", "the runner", "the run ended without a decision"
     if _waits(folder):

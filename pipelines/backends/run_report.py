@@ -21,6 +21,8 @@ _WORDS = {
     "waiting": ("A new version waits for a person", "warn"),
     "kept": ("No new champion", "warn"),
     "stopped": ("Stopped by {}", "warn"),
+    "restored": ("The tested model serves again", "good"),
+    "overtaken": ("There was another champion already", "warn"),
     "failed": ("Failed in {}", "bad"),
     "crashed": ("{} broke", "bad"),
 }

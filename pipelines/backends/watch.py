@@ -24,6 +24,8 @@ _STATES: dict[str, State] = {
     "waiting": "succeeded",
     "kept": "succeeded",
     "stopped": "succeeded",
+    "restored": "succeeded",
+    "overtaken": "succeeded",
     "failed": "failed",
     "crashed": "failed",
 }
@@ -48,7 +50,14 @@ class LocalSubmitter:
         return next((folder.name for folder in self._runs.glob(f"*-{name}")), None)
 
     def submit(
-        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+        self,
+        name: str,
+        window_start: datetime | None,
+        window_end: datetime,
+        trigger: str,
+        description: str,
+        *,
+        restore: int = 0,
     ) -> str:
         """Run the pipeline and give the id of the run.
 
@@ -62,6 +71,7 @@ class LocalSubmitter:
             window_end=window_end.isoformat(),
             trigger=trigger,
             description=description,
+            restore=restore,
             on_event=self._on_event,
             settings=self._settings,
         )

@@ -15,6 +15,8 @@ _VERDICTS = {
     "promoted": "[bold green]promoted[/]: version {version} is the champion",
     "waiting": "[bold yellow]published[/]: version {version} waits for a person",
     "kept": "[bold yellow]kept[/]: nothing was published",
+    "restored": "[bold green]restored[/]: version {version}, the tested model, is the champion",
+    "overtaken": "[bold yellow]overtaken[/]: there was another champion already",
     "stopped": "[bold yellow]stopped[/] by {stage}: nothing was published",
 }
 

@@ -106,7 +106,10 @@ def _watch(project: "Project", settings: "Settings") -> Iterator[Line]:
     if not history.decisions:
         yield "decided", "nothing yet: the watch has not run"
     for claim in history.open_claims:
-        yield "retraining", f"{claim.run_name}, since {claim.time:%Y-%m-%d %H:%M}: {claim.trigger}"
+        yield (
+            "going back" if claim.restores else "retraining",
+            f"{claim.run_name}, since {claim.time:%Y-%m-%d %H:%M}: {claim.trigger}",
+        )
     if breaker := open_breaker(history):
         yield "breaker", f"open: {breaker}"
     due = next_due(project.monitoring.schedule, now)

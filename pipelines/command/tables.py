@@ -24,6 +24,7 @@ _STYLES = {
     "recommend": "yellow",
     "blocked": "yellow",
     "retrain": "green",
+    "restore": "green",
     "alert": "red",
     "escalate_development": "red",
     "escalate_design": "red",

@@ -13,7 +13,7 @@ from ciclo.components.evaluation.component import evaluation
 from ciclo.components.feasibility.component import feasibility
 from ciclo.components.ingestion.component import ingestion
 from ciclo.components.notification.component import notification, stop
-from ciclo.components.publishing.component import publishing
+from ciclo.components.publishing.component import publishing, restoring
 from ciclo.components.training.component import refit, training
 from ciclo.components.validation.component import validation
 from ciclo.pipelines.tasks import ALERT_KEYS, DATABASE_KEYS, SOURCE_KEYS, configure, mount_signing_key
@@ -43,6 +43,7 @@ def training_pipeline(
     window_start: str = "",
     window_end: str = "",
     trigger: str = "manual",
+    restore: int = 0,
 ) -> None:
     """Run one turn of the cycle.
 
@@ -52,65 +53,73 @@ def training_pipeline(
         window_start: Start of the rows to read, ISO time; empty for all.
         window_end: End of the rows to read, ISO time, exclusive; empty for all.
         trigger: Why the run was started.
+        restore: The version whose tested model is to serve again in place of its refitted one, without any training; 0
+            for a run that trains.
     """
     notified = notification(project=project, trigger=trigger)
     configure(notified, "Notification", memory="1Gi", minutes=5, secrets=ALERT_KEYS)
 
     with dsl.ExitHandler(notified, name="run"):
-        ingested = ingestion(project=project, window_start=window_start, window_end=window_end)
-        configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, secrets=(*DATABASE_KEYS, *SOURCE_KEYS))
-        mount_signing_key(ingested)
+        with dsl.If(restore != 0, "back"):
+            restored = restoring(project=project, version=restore, trigger=trigger)
+            configure(restored, "Back to the tested model", minutes=15)
+            mount_signing_key(restored)
+            _serve(project, "Deployment of the tested model").after(restored)
+        with dsl.Else("forward"):
+            ingested = ingestion(project=project, window_start=window_start, window_end=window_end)
+            configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, secrets=(*DATABASE_KEYS, *SOURCE_KEYS))
+            mount_signing_key(ingested)
 
-        cleaned = cleaning(project=project, raw=ingested.outputs["raw"])
-        configure(cleaned, "Cleaning", cpu="2", memory="4Gi", minutes=60)
+            cleaned = cleaning(project=project, raw=ingested.outputs["raw"])
+            configure(cleaned, "Cleaning", cpu="2", memory="4Gi", minutes=60)
 
-        data = cleaned.outputs["dataset"]
-        validated = configure(validation(project=project, dataset=data), "Validation", memory="4Gi")
+            data = cleaned.outputs["dataset"]
+            validated = configure(validation(project=project, dataset=data), "Validation", memory="4Gi")
 
-        with dsl.If(validated.outputs["Output"] == "pass", "usable"):
-            feasible = configure(feasibility(project=project, dataset=data), "Feasibility", memory="4Gi")
+            with dsl.If(validated.outputs["Output"] == "pass", "usable"):
+                feasible = configure(feasibility(project=project, dataset=data), "Feasibility", memory="4Gi")
 
-            with dsl.If(feasible.outputs["Output"] == "no_ml", "not-worthwhile"):
-                _stop(project, feasible, "no ML needed")
-            with dsl.Else("worthwhile"):
-                with dsl.ParallelFor(candidates, name="candidates", parallelism=2) as candidate:
-                    trained = training(project=project, candidate=candidate, dataset=data)
-                    configure(trained, "Training", cpu="2", memory="4Gi", minutes=120)
+                with dsl.If(feasible.outputs["Output"] == "no_ml", "not-worthwhile"):
+                    _stop(project, feasible, "no ML needed")
+                with dsl.Else("worthwhile"):
+                    with dsl.ParallelFor(candidates, name="candidates", parallelism=2) as candidate:
+                        trained = training(project=project, candidate=candidate, dataset=data)
+                        configure(trained, "Training", cpu="2", memory="4Gi", minutes=120)
 
-                evaluated = evaluation(
-                    project=project,
-                    dataset=data,
-                    baselines=feasible.outputs["baselines"],
-                    profile=validated.outputs["profile"],
-                    models=dsl.Collected(trained.outputs["model"]),
-                )
-                configure(evaluated, "Evaluation", cpu="2", memory="4Gi", minutes=60)
-
-                with dsl.If(evaluated.outputs["Output"] == "keep", "kept"):
-                    _stop(project, evaluated, "not better")
-                with dsl.Else("offered"):
-                    again = refit(
+                    evaluated = evaluation(
                         project=project,
                         dataset=data,
-                        tested=evaluated.outputs["best"],
-                        verdict=evaluated.outputs["verdict"],
-                        golden=evaluated.outputs["golden"],
+                        baselines=feasible.outputs["baselines"],
+                        profile=validated.outputs["profile"],
+                        models=dsl.Collected(trained.outputs["model"]),
                     )
-                    configure(again, "Refit", cpu="2", memory="4Gi", minutes=120)
+                    configure(evaluated, "Evaluation", cpu="2", memory="4Gi", minutes=60)
 
-                    published = publishing(
-                        project=project,
-                        model=evaluated.outputs["best"],
-                        refitted=again.outputs["refitted"],
-                        profile=evaluated.outputs["reference"],
-                        verdict=evaluated.outputs["verdict"],
-                        golden=again.outputs["answers"],
-                        card=evaluated.outputs["card_data"],
-                        dataset=data,
-                        trigger=trigger,
-                    )
-                    configure(published, "Publishing", minutes=15)
-                    mount_signing_key(published)
-                    _serve(project, "Deployment").after(published)
-        with dsl.Else("unusable"):
-            _stop(project, validated, "unusable data")
+                    with dsl.If(evaluated.outputs["Output"] == "keep", "kept"):
+                        _stop(project, evaluated, "not better")
+                    with dsl.Else("offered"):
+                        again = refit(
+                            project=project,
+                            dataset=data,
+                            tested=evaluated.outputs["best"],
+                            verdict=evaluated.outputs["verdict"],
+                            golden=evaluated.outputs["golden"],
+                        )
+                        configure(again, "Refit", cpu="2", memory="4Gi", minutes=120)
+
+                        published = publishing(
+                            project=project,
+                            model=evaluated.outputs["best"],
+                            refitted=again.outputs["refitted"],
+                            profile=evaluated.outputs["reference"],
+                            verdict=evaluated.outputs["verdict"],
+                            golden=again.outputs["answers"],
+                            card=evaluated.outputs["card_data"],
+                            dataset=data,
+                            trigger=trigger,
+                        )
+                        configure(published, "Publishing", minutes=15)
+                        mount_signing_key(published)
+                        _serve(project, "Deployment").after(published)
+            with dsl.Else("unusable"):
+                _stop(project, validated, "unusable data")

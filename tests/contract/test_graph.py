@@ -18,6 +18,8 @@ STAGES = {
         "Refit",
         "Publishing",
         "Deployment",
+        "Back to the tested model",
+        "Deployment of the tested model",
     ),
     *(f"Deployment as it is: {why}" for why in STOPS),
     *(f"Stop: {why}" for why in STOPS),
@@ -29,7 +31,7 @@ SECRETS = {
     **{title: {"CICLO_PREDICTIONS"} for title in STAGES if title.startswith("Deployment")},
     "Notification": {"CICLO_ALERTS"},
 }
-SIGNING = ("Ingestion", "Publishing", "Deployment")
+SIGNING = ("Ingestion", "Publishing", "Deployment", "Back to the tested model")
 
 
 def conditions(compiled: Any) -> dict[str, dict[str, str]]:
@@ -43,7 +45,7 @@ def conditions(compiled: Any) -> dict[str, dict[str, str]]:
         for dag, tasks in compiled.dags.items()
     }
     found = {dag: tasks for dag, tasks in found.items() if tasks}
-    assert len(found) == 3, "validation, feasibility and evaluation decide"
+    assert len(found) == 4, "validation, feasibility and evaluation decide, and before them whether to go back"
     return found
 
 
@@ -68,8 +70,17 @@ def test_every_condition_has_an_else_that_ends_in_a_task(compiled: Any) -> None:
 
 def test_decisions_are_plain_words_in_the_unnamed_output(compiled: Any) -> None:
     plain = re.compile(r"inputs\.parameter_values\['pipelinechannel--[a-z]+-Output'\] == '[a-z_]+'")
-    for tasks in conditions(compiled).values():
-        assert plain.fullmatch(min(tasks.values(), key=len))
+    asked = [min(tasks.values(), key=len) for tasks in conditions(compiled).values()]
+    number = "int(inputs.parameter_values['pipelinechannel--restore']) != 0"
+    assert [condition for condition in asked if not plain.fullmatch(condition)] == [number]
+
+
+def test_a_run_that_goes_back_does_that_and_deploys_and_nothing_else(compiled: Any) -> None:
+    (dag,) = [tasks for tasks in conditions(compiled).values() if any("restore" in c for c in tasks.values())]
+    (group,) = [name for name, condition in dag.items() if not condition.startswith("!")]
+    tasks = compiled.dags[f"comp-{group}"]
+    titles = {task["taskInfo"]["name"]: task.get("dependentTasks", []) for task in tasks.values()}
+    assert titles == {"Back to the tested model": [], "Deployment of the tested model": ["restoring"]}
 
 
 def test_nothing_that_can_be_skipped_is_collected(compiled: Any) -> None:
@@ -139,7 +150,7 @@ def test_nothing_relies_on_what_the_backend_does_not_keep(compiled: Any) -> None
 
 def test_parameters_are_described_and_their_defaults_are_one_line(compiled: Any) -> None:
     parameters = compiled.spec["root"]["inputDefinitions"]["parameters"]
-    assert set(parameters) == {"project", "candidates", "window_start", "window_end", "trigger"}
+    assert set(parameters) == {"project", "candidates", "window_start", "window_end", "trigger", "restore"}
     for name, parameter in parameters.items():
         assert parameter["description"], name
         assert "\n" not in str(parameter["defaultValue"]), name

@@ -35,7 +35,7 @@ def claim_run(log: DecisionLog, project: Project, serving: Alias, decision: Deci
         log: Holds the claims.
         project: The project.
         serving: What serves.
-        decision: To retrain.
+        decision: To retrain, or to restore.
         history: What the decision rests on; a claim that is not in it makes this one fail.
 
     Returns:
@@ -47,7 +47,7 @@ def claim_run(log: DecisionLog, project: Project, serving: Alias, decision: Deci
     claim = Claim(
         key=key,
         number=max((c.number for c in history.claims), default=0) + 1,
-        run_name=f"{project.name}-retrain-{key[:12]}",
+        run_name=f"{project.name}-{decision.action}-{key[:12]}",
         champion=serving.version,
         digest=serving.digest,
         episode=episode,
@@ -77,7 +77,12 @@ def start_run(log: DecisionLog, claim: Claim, submit: Submitter, now: datetime) 
                 return
             claim = held
             run_id = submit.submit(
-                claim.run_name, claim.retrain_start, claim.retrain_end, claim.trigger, description(claim)
+                claim.run_name,
+                claim.retrain_start,
+                claim.retrain_end,
+                claim.trigger,
+                description(claim),
+                restore=claim.champion if claim.restores else 0,
             )
     except SubmissionError:
         log.release(claim, now)

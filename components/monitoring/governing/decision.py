@@ -15,6 +15,7 @@ from typing import Any
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.wording import listed
 from ciclo.components.monitoring.governing.governor import (
+    REFIT,
     REFRESH,
     Situation,
     alarms,
@@ -32,7 +33,7 @@ REMEMBERED = 20
 LATE = 0.5
 REFRESHED = "refresh"
 DATA: tuple[Kind, ...] = ("data",)
-REFIT: tuple[Kind, ...] = ("refit",)
+WORSE_REFIT = "the refit is worse than what was tested"
 STARTING = ("retrain", "recommend")
 
 
@@ -208,19 +209,32 @@ def _decision(evidence: Evidence, now: datetime, action: Action, reason: str, **
     )
 
 
-def in_view_of_refit(decision: Decision, evidence: Evidence) -> Decision:
+def in_view_of_refit(
+    decision: Decision, evidence: Evidence, history: History, now: datetime, policy: Monitoring
+) -> Decision:
     """A decision with what the first labelled window shows of the refitted model.
 
-    It goes before what would happen by itself, since a person can go back at once; nothing that was decided is undone.
+    The way back needs neither an alarm nor new labels, only the governor's leave; it goes before a retraining, since
+    the tested model is known to have done better. Broken data and an escalation are a person's, and stay as they are.
+
+    Args:
+        decision: What was decided of the window.
+        evidence: What the window shows.
+        history: Everything written down before.
+        now: The time of the tick.
+        policy: The limits.
     """
     if evidence.refit is None or not evidence.refit.worse:
         return decision
-    reason = f"{as_sentence(evidence.refit.reason)}. {decision.reason}"
-    if decision.action not in ("ok", "watch"):
-        return decision.model_copy(update={"reason": reason})
-    return decision.model_copy(
-        update={"action": "alert", "reason": reason, "cause": "the refit is worse than what was tested", "kinds": REFIT}
-    )
+    finding = as_sentence(evidence.refit.reason)
+    since = evidence.serving_since
+    ruling = govern(Situation(history, evidence.version, evidence.start, now, policy, REFIT, due=since))
+    starts_already = decision.action == "retrain" and ruling.action != "restore"
+    if decision.action == "alert" or decision.escalates or starts_already:
+        return decision.model_copy(update={"reason": f"{finding}. {decision.reason}"})
+    changes: dict[str, Any] = {"action": ruling.action, "cause": WORSE_REFIT, "kinds": REFIT, "episode": since}
+    changes |= {"reason": f"{finding}; {ruling.reason}. {decision.reason}", "retrain_start": None, "retrain_end": None}
+    return decision.model_copy(update=changes)
 
 
 def replay(windows: Iterable[Evidence], policy: Monitoring) -> list[Decision]:

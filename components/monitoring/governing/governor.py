@@ -3,7 +3,8 @@
 The rules are asked in order and the first that objects decides: an escalation nobody has acknowledged, a run still in
 flight, runs in a row that gave no better model, a promotion that did not help, the cool-down, the budget, the quiet
 hours, and last the mode, which may leave the run to a person. A refresh, which is due by the calendar, says nothing of
-whether retraining helps: it is not asked about that, and its outcomes do not count.
+whether retraining helps: it is not asked about that, and its outcomes do not count. Nor does the way back from a
+refitted model to the tested one, which is asked about earlier ways back alone.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from ciclo.components.monitoring.records import Action, Claim, Decision, History
 OVERLAP = 0.1
 SHOWN = 5
 REFRESH: tuple[Kind, ...] = ("refresh",)
+REFIT: tuple[Kind, ...] = ("refit",)
 _UNHELPFUL = {
     "refused": "gave no better model",
     "unbeaten": "found nothing better than the simple answers",
@@ -31,7 +33,7 @@ class Ruling:
     """What the governor says to a finding that calls for a run.
 
     Attributes:
-        action: ``retrain``, ``recommend``, ``blocked`` or one of ``escalate_*``.
+        action: ``retrain``, ``restore``, ``recommend``, ``blocked`` or one of ``escalate_*``.
         reason: Why, as a clause that can follow the finding.
     """
 
@@ -53,7 +55,7 @@ class Situation:
         columns: The columns it is about, the worst first.
         slices: The slices it is about, as ``column=value``.
         since: Since when something is wrong.
-        due: When a refresh was due; None for an alarm.
+        due: When a refresh was due, or since when the refitted model has served; None for an alarm.
     """
 
     history: History
@@ -69,7 +71,7 @@ class Situation:
 
     @property
     def episode(self) -> datetime:
-        """What a claim and a permission are for: the alarm by its first window, or the refresh by when it was due."""
+        """What a claim and a permission are for: the alarm by its first window, anything else by ``due``."""
         return self.due or first_window(self.history, self.version, self.start)
 
 
@@ -90,7 +92,8 @@ def first_window(history: History, version: int, start: datetime) -> datetime:
             continue
         if not decision.alarm:
             break
-        first = min(first, decision.episode or decision.window_start)
+        own = None if decision.kinds == REFIT else decision.episode  # that of a way back is no alarm's
+        first = min(first, own or decision.window_start)
     return first
 
 
@@ -128,10 +131,12 @@ def alarms(history: History, version: int, start: datetime, end: datetime, polic
 
 
 def govern(situation: Situation) -> Ruling:
-    """Rule on a confirmed alarm, or on a refresh that is due."""
+    """Rule on a confirmed alarm, on a refresh that is due, or on the way back from a refitted model."""
     for rule in RULES:
         if ruling := rule(situation):
             return ruling
+    if situation.kinds == REFIT:
+        return Ruling("restore", "going back to the tested model is due")
     return Ruling("retrain", "retraining is due")
 
 
@@ -254,7 +259,10 @@ def _quiet(s: Situation) -> Ruling | None:
 
 def _left_to_a_person(s: Situation) -> Ruling | None:
     if s.policy.mode == "recommend":
-        return Ruling("recommend", "the policy leaves retraining to a person (monitoring.mode): `ciclo run PROJECT`")
+        what, command = "retraining", "ciclo run PROJECT"
+        if s.kinds == REFIT:
+            what, command = "the way back", "ciclo models restore PROJECT --why WHY"
+        return Ruling("recommend", f"the policy leaves {what} to a person (monitoring.mode): `{command}`")
     if s.policy.mode == "retrain":
         return None
     attempt = attempts(s.history, s.version, s.episode) + 1
@@ -277,10 +285,10 @@ RULES: tuple[Callable[[Situation], Ruling | None], ...] = (
 
 
 def _informative(s: Situation) -> list[Outcome]:
-    """Outcomes since the last acknowledgement that tell something about whether retraining helps."""
+    """Outcomes since the last acknowledgement that tell something about whether such a run helps."""
     since = s.history.acknowledgements[-1].time if s.history.acknowledgements else _LONG_AGO
-    refreshed = {c.key for c in s.history.claims if c.kinds == REFRESH}
-    return [o for o in s.history.outcomes if o.time > since and o.result != "stopped" and o.claim not in refreshed]
+    others = {c.key for c in s.history.claims if c.kinds == REFRESH or (c.kinds == REFIT) != (s.kinds == REFIT)}
+    return [o for o in s.history.outcomes if o.time > since and o.result != "stopped" and o.claim not in others]
 
 
 def _escalation(s: Situation, reason: str) -> Ruling:

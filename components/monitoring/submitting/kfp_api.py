@@ -37,7 +37,7 @@ _ADVICE = {
 
 
 def arguments(
-    project: Project, *, window_start: str = "", window_end: str = "", trigger: str = "manual"
+    project: Project, *, window_start: str = "", window_end: str = "", trigger: str = "manual", restore: int = 0
 ) -> dict[str, Any]:
     """The parameters of a run.
 
@@ -46,6 +46,7 @@ def arguments(
         window_start: Start of the rows to read, ISO time; empty for all.
         window_end: End of the rows to read, exclusive.
         trigger: Why it is run.
+        restore: The version whose tested model is to serve again; 0 to train.
     """
     return {
         "project": project_to_json(project),
@@ -53,6 +54,7 @@ def arguments(
         "window_start": window_start,
         "window_end": window_end,
         "trigger": trigger,
+        **({"restore": restore} if restore else {}),  # which a pipeline that was compiled earlier does not know
     }
 
 

@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
+import yaml
+
 from ciclo.components.core.errors import SubmissionError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
@@ -31,7 +33,14 @@ class Submitter(Protocol):
         """The id of the run with a name, or None if there is none."""
 
     def submit(
-        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+        self,
+        name: str,
+        window_start: datetime | None,
+        window_end: datetime,
+        trigger: str,
+        description: str,
+        *,
+        restore: int = 0,
     ) -> str:
         """Start a run and give its id.
 
@@ -41,6 +50,7 @@ class Submitter(Protocol):
             window_end: Their end.
             trigger: Why, in a few words.
             description: Why, with the evidence, for whoever looks at the run.
+            restore: The version whose tested model is to serve again in place of the refitted one; 0 to train.
 
         Raises:
             SubmissionError: If it surely or possibly did not start.
@@ -107,12 +117,31 @@ class KfpSubmitter:
         return self._api.experiment(self._project.name, self._namespace)
 
     def submit(
-        self, name: str, window_start: datetime | None, window_end: datetime, trigger: str, description: str
+        self,
+        name: str,
+        window_start: datetime | None,
+        window_end: datetime,
+        trigger: str,
+        description: str,
+        *,
+        restore: int = 0,
     ) -> str:
         """See ``Submitter``."""
-        start = window_start.isoformat() if window_start else ""
-        parameters = arguments(self._project, window_start=start, window_end=window_end.isoformat(), trigger=trigger)
+        if restore and not self._knows("restore"):
+            raise SubmissionError(
+                "the compiled pipeline cannot go back to a tested model",
+                seen=str(self._package),
+                hint="Compile and install it again, or go back by hand: `ciclo models restore`.",
+            )
+        start, end = window_start.isoformat() if window_start else "", window_end.isoformat()
+        parameters = arguments(self._project, window_start=start, window_end=end, trigger=trigger, restore=restore)
         return self._api.create_once(name, self._package, parameters, self._experiment_id, description).run_id
+
+    def _knows(self, parameter: str) -> bool:
+        """Whether the compiled pipeline has a parameter; one that was compiled by an earlier release may not."""
+        with self._package.open(encoding="utf-8") as text:
+            root = next(yaml.safe_load_all(text)).get("root", {})
+        return parameter in root.get("inputDefinitions", {}).get("parameters", {})
 
     def state(self, run_id: str) -> State:
         """See ``Submitter``."""

@@ -72,15 +72,18 @@ def next_step(project: Project, decision: Decision) -> str:
     match decision.action, (decision.kinds or ("drift",))[0]:
         case "alert", "serving":
             return "`ciclo status project.yaml` shows what serves; `ciclo deploy project.yaml` serves the champion."
-        case "alert", "refit":
-            return (
-                f'`ciclo models restore {project.name} --why "worse than tested"` goes back to the tested model, and '
-                "`ciclo deploy project.yaml` serves it."
-            )
         case "alert", _:
             about = f" of {_named(decision.columns)}" if decision.columns else ""
             return (
                 f"Mend the source{about}, then `ciclo watch project.yaml` looks again. Nothing is retrained meanwhile."
+            )
+        case "recommend" | "blocked", "refit":
+            allow = "`ciclo allow project.yaml --by WHO` lets a run do so; here and now " * (
+                decision.action == "recommend" and project.monitoring.mode == "approve"
+            )
+            return (
+                f'{allow}`ciclo models restore {project.name} --why "worse than tested"` goes back to the tested '
+                "model, and `ciclo deploy project.yaml` serves it."
             )
         case "recommend", _:
             end = f" --window-end {decision.retrain_end:%Y-%m-%dT%H:%M}" if decision.retrain_end else ""
@@ -88,7 +91,7 @@ def next_step(project: Project, decision: Decision) -> str:
                 f"`ciclo allow project.yaml --by WHO` lets one run start, or `ciclo run project.yaml{end}` trains a "
                 "challenger here; it replaces the model only if it is better."
             )
-        case "retrain", _:
+        case "retrain" | "restore", _:
             return "Nothing: a run has been claimed, and its end is told. `ciclo log project.yaml` shows where it is."
         case "blocked", _:
             return "`ciclo log project.yaml` shows what is waited for; `ciclo run project.yaml` trains all the same."

@@ -100,12 +100,19 @@ def test_a_calibration_and_a_threshold_are_compiled_with_it(tmp_path, estimator,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "extra_trees"])
-def test_a_calibration_of_many_classes(tmp_path, estimator):
+@pytest.mark.parametrize(
+    ("estimator", "calibration"),
+    [
+        *((name, "temperature") for task, name in BUILT_IN if task == "multiclass"),
+        ("logistic_regression", "sigmoid"),
+        ("extra_trees", "sigmoid"),
+    ],
+)
+def test_a_calibration_of_many_classes(tmp_path, estimator, calibration):
     rows = Dataset.open(dataset(tmp_path / "rows.parquet", "multiclass", rows=400))
-    model = fit_model(
-        project("multiclass"), Candidate(estimator=estimator), rows, {}, Labels(calibration="sigmoid"), seed=0
-    )
+    small = {"gradient_boosting": {"max_iter": 20}}.get(estimator, {})
+    labels = Labels(calibration=calibration)
+    model = fit_model(project("multiclass"), Candidate(estimator=estimator), rows, small, labels, seed=0)
     found = parity(model, rows.contract, rows.X, seed=1)
     assert (found.engine, found.why) == ("compiled", "")
 

@@ -5,6 +5,7 @@ import pytest
 from kfp import dsl
 from sklearn.metrics import auc, confusion_matrix
 
+from ciclo.components.core.calibration import Reliability
 from ciclo.components.core.plots import Plot
 from ciclo.components.core.report import Document, Section, Table
 from ciclo.components.evaluation.curves import Answered, confusion, log_pictures, roc_points, sections_of
@@ -49,7 +50,13 @@ def test_many_classes_show_what_is_confused_most():
     names = [f"class {n}" for n in range(20)]
     found = answered(names)
     sections = sections_of(found)
-    assert [s.title for s in sections] == ["Curves", "Confusion matrix"]
+    assert [s.title for s in sections] == ["Curves", "Confusion matrix", "Calibration"]
+    seen = Reliability.of_classes(found.y, found.predicted)
+    assert tables(sections)["Calibration"] == {
+        "Brier score": seen.brier, "log loss": seen.log_loss, "expected calibration error": seen.ece
+    }  # fmt: skip
+    drawn = plots(sections)["Calibration on the test rows"]
+    assert (drawn.x, drawn.y) == ("probability of the label", "share of labels that are right")
     assert len(plots(sections)["ROC"].curves) == 7
     rows = next(p for p in sections[1].parts if isinstance(p, Table)).rows
     cells = confusion(found)

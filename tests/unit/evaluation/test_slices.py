@@ -11,8 +11,9 @@ from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Evaluation
-from ciclo.components.evaluation.slices import Slice, _parts, floor_checks, slices_of
+from ciclo.components.evaluation.slices import Slice, floor_checks, slices_of
 from ciclo.components.tables.datasets import Dataset
+from ciclo.components.tables.slicing import parts as parts_of
 
 COLUMNS = {
     "y": {"type": "boolean"},
@@ -96,7 +97,7 @@ RNG = np.random.default_rng(0)
     ],
 )
 def test_every_number_lies_in_one_part_of_a_name_of_its_own(values, parts):
-    found = list(_parts(pd.Series(values)))
+    found = list(parts_of(pd.Series(values)))
     assert len({name for name, _ in found}) == len(found)
     assert sorted(np.concatenate([rows for _, rows in found]).tolist()) == list(range(len(values)))
     assert [len(rows) for _, rows in found] == pytest.approx(parts, abs=1)

@@ -87,6 +87,7 @@ class Backend:
         self.runs = {}
         self.states = {}
         self.descriptions = {}
+        self.restored = {}
         self.fault = None
         self.served = []
         self.down = False
@@ -104,11 +105,13 @@ class Backend:
             ids = self.runs.get(name, [])
             return ids[0] if ids else None
 
-    def submit(self, name, window_start, window_end, trigger, description):
+    def submit(self, name, window_start, window_end, trigger, description, *, restore=0):
         if self.fault is not None and self.fault[0] == "before":
             raise self.fault[1]
         with self._lock:
             self.descriptions[name] = description
+            if restore:
+                self.restored[name] = restore
             self.runs.setdefault(name, []).append(f"{name}-{len(self.runs.get(name, []))}")
         if self.fault is not None:
             raise self.fault[1]

@@ -90,7 +90,7 @@ class RunsInAFolder:
     def find(self, name):
         return next((path.name for path in sorted(self._folder.glob(f"{name}.*"))), None)
 
-    def submit(self, name, window_start, window_end, trigger, description):
+    def submit(self, name, window_start, window_end, trigger, description, *, restore=0):
         path = self._folder / f"{name}.{uuid.uuid4().hex}"
         path.write_text(description)
         return path.name

@@ -7,7 +7,7 @@ import pytest
 
 from ciclo.components.core.errors import ProjectError
 from ciclo.components.core.sections import Budget, Monitoring, Persistence
-from ciclo.components.monitoring.governing.governor import Situation, alarms, govern
+from ciclo.components.monitoring.governing.governor import Situation, alarms, first_window, govern
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome, Permission
 from tests.unit.monitoring.conftest import project
 
@@ -287,6 +287,40 @@ REFRESHES = {
 def test_a_refresh_obeys_the_brakes_and_says_nothing_of_help(history, kinds, expected):
     version = 2 if any(o.version == 2 for o in history.outcomes) else 1
     assert govern(situation(history, version=version, kinds=kinds)).action == expected
+
+
+REFIT = ("refit",)
+WAYS_BACK = {
+    "nothing happened yet": (History(), "restore"),
+    "refused runs of an alarm do not stop it": (History(**ended("refused", "refused")), "restore"),
+    "nor does a promotion that did not help": (
+        History(**ended("promoted"), decisions=tuple(decision(d) for d in (50, 40, 30, 20, 10))), "restore",
+    ),
+    "ways back that failed do": (
+        History(claims=(purposed(80, REFIT), purposed(60, REFIT)), outcomes=(outcome(80, "failed"),
+            outcome(60, "failed"))), "escalate_development",
+    ),
+    "one of them does not": (History(claims=(purposed(80, REFIT),), outcomes=(outcome(80, "failed"),)), "restore"),
+    "an open breaker does": (History(decisions=(decision(60, "escalate_development"),)), "blocked"),
+    "a run in flight does": (History(claims=(claim(50),)), "blocked"),
+    "the cool-down does": (History(claims=(claim(13),), outcomes=(outcome(13, "promoted", 1),)), "blocked"),
+    "the budget does": (History(**ended("refused", "refused", "stopped")), "blocked"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("history", "expected"), WAYS_BACK.values(), ids=WAYS_BACK.keys())
+def test_the_way_back_obeys_the_brakes_and_is_judged_by_ways_back_alone(history, expected):
+    assert govern(situation(history, kinds=REFIT, due=ago(40))).action == expected
+
+
+def test_ways_back_that_failed_say_nothing_of_retraining():
+    claims, outcomes = (purposed(80, REFIT), purposed(60, REFIT)), (outcome(80, "failed"), outcome(60, "failed"))
+    assert govern(situation(History(claims=claims, outcomes=outcomes), kinds=("realised",))).action == "retrain"
+
+
+def test_a_way_back_that_waits_does_not_make_an_alarm_older():
+    waits = decision(7).model_copy(update={"kinds": REFIT, "episode": ago(60)})
+    assert first_window(History(decisions=(waits,)), 1, ago(7)) == waits.window_start
 
 
 CURED = {

@@ -1,20 +1,26 @@
 """The refitted model beside the tested one, on the first labelled rows that it answered."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ciclo.components.core.contract import Contract, ContractColumn
+from ciclo.components.core.errors import SubmissionError
+from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.sections import Monitoring
+from ciclo.components.monitoring.governing.decision import in_view_of_refit
 from ciclo.components.monitoring.observing import observation
+from ciclo.components.monitoring.observing.evidence import Evidence
 from ciclo.components.monitoring.observing.refitted import RefitCheck, compare_refit, first_window
+from ciclo.components.monitoring.records import Claim, Decision, History, Permission
 from ciclo.components.monitoring.telling.explanation import next_step
 from ciclo.components.storage.windows import PredictionWindows
 
 DAY = timedelta(days=1)
+REFIT_KIND = ("refit",)
 REFIT = {"refit_of": "a" * 64, "rows": 5_000, "end": "2026-05-20T00:00:00+00:00"}
 
 
@@ -34,8 +40,8 @@ class Noisy:
 def refitted(make_world, tmp_path):
     """A world whose second version serves a refitted model; what it answers has as much noise as is asked for."""
 
-    def build(noise, days=36, refit=REFIT):
-        world = make_world(refresh_days=None)
+    def build(noise, days=36, refit=REFIT, **monitoring):
+        world = make_world(refresh_days=None, **monitoring)
         world.publish(tmp_path, score=0.5, refit=refit)
         since = datetime.fromisoformat(world.registry.alias("serving").moved_at)
         good, world.model = world.model, Noisy(world.model, noise)
@@ -48,14 +54,111 @@ def refitted(make_world, tmp_path):
     return build
 
 
-def test_a_refit_that_is_surely_worse_is_told_with_the_way_back(refitted):
+def test_a_refit_that_is_surely_worse_starts_one_run_that_goes_back(refitted):
     world, now = refitted(0.4)
-    decision = world.tick(now + timedelta(hours=1))
-    assert (decision.action, decision.kinds, decision.version) == ("alert", ("refit",), 2), decision.reason
+    hour = timedelta(hours=1)
+    decision = world.tick(now + hour)
+    assert (decision.action, decision.kinds, decision.version) == ("restore", ("refit",), 2), decision.reason
     assert decision.reason.startswith("The refitted model is worse than the tested one by accuracy_score, on the 2,000")
     assert decision.evidence["refit_gain_high"] < 0
-    assert 'ciclo models restore loans --why "worse than tested"' in next_step(world.project, decision)
-    assert world.history().decisions[-1] == decision
+    history = world.log.history(now + hour, world.project.monitoring)
+    assert history.decisions[-1] == decision
+    (claim,) = history.claims
+    assert (claim.champion, claim.restores, claim.trigger) == (2, True, "the refit is worse than what was tested")
+    assert world.backend.restored == {claim.run_name: 2}
+    assert "gain -0.1" in world.backend.descriptions[claim.run_name]
+    again = world.tick(now + 2 * hour)
+    assert (again.action, again.kinds, world.backend.count) == ("blocked", ("refit",), 1)
+    assert f"'{claim.run_name}'" in again.reason
+    assert 'ciclo models restore loans --why "worse than tested"' in next_step(world.project, again)
+
+
+MODES = {"recommend": ("models restore", "ciclo models restore"), "approve": ("ciclo allow", "ciclo allow")}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_policy_that_leaves_runs_to_a_person_leaves_the_way_back_to_one(refitted, mode):
+    world, now = refitted(0.4, mode=mode)
+    decision = world.tick(now + timedelta(hours=1))
+    assert (decision.action, decision.kinds, world.backend.count) == ("recommend", ("refit",), 0)
+    reason, step = MODES[mode]
+    assert reason in decision.reason
+    assert next_step(world.project, decision).startswith(f"`{step}")
+    asked = {"version": decision.version, "episode": decision.episode, "time": decision.time}
+    world.log.permit(Permission(by="ann", **asked))
+    allowed = world.tick(now + timedelta(hours=2))
+    assert (allowed.action, world.backend.count) == (("restore", 1) if mode == "approve" else ("recommend", 0))
+
+
+def test_without_a_backend_the_way_back_is_recommended(refitted):
+    world, now = refitted(0.4)
+    decision = world.tick(now + timedelta(hours=1), submit=None)
+    assert (decision.action, decision.kinds) == ("recommend", ("refit",))
+    assert "ciclo models restore" in next_step(world.project, decision)
+
+
+def test_nobody_goes_back_while_another_champion_waits_to_serve(refitted, tmp_path):
+    world, now = refitted(0.4)
+    world.publish(tmp_path, deployed=False)
+    decision = world.tick(now + timedelta(hours=1))
+    assert (decision.action, decision.kinds, world.backend.count) == ("blocked", ("refit",), 0)
+    assert "has been the champion since" in decision.reason
+
+
+def test_a_run_that_died_before_it_was_submitted_still_goes_back(refitted):
+    """A later tick takes the claim over, and what it submits trains nothing."""
+    world, now = refitted(0.4)
+    world.backend.fault = ("before", SubmissionError("nobody answers"))
+    with pytest.raises(SubmissionError):
+        world.tick(now + timedelta(hours=1))
+    world.backend.fault = None
+    world.tick(now + timedelta(hours=3))
+    assert (list(world.backend.restored.values()), world.backend.count) == ([2], 1)
+
+
+WORSE = RefitCheck(rows=900, gain=Interval(point=-0.1, low=-0.2, high=-0.05), metric="accuracy_score")
+SURE = {
+    # what was decided, what the governor says to the way back -> what is done then
+    ("ok", "restore"): ("restore", REFIT_KIND), ("watch", "restore"): ("restore", REFIT_KIND),
+    ("recommend", "restore"): ("restore", REFIT_KIND), ("blocked", "restore"): ("restore", REFIT_KIND),
+    ("retrain", "restore"): ("restore", REFIT_KIND), ("retrain", "recommend"): ("retrain", ("realised",)),
+    ("ok", "recommend"): ("recommend", REFIT_KIND), ("ok", "blocked"): ("blocked", REFIT_KIND),
+    ("alert", "restore"): ("alert", ("data",)), ("escalate_development", "restore"):
+        ("escalate_development", ("realised",)), ("escalate_design", "restore"): ("escalate_design", ("realised",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seen", ["worse", "unsure", "nothing"])
+@pytest.mark.parametrize(("decided", "said"), SURE)
+def test_the_way_back_goes_before_what_would_happen_by_itself(decided, said, seen):
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    check = {"worse": WORSE, "unsure": WORSE.model_copy(update={"gain": Interval(-0.1, -0.2, 0.0)}), "nothing": None}
+    evidence = Evidence(
+        version=2, serving_since=now - 30 * DAY, start=now - 7 * DAY, end=now, rows=900, last_row=now,
+        trainable_until=now, refit=check[seen],
+    )  # fmt: skip
+    decision = Decision(
+        action=decided, reason="As ever.", kinds=("data",) if decided == "alert" else ("realised",), version=2,
+        cause="before", window_start=now - 7 * DAY, window_end=now, retrain_end=now, time=now,
+        alarm=True, episode=now - 14 * DAY,
+    )  # fmt: skip
+    policy = Monitoring(mode="recommend" if said == "recommend" else "retrain", cool_down_days=14)
+    started = Claim(
+        key="k", run_name="run", champion=1, time=now - DAY, holder="h", held_until=now, retrain_end=now, trigger="x",
+    )  # fmt: skip
+    history = History(claims=(started,) if said == "blocked" else ())
+    found = in_view_of_refit(decision, evidence, history, now, policy)
+    if seen != "worse":
+        assert found == decision
+        return
+    action, kinds = SURE[decided, said]
+    assert (found.action, found.kinds) == (action, kinds)
+    assert found.reason.startswith("The refitted model is worse than")
+    assert found.reason.endswith("As ever.")
+    assert found.alarm is True, "what was seen of the window stays"
+    own = kinds == REFIT_KIND
+    assert found.episode == (evidence.serving_since if own else decision.episode)
+    assert (found.retrain_end is None) is own
 
 
 def test_one_that_is_no_worse_is_written_down_and_nobody_is_told(refitted):

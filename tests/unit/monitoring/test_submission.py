@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,19 @@ def test_a_run_is_submitted_with_all_it_needs(backend, submitter):
     assert parameters["window_end"] == "2026-06-01T00:00:00+00:00"
     assert parameters["candidates"] == list(DEFAULT_CANDIDATES[True])
     assert parameters["trigger"] == "input drift"
+    assert "restore" not in parameters
+
+
+def test_a_run_that_goes_back_says_from_which_version(backend, package, submitter):
+    with pytest.raises(SubmissionError, match=r"cannot go back to a tested model.*Compile and install it again"):
+        submitter.submit("loans-restore-1", None, END, "worse", "", restore=3)
+    assert not backend.requests, "a pipeline that does not know the way back would train"
+    documents = list(yaml.safe_load_all(PACKAGE))
+    documents[0]["root"] = {"inputDefinitions": {"parameters": {"restore": {"parameterType": "NUMBER_INTEGER"}}}}
+    package.write_text(yaml.safe_dump_all(documents))
+    submitter.submit("loans-restore-1", None, END, "worse", "", restore=3)
+    (body,) = backend.requests
+    assert body["runtime_config"]["parameters"]["restore"] == 3
 
 
 @given(st.text(max_size=400))

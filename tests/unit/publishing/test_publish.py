@@ -213,6 +213,11 @@ def refitted(folder: Path, parts: Parts) -> tuple[Parts, dict]:
     (folder / "answers").write_text(json.dumps(golden))
     facts = {"digest": file_digest(folder / "again"), "refit_of": file_digest(parts.model), "rows": 1500.0}
     facts |= {"end": "2026-03-01T00:00:00+00:00", "disagreement": 0.01, "limit": 0.02}
+    slices = {
+        "'colour' is red": {"difference": 0.015, "usual": 0.03},
+        "'at' is 2026-03": {"difference": 1, "usual": None},
+    }
+    facts["slices"] = json.dumps(slices)
     return replace(parts, refitted=str(folder / "again"), golden=str(folder / "answers")), facts
 
 
@@ -231,6 +236,10 @@ def test_two_models_are_published_served_pruned_and_gone_back_on(tmp_path, setti
     assert bundle.lineage["train_end"] == bundle.profile.end  # what the tested model has seen decides what may test it
     assert "1,500 labelled rows up to 2026-03-01" in bundle.read("card.html").decode()
     assert "1,500 labelled rows" in sections(registry.record(1))["serves"]["model"]
+    told = _card(bundle).tables()["What is served"]
+    assert told["'colour' is red: mean difference"] == 0.015
+    assert [value for name, value in told.items() if name.startswith("'at' is 2026-03: most")] == [None]
+    assert "(a 99 % limit for all of them together)" in bundle.read("card.html").decode()
     here = settings.model_copy(update={"project": "unit", "version": 1})
     served = serve(here).engine
     X = bundle.contract.parse(bundle.golden["rows"])

@@ -47,7 +47,12 @@ POLICY = {
 }
 
 # With a threshold and a calibration around them.
-WRAPPED = {("extra_trees", "binary"): "isotonic", ("gradient_boosting", "binary"): "sigmoid"}
+WRAPPED = {
+    ("extra_trees", "binary"): "isotonic",
+    ("gradient_boosting", "binary"): "sigmoid",
+    ("gradient_boosting", "multiclass"): "temperature",
+    ("extra_trees", "multiclass"): "temperature",
+}
 
 
 def _rows(task: Task) -> tuple[Contract, pd.DataFrame, Any]:
@@ -81,9 +86,10 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         wanted = project(task, cleaning=POLICY) if task == "multiclass" else project(task)
         model = build(Candidate(estimator=name), wanted, contract, len(X), SMALL.get(name, {}))
         if (name, task) in WRAPPED:
-            calibrated = CalibratedClassifierCV(model, method=WRAPPED[name, task], cv=2, ensemble=False)
+            model = CalibratedClassifierCV(model, method=WRAPPED[name, task], cv=2, ensemble=False)
+        if (name, task) in WRAPPED and task == "binary":
             options = {"threshold": 0.3, "pos_label": 1, "response_method": "predict_proba"}
-            model = FixedThresholdClassifier(calibrated, **options)
+            model = FixedThresholdClassifier(model, **options)
         model.fit(X, y)
         path = folder / f"{name}-{task}.skops"
         dump_model(model, path)

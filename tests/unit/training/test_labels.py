@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ciclo.components.core.calibration import Reliability
-from ciclo.components.core.errors import TrainingError
+from ciclo.components.core.errors import ProjectError, TrainingError
 from ciclo.components.core.metrics import predictions, threshold_of
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset
@@ -42,7 +42,7 @@ def test_a_model_that_can_be_taken_at_its_word_is_left_alone(tmp_path):
     charter, candidate, known, _ = case(tmp_path, estimator="logistic_regression")
     labels = learn_labels(charter, candidate, known, {"C": 1.0}, 0)
     assert (labels.calibration, labels.before) == ("none", labels.after)
-    assert "neither is clearly better" in labels.why
+    assert "sigmoid or isotonic is not clearly better" in labels.why
     assert labels.before.ece < 0.08
     assert 0.2 < labels.threshold < 0.6
 
@@ -118,13 +118,70 @@ def test_dear_errors_are_avoided(tmp_path, costs, share):
     assert "least cost" in labels.rule
 
 
-@pytest.mark.parametrize("task", ["multiclass", "regression"])
-def test_other_tasks_have_no_threshold(tmp_path, task):
-    charter = project(task)
-    known = Dataset.open(dataset(tmp_path / "d.parquet", task)).split("train", "validation")
+def test_values_have_neither_threshold_nor_calibration(tmp_path):
+    charter = project("regression")
+    known = Dataset.open(dataset(tmp_path / "d.parquet", "regression")).split("train", "validation")
     labels = learn_labels(charter, charter.candidates["extra_trees"], known, {}, 0)
     assert labels == Labels()
     assert threshold_of(fit_model(charter, charter.candidates["extra_trees"], known, {}, labels, 0)) is None
+
+
+def several(tmp_path, rows=1_500, estimator="nearest_neighbours", **changes):
+    """The same of three classes."""
+    charter = project("multiclass", training={"candidates": {"it": {"estimator": estimator, **changes}}})
+    data = Dataset.open(dataset(tmp_path / "d.parquet", "multiclass", rows=rows, signal=1.0))
+    return charter, charter.candidates["it"], data.split("train", "validation"), data.split("test")
+
+
+def test_overconfident_neighbours_of_three_classes_get_a_temperature_and_new_rows_agree(tmp_path):
+    charter, candidate, known, test = several(tmp_path)
+    labels = learn_labels(charter, candidate, known, SURE, 0)
+    assert (labels.calibration, labels.threshold, labels.rows) == ("temperature", None, len(known)), labels.why
+    assert "saves" in labels.why
+    model = fit_model(charter, candidate, known, SURE, labels, 0)
+    plain = fit_model(charter, candidate, known, SURE, Labels(), 0)
+    warm, cold = (predictions("probability", m, test.X, [0, 1, 2]) for m in (model, plain))
+    ours, theirs = (Reliability.of_classes(test.y, p) for p in (warm, cold))
+    assert ours.log_loss < theirs.log_loss
+    assert ours.ece < theirs.ece
+    assert ours.brier < theirs.brier
+    assert labels.after.log_loss == pytest.approx(ours.log_loss, abs=0.08)
+    assert labels.after.ece < labels.before.ece
+    assert (warm.argmax(axis=1) == cold.argmax(axis=1)).all(), "a temperature changes no label"
+    dump_model(model, tmp_path / "m.skops")
+    again = parse_model((tmp_path / "m.skops").read_bytes())
+    np.testing.assert_array_equal(again.predict_proba(test.X), model.predict_proba(test.X))
+    assert Labels.from_facts(labels.facts()) == labels
+
+
+@pytest.mark.parametrize(("asked", "given", "says"), [
+    ("auto", "none", "temperature is not clearly better than the log loss of"),
+    ("none", "none", ""), ("temperature", "temperature", "the project asks for it"),
+    ("isotonic", "isotonic", "the project asks for it"),
+])  # fmt: skip
+def test_of_three_classes_what_helps_or_is_asked_for_is_done(tmp_path, asked, given, says):
+    charter, candidate, known, _ = several(tmp_path, 600, "logistic_regression", calibration=asked)
+    labels = learn_labels(charter, candidate, known, {"C": 1.0}, 0)
+    assert labels.calibration == given
+    assert labels.why.startswith(says)
+    assert bool(labels.why) == bool(says)
+    assert fit_model(charter, candidate, known, {"C": 1.0}, labels, 0).predict(known.X).size == len(known)
+
+
+def test_a_class_that_a_part_of_the_rows_holds_alone_is_named_and_nothing_is_calibrated(tmp_path):
+    charter, candidate, known, _ = several(tmp_path, calibration="temperature")
+    first = np.flatnonzero(known.y == 2)[:1]
+    rows = Dataset(known.contract, known.rows[(known.y != 2) | np.isin(np.arange(len(known)), first)])
+    labels = learn_labels(charter, candidate, rows, SURE, 0)
+    assert (labels.calibration, labels.before) == ("none", None)
+    assert labels.why == "without a part of the rows there is none of 'high', and so nothing is calibrated"
+    with pytest.raises(TrainingError, match="cannot be calibrated: without a part of the rows there is none of 'high'"):
+        fit_model(charter, candidate, rows, SURE, Labels(calibration="temperature"), 0)
+
+
+def test_two_classes_have_no_temperature():
+    with pytest.raises(ProjectError, match=r"it\.calibration: temperature is for more than two classes; use sigmoid"):
+        project(training={"candidates": {"it": {"estimator": "extra_trees", "calibration": "temperature"}}})
 
 
 def by_day(tmp_path, days, **changes):

@@ -21,9 +21,18 @@ from ciclo.components.core.verdict import Verdict
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset, file_digest, write_table
 from ciclo.components.training.children import Child
-from ciclo.components.training.disagreement import REFITS, limit_of, stretches
+from ciclo.components.training.disagreement import (
+    REFITS,
+    WHOLE,
+    Agreement,
+    agreements,
+    by_slice,
+    disagreement,
+    limit_of,
+    stretches,
+)
 from ciclo.components.training.labels import Labels, fit_model
-from ciclo.components.training.refit import Files, Job, Refit, _Course, fit_again, labels_from, refit
+from ciclo.components.training.refit import Files, Job, Refit, _Course, fit_again, labels_from, refit, why_not
 from ciclo.components.training.search import Fitted
 from tests.tables import COLUMNS, TARGETS, table
 
@@ -188,9 +197,9 @@ def test_what_cannot_be_served_is_not_and_it_is_said_why(tmp_path, sections, fac
     ("events", "says"),
     [
         ([], "could not be fitted anew within training.search_seconds (0.1)"),
-        ([("fitted", 0.0)], "0 refits to compare with ended"),
-        ([("fitted", 0.0), ("usual", 0.1), ("usual", 0.2)], "2 refits to compare with ended"),
-        ([("fitted", 0.0), ("usual", 0.1), ("usual", 0.2), ("usual", 0.3)], ""),
+        ([("fitted", {"": 0.0})], "0 refits to compare with ended"),
+        ([("fitted", {"": 0.0}), ("usual", {"": 0.1}), ("usual", {"": 0.2})], "2 refits to compare with ended"),
+        ([("fitted", {"": 0.0}), *[("usual", {"": 0.1 * i}) for i in (1, 2, 3)]], ""),
     ],
     ids=["not fitted", "none", "two", "three"],
 )
@@ -221,7 +230,7 @@ def refused(folder: Path, asked: Project, seed: int, inverted: bool) -> bool:
     job = Job(project_to_json(asked), case.facts, case.files.dataset, case.files.tested, case.files.model)
     told = list(fit_again(job))
     assert [event for event, _ in told] == ["fitted", *["usual"] * REFITS]
-    return told[0][1] > limit_of([value for _, value in told[1:]])
+    return told[0][1][WHOLE] > limit_of([value[WHOLE] for _, value in told[1:]])
 
 
 @pytest.mark.slow
@@ -275,3 +284,108 @@ def test_labels_are_those_of_the_tested_model():
     assert labels_from({}) == Labels()
     told = Fitted("one", labels=Labels(calibration="isotonic", threshold=0.2, rule="costs").facts()).metadata()
     assert labels_from(told) == Labels(calibration="isotonic", threshold=0.2)
+
+
+def test_a_slice_in_which_the_newest_rows_turn_everything_round_is_found_where_the_whole_hides_it(tmp_path):
+    """A tenth of the rows, those without a colour; without slices the refit would be served."""
+    frame = rows(count=2_400)
+    frame["y"] ^= (frame[SPLIT] == "test") & frame["colour"].isna()
+    asked = project(estimator="gradient_boosting", evaluation={"slices": ["colour", "at"]})
+    case = Case(tmp_path, asked, frame)
+    found = case.run()
+    assert found.disagreement < found.limit
+    assert "too differently on those of the 480 newest rows where 'colour' is (missing), by" in found.why
+    assert "in any of 4 slices" in found.why
+    assert case.serves_the_tested()
+    told = json.loads(found.metadata()["slices"])
+    assert {name[:4] for name, one in told.items() if one["usual"] is None} == {"'at'"}, "other months hold other rows"
+    assert told["'colour' is red"]["difference"] < told["'colour' is red"]["usual"]
+
+
+@pytest.mark.parametrize("alike", [False, True], ids=["slices apart", "slices alike"])
+def test_of_refits_like_the_others_one_in_a_hundred_is_refused_for_a_slice(alike):
+    """However many slices there are; the whole is held to its own hundredth."""
+    rng, names, draws = np.random.default_rng(1), [WHOLE, *"abcdef"], 1_500
+    whole = slices = 0
+    for _ in range(draws):
+        logs = rng.normal(-3, 0.4, (6, 1 if alike else len(names))) * np.ones(len(names))
+        ours, *usual = (dict(zip(names, np.exp(row), strict=True)) for row in logs)
+        found = agreements(ours, usual)
+        whole += not found[0].is_usual
+        slices += not all(one.is_usual for one in found[1:])
+    assert 0.004 < whole / draws < 0.018
+    assert slices / draws < 0.018
+    assert alike or slices / draws > 0.004
+
+
+def test_a_slice_that_few_refits_have_is_one_nobody_can_tell():
+    usual = [{WHOLE: 0.1, "a": 0.1, "b": 0.1}, {WHOLE: 0.2, "a": 0.2, "b": 0.2}, {WHOLE: 0.15, "a": 0.15}]
+    whole, a, b, c = agreements({WHOLE: 0.12, "b": 9.0, "a": 0.12, "c": 9.0}, usual)
+    assert ([one.part for one in (whole, a)], {b.part, c.part}) == ([WHOLE, "a"], {"b", "c"})
+    assert (b.limit, c.limit, b.is_usual) == (None, None, True)
+    assert a.limit == whole.limit, "one slice that can be told bears the whole error"
+    again = agreements({WHOLE: 0.12, "a": 0.12, "b": 0.12}, [{**one, "b": one["a"]} for one in usual])
+    assert again[1].limit > whole.limit
+    worst = agreements({WHOLE: 0.1, "a": 0.1, "b": 0.2}, [{**one, "b": one["a"]} for one in usual])
+    assert [one.part for one in worst] == [WHOLE, "b", "a"], "the furthest beyond its limit is the one to name"
+
+
+GOOD, BAD = ("good", 0.1, (0.1, 0.2, 0.1), 0.3), ("bad", 0.4, (0.1, 0.2, 0.1), 0.3)
+UNTOLD = ("untold", 9.0, (0.1,), None)
+WHY_NOT = {
+    "nothing is asked of slices": (0.1, [], ""),
+    "the whole alone": (0.4, [], "on the 480 newest rows, by 0.4"),
+    "all agree": (0.1, [GOOD], ""), "nobody can tell": (0.1, [GOOD, UNTOLD], ""),
+    "one slice": (0.1, [BAD, GOOD, UNTOLD], "where bad, by 0.4, where 3 refits"),
+    "whole and slice": (0.4, [BAD], "on the 480 newest rows, by 0.4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("whole", "slices", "says"), WHY_NOT.values(), ids=WHY_NOT.keys())
+def test_why_a_refit_is_not_served(whole, slices, says):
+    found = why_not(Agreement(WHOLE, whole, (0.1, 0.2), 0.3), [Agreement(*one) for one in slices], 480)
+    assert says in found
+    assert bool(found) == bool(says)
+
+
+@pytest.mark.parametrize(("task", "apart"), [("binary", 0.3), ("multiclass", 0.4), ("regression", 7.0)])
+def test_two_models_are_as_far_apart_as_their_answers(tmp_path, task, apart):
+    """Of probabilities it is the share that would have to be moved to make them alike."""
+    answers = {"binary": [(0.2, 0.8), (0.5, 0.5)], "multiclass": [(0.1, 0.2, 0.7), (0.4, 0.3, 0.3)]}.get(task, [3, -4])
+
+    class Constant:
+        def __init__(self, answer):
+            self.answer, self.classes_ = answer, np.arange(np.size(answer))
+
+        def predict(self, X):
+            return np.full(len(X), self.answer)
+
+        def predict_proba(self, X):
+            return np.tile(self.answer, (len(X), 1))
+
+    data = Case(tmp_path, project(task, "ridge" if task == "regression" else "extra_trees"), rows(task, 300)).data
+    assert disagreement(*map(Constant, answers), data, 0) == pytest.approx(apart)
+
+
+def test_the_slices_are_those_of_the_newest_rows(tmp_path):
+    """A quarter of the newest rows is the same numbers in every other stretch."""
+    asked = project("regression", "ridge", evaluation={"slices": ["size"]})
+    case = Case(tmp_path, asked, rows("regression"))
+    newest, older = case.data.split("test"), case.data.split("train")
+
+    class Size:
+        def predict(self, X):
+            return X["size"].fillna(100)
+
+    class Nothing:
+        def predict(self, X):
+            return np.zeros(len(X))
+
+    found = [by_slice(Size(), Nothing(), part, newest, ["size"], 5, 0) for part in (newest, older)]
+    assert found[0].keys() == found[1].keys()
+    assert len(found[0]) == 6
+    size = newest.rows["size"]
+    ends = [size.min(), *size.quantile([0.25, 0.5, 0.75]), size.max()]
+    first = older.rows["size"] < ends[1]
+    assert list(found[1].values())[1] == pytest.approx(older.rows["size"][first].abs().mean())
+    assert found[1]["'size' is (missing)"] == 100
