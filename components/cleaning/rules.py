@@ -8,7 +8,7 @@ import ibis
 from ciclo.components.core.cleaning_policy import Outlier
 from ciclo.components.core.data_sections import Column
 from ciclo.components.core.project import Project
-from ciclo.components.core.values import kind_of
+from ciclo.components.core.rules import kind_of
 from ciclo.components.tables.reading import Value, read
 
 UNLABELLED = "target: column '{}' is missing"

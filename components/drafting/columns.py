@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ciclo.components.core.cleaning_policy import Cleaning
+from ciclo.components.core.dates import SHORT_YEARS
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Task
-from ciclo.components.core.values import ColumnType, Plain
+from ciclo.components.core.rules import ColumnType, Plain
 from ciclo.components.core.wording import listed
 from ciclo.components.core.written import same_label
 
@@ -22,6 +23,10 @@ _CLASS_ROWS = 10
 _CLASSES = 50
 _ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|^unnamed: 0$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Uuid)$")
+_WRITTEN = ("decimal", "thousands", "lakhs", "unit", "negative", "day_first", "dates")
+_PLAIN = Plain("number")
+_SHORT_YEARS = ("31/12/26", "12/31/26", "26/12/31", "31-Dec-26")
+_NEGATIVE = {"(1)": "those in brackets are below zero", "1-": "a minus sign at the end is read"}
 _TARGET_NAMES = frozenset({"target", "label", "class", "y", "outcome", "response"})
 _POSITIVE = ("yes", "y", "true", "t", "positive", "pos", "1", "bad", "churn", "fraud", "default", "m", "malignant")
 
@@ -54,6 +59,7 @@ class Facts:
         strays: Rows by value that is no number in a column of numbers, the most frequent first.
         rules: How its numbers or times are written, where that is not plain.
         question: What the values leave open about that.
+        note: What else is to be said of it.
     """
 
     name: str
@@ -79,6 +85,7 @@ class Facts:
     strays: dict[str, int] = field(default_factory=dict)
     rules: Plain | None = None
     question: str = ""
+    note: str = ""
 
     def mostly(self, count: int) -> bool:
         """Whether all but a stray value in a hundred are counted."""
@@ -160,17 +167,22 @@ def guess_column(facts: Facts) -> Guess:
 def _as_written(guess: Guess, facts: Facts) -> Guess:
     """A guess with the words for missing values, and with how the text is written, where the values say so."""
     guess = replace(guess, missing=facts.words)
-    rules = facts.rules
-    if rules is None or guess.type not in ("number", "integer", "timestamp"):
-        return guess
     if facts.question:
         return replace(guess, ignored=facts.question, is_id=False)
+    rules = facts.rules
+    kinds = ("number", "integer") if rules is not None and rules.type == "number" else ("timestamp",)
+    if rules is None or guess.type not in kinds:
+        return guess
+    written = {name: value for name in _WRITTEN if (value := getattr(rules, name)) != getattr(_PLAIN, name)}
+    if not written:
+        return guess
     if rules.day_first is not None:
-        order = "the day comes first" if rules.day_first else "the month comes first"
-        return replace(guess, saw=f"{guess.saw}; {order}", written={"day_first": rules.day_first})
-    marks = {name: getattr(rules, name) for name in ("decimal", "thousands") if getattr(rules, name) not in (".", "")}
-    marks |= {"thousands": "."} if rules.thousands == "." else {}
-    return replace(guess, saw=f"{guess.saw}; written like {_quoted(facts.longest)}", written=marks) if marks else guess
+        notes = ["the day comes first" if rules.day_first else "the month comes first"]
+    else:
+        notes = [f"written like {_quoted(facts.longest)}"]
+    notes += [SHORT_YEARS] if rules.dates in _SHORT_YEARS else []
+    notes += [_NEGATIVE[rules.negative]] if rules.negative in _NEGATIVE else []
+    return replace(guess.noted(*notes, *([facts.note] if facts.note else [])), written=written)
 
 
 def _guess(facts: Facts) -> Guess:

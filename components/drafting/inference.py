@@ -12,7 +12,7 @@ import ibis
 from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
-from ciclo.components.core.values import Plain
+from ciclo.components.core.rules import Plain
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, likely_target
 from ciclo.components.drafting.draft import Draft

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from ciclo.components.core.dates import PATTERNS
 from ciclo.components.core.errors import DataError
-from ciclo.components.core.values import Plain, Refusal, ValueReader
+from ciclo.components.core.rules import Plain
+from ciclo.components.core.values import Refusal, ValueReader
 from ciclo.components.core.wording import clean
-from ciclo.components.core.written import DAY_AND_MONTH, number_pattern
+from ciclo.components.core.written import NumberForm
 
 DELIMITERS = (",", ";", "\t", "|")
 SHOWN = 500
@@ -18,8 +20,8 @@ _SAMPLE = 1 << 20
 _RECORDS = 1_000
 _BOM = "\ufeff"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-_NUMBERS = [re.compile(number_pattern(mark, other)) for mark, other in ((".", ","), (",", "."))]
-_DATE = re.compile(DAY_AND_MONTH)
+_NUMBERS = [re.compile(form.pattern) for form in (NumberForm(".", ","), NumberForm(",", "."))]
+_DATE = re.compile(PATTERNS["31/12/2026"])
 
 
 @dataclass(frozen=True)
