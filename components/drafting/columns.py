@@ -1,15 +1,16 @@
 """What the values of a column look like, and what that makes of it: the guesses of a first project file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ciclo.components.core.cleaning_policy import Cleaning
-from ciclo.components.core.dates import SHORT_YEARS
+from ciclo.components.core.dates import SHORT_YEARS, zones_told
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Task
 from ciclo.components.core.rules import ColumnType, Plain
+from ciclo.components.core.values import reader
 from ciclo.components.core.wording import listed
 from ciclo.components.core.written import same_label
 
@@ -27,6 +28,8 @@ _WRITTEN = ("decimal", "thousands", "lakhs", "unit", "negative", "day_first", "d
 _PLAIN = Plain("number")
 _SHORT_YEARS = ("31/12/26", "12/31/26", "26/12/31", "31-Dec-26")
 _NEGATIVE = {"(1)": "those in brackets are below zero", "1-": "a minus sign at the end is read"}
+# A letter is a boolean beside one of these; a number always is.
+_BESIDE = {"y": {"n", "no", "yes"}, "n": {"y", "yes", "no"}, "t": {"f", "false", "true"}, "f": {"t", "true", "false"}}
 _TARGET_NAMES = frozenset({"target", "label", "class", "y", "outcome", "response"})
 _POSITIVE = ("yes", "y", "true", "t", "positive", "pos", "1", "bad", "churn", "fraud", "default", "m", "malignant")
 
@@ -57,6 +60,7 @@ class Facts:
         levels: Rows by value, for at most ``LEVELS`` values.
         words: Rows by word that is likely to stand for a missing value, and is taken for one.
         strays: Rows by value that is no number in a column of numbers, the most frequent first.
+        zoned: Times that say their zone.
         rules: How its numbers or times are written, where that is not plain.
         question: What the values leave open about that.
         note: What else is to be said of it.
@@ -83,6 +87,7 @@ class Facts:
     levels: dict[str, int] = field(default_factory=dict)
     words: dict[str, int] = field(default_factory=dict)
     strays: dict[str, int] = field(default_factory=dict)
+    zoned: int = 0
     rules: Plain | None = None
     question: str = ""
     note: str = ""
@@ -93,9 +98,19 @@ class Facts:
 
     @property
     def is_flag(self) -> bool:
-        """Whether it has two values that read as false and true."""
-        two = len(self.levels) == 2 == len({same_label(level) for level in self.levels})
-        return self.booleans == self.present and 0 < self.distinct <= 3 and two
+        """Whether all its values read as true or false, of which there are both, and none could mean something else."""
+        return self.booleans == self.present > 0 and not self.padded and all(self.flags) and _is_one_flag(self.levels)
+
+    @property
+    def flags(self) -> tuple[list[str], list[str]]:
+        """The values that read as true, and those that read as false."""
+        read = {level: reader("boolean").typed(level) for level in self.levels}
+        return [level for level, flag in read.items() if flag is True], [v for v, flag in read.items() if flag is False]
+
+    @property
+    def spellings(self) -> int:
+        """How many different values there are if case and spaces are not minded."""
+        return len({same_label(level) for level in self.levels})
 
     @property
     def is_number(self) -> bool:
@@ -191,10 +206,11 @@ def _guess(facts: Facts) -> Guess:
     if facts.distinct == 1:
         return Guess("category", f"always {_quoted(next(iter(facts.levels)))}{facts.missing}", "a constant")
     if facts.is_flag:
-        return Guess("boolean", f"{_shares(facts)}{facts.missing}")
+        return Guess("boolean", f"{_shares(facts)}{facts.missing}{_meanings(facts)}")
     if facts.mostly(facts.times) or (facts.rules is not None and facts.rules.type == "timestamp"):
         span = f"{facts.first} to {facts.last}" if facts.first else f"dates such as {_quoted(facts.longest)}"
-        return Guess("timestamp", f"{span}{facts.missing}", "a time is no feature by itself")
+        zones = f"; {zones_told(facts.zoned, facts.present - facts.zoned)}" if 0 < facts.zoned < facts.present else ""
+        return Guess("timestamp", f"{span}{facts.missing}{zones}", "a time is no feature by itself")
     return _guess_number(facts) if facts.is_number else _guess_text(facts)
 
 
@@ -279,14 +295,18 @@ def guess_target(facts: Facts) -> TargetGuess:
     Raises:
         DataError: If it cannot be predicted: missing, constant, a time, or text of its own in every row.
     """
-    wanted = _guess_target(facts)
+    asked = DataError(
+        f"the target '{facts.name}' can be read in several ways: {facts.question}",
+        seen=facts.longest,
+        hint="Write its values in one way.",
+    )
+    try:
+        wanted = _guess_target(facts)
+    except DataError as error:
+        raise (asked if facts.question else error) from None
     if facts.question and wanted.column.type == "number":
-        raise DataError(
-            f"the target '{facts.name}' can be read in two ways: {facts.question}",
-            seen=facts.longest,
-            hint="Write its numbers without a mark between thousands and with a point before decimals.",
-        )
-    return replace(wanted, column=_as_written(wanted.column, facts))
+        raise asked
+    return replace(wanted, column=_as_written(wanted.column, replace(facts, question="")))
 
 
 def _guess_target(facts: Facts) -> TargetGuess:
@@ -295,8 +315,9 @@ def _guess_target(facts: Facts) -> TargetGuess:
         raise DataError(f"the target '{name}' is missing in every row")
     if facts.distinct == 1:
         raise DataError(f"the target '{name}' has only one value", seen=next(iter(facts.levels)))
-    if facts.is_flag and (facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"}):
-        return TargetGuess(Guess("boolean", saw), "binary")
+    is_said = facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"} or facts.spellings > 2
+    if facts.is_flag and is_said:
+        return TargetGuess(Guess("boolean", f"{saw}{_meanings(facts)}"), "binary")
     labels = _one_spelling(facts.levels)
     if len(labels) == 1:
         raise DataError(f"the target '{name}' has only one value", seen=", ".join(facts.levels))
@@ -354,6 +375,20 @@ def _guess_number_target(facts: Facts) -> TargetGuess:
             return TargetGuess(Guess("category", f"{kind}, taken for classes", categories=levels), "multiclass")
     saw = f"{facts.range}, {facts.distinct:,} different values{facts.missing}{_strays(facts, facts.numbers)}"
     return TargetGuess(Guess("number", saw), "regression")
+
+
+def _is_one_flag(levels: Collection[str]) -> bool:
+    """Whether no letter among them could stand for something else, as T beside N could: tumour and normal."""
+    words = {same_label(level) for level in levels}
+    return all(words & beside for letter, beside in _BESIDE.items() if letter in words)
+
+
+def _meanings(facts: Facts) -> str:
+    """What is taken for true and what for false, where that is spelt in several ways."""
+    if len(facts.levels) == 2:
+        return ""
+    yes, no = (listed(map(_quoted, values), 5) for values in facts.flags)
+    return f"; {yes} taken for true, and {no} for false"
 
 
 def _positive(levels: dict[str, int]) -> str:

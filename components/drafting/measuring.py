@@ -26,7 +26,7 @@ from ciclo.components.drafting.conventions import (
     without_unit,
 )
 from ciclo.components.tables.datasets import collect
-from ciclo.components.tables.reading import read
+from ciclo.components.tables.reading import read, says_zone
 from ciclo.components.tables.stacking import batches, stacked
 
 _STRAYS = 5
@@ -249,6 +249,16 @@ def _compact(batch: _Batch) -> dict[int, Written]:
     return {place: written for place, written in found.items() if written is not None}
 
 
+def _zoned(batch: _Batch, places: Sequence[int]) -> dict[int, int]:
+    """How many times of each column say their zone."""
+    raw = batch.readings["raw"]
+    if not places or not raw.type().is_string():
+        return {}
+    known = batch.readings.filter(batch.readings["place"].isin(list(places)) & raw.notnull())
+    counted = known.group_by("place").aggregate(zoned=_sum(says_zone(known["raw"]), known))
+    return {place: row["zoned"] for place, row in _by_place(counted)}
+
+
 def _words(readings: Any) -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = {}
     likely = (
@@ -263,6 +273,8 @@ def _described(batch: _Batch, written: Mapping[int, Written], rows: int) -> dict
     levels = _levels(batch, [place for place, row in batch.facts.items() if row["distinct"] <= LEVELS])
     mixed = [p for p, row in batch.facts.items() if p not in written and 0 < row["numbers"] < row["present"]]
     strays = _strays(batch, mixed)
+    times = [p for p in batch.facts if p in written and written[p].rules.type == "timestamp"]
+    zoned = _zoned(batch, [*times, *(p for p, row in batch.facts.items() if p not in times and row["times"])])
     facts = {}
     for place, name in enumerate(batch.names):
         row = {key: value for key, value in batch.facts[place].items() if key != "marked"}
@@ -274,6 +286,7 @@ def _described(batch: _Batch, written: Mapping[int, Written], rows: int) -> dict
             levels=levels.get(place, {}),
             words=batch.words.get(place, {}),
             strays=strays.get(place, {}),
+            zoned=zoned.get(place, 0),
             rules=None if found is None else found.rules,
             question="" if found is None else found.question,
             note="" if found is None else found.note,

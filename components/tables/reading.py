@@ -13,7 +13,7 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
-from ciclo.components.core.dates import COMPACT, PATTERNS, DateForm, iso_steps
+from ciclo.components.core.dates import COMPACT, PATTERNS, ZONED, DateForm, iso_steps
 from ciclo.components.core.rules import Rules, date_form, number_form
 from ciclo.components.core.values import (
     DIGITS,
@@ -61,6 +61,11 @@ def read(raw: Any, rules: Rules) -> Value:
         rules: Its type, the words that stand for a missing value, and how categories are spelled.
     """
     return _read_text(raw, rules) if raw.type().is_string() else _read_native(raw, rules)
+
+
+def says_zone(text: Any) -> Any:
+    """Whether the text of a time says its zone; a date alone is too short for one."""
+    return ((text.length() > 10) & text.re_search(ZONED)).fill_null(False)
 
 
 def _read_text(raw: Any, rules: Rules) -> Value:

@@ -186,16 +186,6 @@ def test_dates_as_programs_write_them(written_dates: tuple[Any, str], name: str)
     assert ("69 to 99 are 1969 to 1999" in comment(text, name)) == (len(form) in (8, 9) and form != "20261231")
 
 
-def test_compact_dates_may_be_stored_as_numbers(tmp_path: Path) -> None:
-    days = [int(cell) for cell in DATES["compact"][0]]
-    frame = pd.DataFrame({"shipped": days, "x": X, "y": ["a", "b"] * 60})
-    frame["gap"] = frame["shipped"].where(frame.index > 3).astype("float64")
-    frame.to_parquet(tmp_path / "data.parquet")
-    rows, _ = prepared(tmp_path, tmp_path / "data.parquet")
-    assert rows["shipped"].tolist() == MIDNIGHTS
-    assert rows["gap"].tolist()[4:] == MIDNIGHTS[4:]
-
-
 # What looks like a number, a date or an amount, and is none; by the type that it has to keep.
 NEITHER: dict[str, tuple[list[str], str]] = {
     "versions": ([f"1.{i % 4}.{i % 7}" for i in N], "category"),
@@ -216,7 +206,9 @@ NEITHER: dict[str, tuple[list[str], str]] = {
     "chapters": ([f"{i % 9 + 1}.{i % 8 + 1:02d}" for i in N], "number"),
     "lists of codes": ([f"{i % 90 + 10},{i % 80 + 10},{i % 70 + 10}" for i in N], "category"),
     "times of day": ([f"{i % 24:02d}:{i % 60:02d}" for i in N], "category"),
-    "states": (["T", "N", "Y"] * 40, "category"),
+    "states": (["T", "N"] * 60, "category"),
+    "answers": (["Y", "N", "T"] * 40, "category"),
+    "codes of two": (["1", "0", "00"] * 40, "category"),
 }
 
 
@@ -240,6 +232,7 @@ ASKED: dict[str, tuple[list[str], str]] = {
         [f"{1 + i % 12:02d}/{1 + i * 5 % 12:02d}/{40 + i % 30}" for i in N],
         "31/12/26 or 12/31/26",
     ),
+    "many versions": ([f"{i % 11 + 1}.{i % 5 + 1}.{i % 19 + 10}" for i in N], "several orders"),
     "first of the month": ([f"01/{1 + i % 12:02d}/{1 + i // 12:02d}" for i in N], "several orders"),
     "several currencies": ([f"{'$€'[i % 2]}{100 + i}" for i in N], "'$' in 60 rows, '€' in 60 rows"),
     "some in per cent": ([f"{i % 50 / 8}{'%' if i % 2 else ''}" for i in N], "60 have none"),
@@ -273,6 +266,63 @@ def test_a_target_in_several_currencies_is_asked_about(tmp_path: Path) -> None:
     path = write(tmp_path, "amount", [f"{'$€'[i % 2]}{v}" for i, v in enumerate(AMOUNTS)])
     with pytest.raises(DataError, match=r"target 'amount'.*several units .*bring them to one"):
         propose(path, "amount")
+
+
+FLAGS: dict[str, tuple[list[str], list[bool]]] = {
+    "words": (["Yes", "no", "TRUE", "0"] * 30, [True, False, True, False] * 30),
+    "letters": (["Y", "N"] * 60, [True, False] * 60),
+    "letters and words": (["y", "No", "YES", "n", "1", "yes "] * 20, [True, False, True, False, True, True] * 20),
+    "any case": (["true", "True", "FALSE", "f"] * 30, [True, True, False, False] * 30),
+}
+
+
+def test_booleans_spelt_in_several_ways_are_one(tmp_path: Path) -> None:
+    cells = [cells for cells, _ in FLAGS.values()]
+    rows, text = prepared(tmp_path, write(tmp_path, ";".join(["n", *FLAGS]), list(N), *cells))
+    for name, (_, flags) in FLAGS.items():
+        assert rows[name].tolist() == flags, name
+        assert ("taken for true" in comment(text, name)) == (name != "letters")
+    assert "'Yes', 'true' taken for true, and '0', 'no' for false" in comment(text, "words")
+
+
+def test_a_target_spelt_in_several_ways_is_a_boolean(tmp_path: Path) -> None:
+    cells = [("Yes", "no", "TRUE", "0")[i * 7 % 11 % 4] for i in N]
+    rows, text = prepared(tmp_path, write(tmp_path, "paid", cells), target="paid")
+    assert yaml.safe_load(text)["training"]["task"] == "binary"
+    assert rows["paid"].tolist() == [cell in ("Yes", "TRUE") for cell in cells]
+
+
+def test_times_without_a_zone_beside_times_with_one_are_counted(tmp_path: Path) -> None:
+    cells = [f"{t:%Y-%m-%dT%H:%M}{'+02:00' if i % 3 else ''}" for i, t in enumerate(MINUTES)]
+    dates = [f"{t:%d/%m/%Y %H:%M}{'Z' if i < 5 else ''}" for i, t in enumerate(MINUTES)]
+    alike = [f"{t:%Y-%m-%dT%H:%M}Z" for t in MINUTES]
+    text = propose(write(tmp_path, "at;paid;alike;day", cells, dates, alike, [f"{d}" for d in DAYS]), "y")
+    assert "40 of its times say no zone and are taken for UTC, beside 80 with one" in comment(text, "at")
+    assert "115 of its times say no zone and are taken for UTC, beside 5 with one" in comment(text, "paid")
+    assert "zone" not in comment(text, "alike") + comment(text, "day")
+    project = project_from_mapping(yaml.safe_load(text), origin="test")
+    ingest(project, tmp_path / "raw")
+    report = clean(project, tmp_path / "raw", tmp_path / "dataset", tmp_path / "quarantine", tmp_path / "report")
+    assert report.zones == {"at": (80, 40), "paid": (5, 115)}
+    assert "'at': 40 of its times say no zone" in report.summary
+    assert "115 of its times say no zone" in (tmp_path / "report").read_text()
+
+
+def test_malformed_records_are_counted_and_one_is_shown(tmp_path: Path) -> None:
+    lines = ["a,b,y", *(f"{v},note {i},{i % 2}" for i, v in enumerate(X))]
+    lines[8] = r'7,"he said \"no\", twice",1'
+    lines[9] = "7,8"
+    (tmp_path / "data.csv").write_text("\n".join(lines))
+    text = propose(tmp_path / "data.csv", "y")
+    assert f"2 of {ROWS} records are malformed and will be quarantined, such as record 8" in text
+    assert r"he said \"no\"" in text
+    assert "Spark" in text
+    (tmp_path / "data.csv").write_text("\n".join([*lines[:8], *lines[9:]]))
+    text = propose(tmp_path / "data.csv", "y")
+    assert "1 of 119 records is malformed" in text
+    assert "Spark" not in text
+    (tmp_path / "data.csv").write_text("\n".join([*lines[:8], *lines[10:]]))
+    assert "malformed and" not in propose(tmp_path / "data.csv", "y")
 
 
 def test_a_time_column_may_be_written_like_that(tmp_path: Path) -> None:
@@ -411,6 +461,12 @@ KINDS: dict[str, tuple[pa.Array, list[Any], str]] = {
     "milliseconds of a zone": (pa.array(MINUTES, pa.timestamp("ms", "Europe/Zurich")), MINUTES, "timestamp"),
     "microseconds": (pa.array(MINUTES, pa.timestamp("us", "UTC")), MINUTES, "timestamp"),
     "nanoseconds of a zone": (pa.array(MINUTES, pa.timestamp("ns", "America/New_York")), MINUTES, "timestamp"),
+    "days as numbers": (pa.array([int(f"{d:%Y%m%d}") for d in DAYS]), MIDNIGHTS, "timestamp"),
+    "days as floats": (
+        pa.array([np.nan, *(float(f"{d:%Y%m%d}") for d in DAYS[1:])]),
+        [None, *MIDNIGHTS[1:]],
+        "timestamp",
+    ),
     "days": (pa.array(DAYS, pa.date32()), [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS], "timestamp"),
 }
 
