@@ -20,7 +20,7 @@ from ciclo.components.core.metrics import Array, Task
 from ciclo.components.core.project import Project
 from ciclo.components.core.rules import KINDS, ColumnType, kind_of
 from ciclo.components.core.values import EDITION, Refusal, ValueReader
-from ciclo.components.core.wording import did_you_mean, listed, shown
+from ciclo.components.core.wording import did_you_mean, exact, listed, shown
 from ciclo.components.core.written import DecimalMark, NegativeForm, ThousandsMark
 
 
@@ -78,7 +78,7 @@ class ContractColumn(BaseModel):
         Raises:
             RequestError: Always.
         """
-        limits = "..".join("" if limit is None else f"{limit:g}" for limit in (self.minimum, self.maximum))
+        limits = "..".join("" if limit is None else exact(limit) for limit in (self.minimum, self.maximum))
         problem, hint = {
             Refusal.TYPE: (f"has to be {kind_of(self)}", ""),
             Refusal.EXACT: ("holds a whole number too large to be read exactly", "Send it as text."),

@@ -9,7 +9,7 @@ from ciclo.components.core.written import DecimalMark, NegativeForm, NumberForm,
 ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 
 KINDS: dict[ColumnType, str] = {
-    "number": "a finite number",
+    "number": "a finite number up to 3.4e38",
     "integer": "a whole number",
     "boolean": "true or false",
     "category": "text",

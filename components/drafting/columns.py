@@ -10,8 +10,8 @@ from ciclo.components.core.dates import SHORT_YEARS, zones_told
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Task
 from ciclo.components.core.rules import ColumnType, Plain
-from ciclo.components.core.values import reader
-from ciclo.components.core.wording import listed
+from ciclo.components.core.values import LARGEST_WHOLE, reader
+from ciclo.components.core.wording import figure, listed
 from ciclo.components.core.written import same_label
 
 LEVELS = 200
@@ -47,7 +47,7 @@ class Facts:
         whole: Values that are whole numbers, and not written with a point.
         rounded: Whole numbers that are written with a point, or stored as floats.
         huge: Whole numbers that 64 bits do not hold.
-        infinite: Values that are infinite.
+        infinite: Values that are infinite, or larger than any number that is read.
         booleans: Values that read as true or false.
         times: Values that read as ISO times.
         padded: Values such as 007, whose zeros a number would lose.
@@ -136,7 +136,9 @@ class Facts:
     @property
     def range(self) -> str:
         """Smallest to largest, for a comment."""
-        return f"{self.minimum:.6g} to {self.maximum:.6g}" if self.minimum is not None else ""
+        if self.minimum is None or self.maximum is None:
+            return ""
+        return f"{figure(self.minimum)} to {figure(self.maximum)}"
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,8 @@ def _guess_number(facts: Facts) -> Guess:
     counter = facts.maximum is not None and facts.maximum - (facts.minimum or 0) + 1 == facts.rows > _FEW
     if whole and facts.huge:  # no type but text holds them all apart
         ids = facts.is_unique or named
-        return Guess("category" if ids else "number", f"{saw}, beyond 64 bits", is_id=ids and facts.is_unique)
+        saw = f"{saw}, more than an integer can be ({LARGEST_WHOLE:,})"
+        return Guess("category" if ids else "number", saw, is_id=ids and facts.is_unique)
     if whole and facts.is_unique and (named or counter):
         return Guess("integer", f"{saw}, a whole number of its own in every row", is_id=True)
     if whole and named and facts.distinct > LEVELS:
@@ -406,7 +409,7 @@ def _strays(facts: Facts, count: int) -> str:
     """What is said of the values that are no numbers; those of one row each say nothing by themselves."""
     reasons = []
     if facts.infinite:
-        reasons.append(f"{_values(facts.infinite)} infinite")
+        reasons.append(f"{_values(facts.infinite)} infinite or beyond 3.4e38")
     if (others := facts.present - count - facts.infinite) > 0:
         frequent = [f"{_quoted(word)} in {rows:,} rows" for word, rows in facts.strays.items() if rows > 1]
         which = f" ({listed(frequent, 3)})" if frequent else ""

@@ -1,5 +1,6 @@
 """The values of every column, counted: columns of one kind are laid one below the other, for one query to count."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +11,7 @@ import ibis
 
 from ciclo.components.core.dates import COMPACT
 from ciclo.components.core.rules import Plain, number_form
-from ciclo.components.core.values import LARGEST_WHOLE
+from ciclo.components.core.values import LARGEST_NUMBER, LARGEST_WHOLE
 from ciclo.components.drafting.columns import LEVELS, MISSING_WORDS, Facts
 from ciclo.components.drafting.conventions import (
     MARKED,
@@ -34,6 +35,7 @@ _MOSTLY = 0.9
 _COMPACT_DAYS = (19_000_101, 21_001_231)
 # Digits that are no number: those of a code, or of a telephone behind a plus.
 _CODE = r"^[+-]?0[0-9]|^\+[0-9]{9,15}$"
+_POWER = r"^[+-]?[0-9.]+[eE]"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 
 
@@ -141,13 +143,15 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
     code = _CODE if number_form(rules).negative == "-1" and not rules.unit else "^[^0-9.,]{0,8}0[0-9]"
     if kind.is_string():
         has_point = raw.strip().re_search(f"[{rules.decimal}][0-9]*[^0-9]*$")
-        infinite = text.re_search(_INFINITE) | text.try_cast("float64").isinf().fill_null(False)
+        is_large = text.re_search(_POWER) & (text.try_cast("float64").abs() > LARGEST_NUMBER)
+        infinite = text.re_search(_INFINITE) | is_large.fill_null(False)
         marked = text.re_search(MARKED)
     else:
         is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
         always, never = readings["place"].notnull(), readings["place"].isnull()
         has_point, marked = never if is_whole else always, never
-        infinite = raw.isinf() if kind.is_floating() else never
+        # Beside NaN, which is the largest of all to an engine.
+        infinite = (raw.abs() > LARGEST_NUMBER) & (raw.abs() <= math.inf) if kind.is_floating() else never
     whole = (number % 1 == 0).fill_null(False)
     grouped = readings.group_by("place").aggregate(
         present=_sum(text.notnull() | infinite.fill_null(False), readings),

@@ -259,7 +259,7 @@ def test_a_value_of_another_currency_is_quarantined_with_its_reason(tmp_path: Pa
     assert "1 value is not numbers" in comment(text, "amount")
     (row,) = pq.read_table(tmp_path / "quarantine").to_pylist()
     assert row["amount"] == cells[7]
-    assert row[REASONS] == ["type: column 'amount' is not a finite number, written like 1234.5 $"]
+    assert row[REASONS] == ["type: column 'amount' is not a finite number up to 3.4e38, written like 1234.5 $"]
 
 
 def test_a_target_in_several_currencies_is_asked_about(tmp_path: Path) -> None:
@@ -395,6 +395,11 @@ def test_files_as_programs_write_them(tmp_path: Path, content: bytes) -> None:
         assert columns["index"]["role"] == "ignored"
         assert "pandas or R" in columns["index"]["why"]
         assert yaml.safe_load(text)["data"].get("id_columns", ["a"]) == ["a"]
+
+
+def test_values_with_commas_are_no_reason_to_see_a_title(tmp_path: Path) -> None:
+    notes = [f"Doe, J{i}, Main St" for i in N]
+    assert len(prepared(tmp_path, write(tmp_path, "address", notes))[0]) == ROWS
 
 
 def test_commas_in_a_header_cut_at_semicolons(tmp_path: Path) -> None:
@@ -559,6 +564,17 @@ def test_a_frequent_word_in_a_target_of_numbers(tmp_path: Path, word: str, rows:
         assert len(kept) == ROWS - rows
         assert f"{word!r} in {rows} rows" in comment(text, "label")
         assert "quarantined" in comment(text, "label")
+
+
+def test_figures_are_written_out_and_those_too_large_are_told(tmp_path: Path) -> None:
+    large = ["1e300", *(f"{900_719_925_474_099 + i}.5" for i in N[1:])]
+    rows, text = prepared(tmp_path, write(tmp_path, "large;year", large, [1990 + i % 30 for i in N]))
+    assert "1 value is infinite or beyond 3.4e38" in comment(text, "large")
+    assert "900,720,000,000,000 to" in comment(text, "large")
+    assert "# 1990 to 2019" in comment(text, "year")
+    (row,) = pq.read_table(tmp_path / "quarantine").to_pylist()
+    assert row[REASONS] == ["type: column 'large' is not a finite number up to 3.4e38"]
+    assert len(rows) == ROWS - 1
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
