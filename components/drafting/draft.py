@@ -11,7 +11,8 @@ from ciclo.components.core.metrics import DEFAULT_METRIC
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.wording import listed
-from ciclo.components.drafting.columns import Guess, TargetGuess
+from ciclo.components.drafting.columns import Guess
+from ciclo.components.drafting.target import TargetGuess
 from ciclo.components.sources.layout import Source
 
 _REPEATED = 0.01

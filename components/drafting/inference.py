@@ -14,11 +14,12 @@ from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.rules import Plain
 from ciclo.components.core.wording import clean, did_you_mean, listed
-from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, likely_target
+from ciclo.components.drafting.columns import Facts, Guess, guess_column
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.drafting.measuring import measure
 from ciclo.components.drafting.structure import with_sides, with_structure
 from ciclo.components.drafting.suspects import sample_of, without_suspects
+from ciclo.components.drafting.target import guess_target, likely_target
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.reading import TIME, read
