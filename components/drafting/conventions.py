@@ -54,7 +54,9 @@ _SHORT: dict[str, WrittenDate] = {"dmy": "31/12/26", "mdy": "12/31/26", "ymd": "
 _NAMED: dict[str, WrittenDate] = {"year_first": "2026/12/31", "names": "31-Dec-2026", "short_names": "31-Dec-26"}
 _NEGATIVE: dict[str, NegativeForm] = {"brackets": "(1)", "behind": "1-", "signs": "\u22121"}
 _DATE_NAME = re.compile(
-    r"(^|[^a-z])(date|day|dt|datum|ymd|yyyymmdd|time|timestamp|dob|birth|born)([^a-z]|$)|[a-z]date$|^date[a-z]", re.I
+    r"(^|[^a-z])(date|day|dt|datum|ymd|yyyymmdd|time|timestamp|dob|birth|born)([^a-z]|$)"
+    r"|(start|end|birth|order|due|sale|trade|value|book|post|ship)date$|^date(of|time)",
+    re.IGNORECASE,
 )
 _CAMEL_DATE = re.compile(r"[a-z](Date|Day|Time|Dt)([^a-z]|$)")
 
@@ -111,8 +113,9 @@ class Marks:
 def without_unit(text: Any) -> tuple[Any, Any]:
     """The unit that stands beside a number, or empty text, and the value without it."""
     front, behind = text.re_extract(_IN_FRONT, 2), text.re_extract(_BEHIND, 2)
-    bare = text.re_replace(_IN_FRONT, r"\1\3").re_replace(_BEHIND, r"\1\3")
-    return (front == "").ifelse(behind, front), bare
+    is_behind = front == ""
+    bare = is_behind.ifelse(text.re_replace(_BEHIND, r"\1\3"), text.re_replace(_IN_FRONT, r"\1\3"))
+    return is_behind.ifelse(behind, front), bare
 
 
 def counts(text: Any) -> dict[str, Any]:
@@ -284,11 +287,11 @@ def settled(column: Written, marks: Marks, mark: str) -> Written:
 
 
 def _with_unit(column: Written, marks: Marks) -> Written:
-    units = {unit: rows for unit, rows in marks.units.items() if unit}
+    units = {unit: rows for unit, rows in sorted(marks.units.items(), key=lambda item: (-item[1], item[0])) if unit}
     if not units:
         return column
     total, bare = sum(units.values()), marks.units.get("", 0)
-    unit = max(units, key=lambda unit: (units[unit], unit))
+    unit = next(iter(units))
     if units[unit] < (1 - _TOLERANCE) * total:
         seen = listed((f"{unit!r} in {rows:,} rows" for unit, rows in units.items()), 5)
         return replace(column, question=f"its numbers have several units ({seen}): bring them to one")
