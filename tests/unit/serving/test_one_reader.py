@@ -557,14 +557,21 @@ def test_a_number_may_be_a_time(tmp_path: Path, kind: pa.DataType) -> None:
 def test_serving_and_feedback_read_what_is_written_like_the_file() -> None:
     columns = {
         "amount": {"type": "number", "decimal": ",", "thousands": "."},
+        "price": {"type": "number", "thousands": ",", "lakhs": True, "unit": "Rs.", "negative": "(1)"},
         "at": {"type": "timestamp", "day_first": True},
+        "paid": {"type": "timestamp", "role": "ignored", "dates": 20261231},
         "town": {"type": "category", "map": {"NYC": "New York"}},
         "y": {"type": "category", "categories": ["No", "Yes"], "ignore_case": True, "map": {"paid": "Yes"}},
     }
-    data = {"source": "x", "target": "y", "time_column": "at", "columns": columns}
+    data = {"source": "x", "target": "y", "time_column": "at", "id_columns": ["paid"], "columns": columns}
     contract = Contract.of(project_from_mapping({"name": "unit", "data": data}, origin="test"), ("No", "Yes"))
     contract = Contract.model_validate_json(contract.model_dump_json())
-    rows = [{"amount": "1.622,15", "town": "NYC"}, {"amount": 2.5, "town": "New York"}]
+    rows = [{"amount": "1.622,15", "town": "NYC", "price": "(Rs. 1,62,215)"}]
+    rows += [{"amount": 2.5, "town": "New York", "price": "7"}]
+    assert contract.parse(rows)["price"].tolist() == [-162215, 7]
+    assert contract.column_of("paid").read_type(20230105) == datetime(2023, 1, 5, tzinfo=UTC)
+    amounts = next(c for c in contract.columns if c.name == "price").column(pd.Series(["Rs. 5", None]))  # as stored
+    assert amounts.fillna(0).tolist() == [5, 0]
     assert contract.parse(rows)["amount"].tolist() == [1622.15, 2.5]
     assert contract.parse(rows)["town"].tolist() == ["New York", "New York"]
     stored = pd.Series(["NYC", None, "Rome"])  # as the watch finds it
@@ -573,8 +580,12 @@ def test_serving_and_feedback_read_what_is_written_like_the_file() -> None:
     assert contract.truth_of("PAID") == "Yes"
     assert contract.column_of("at").read_type("17/04/2023") == datetime(2023, 4, 17, tzinfo=UTC)
     assert [contract.truth_of(label) for label in ("YES", " no", "Yes")] == ["Yes", "No", "Yes"]
-    with pytest.raises(RequestError, match=r"'amount' has to be a finite number, written like 1\.234,5"):
-        contract.parse([{"amount": "1622.15", "town": None}])
+    with pytest.raises(RequestError, match=r"'amount' has to be a finite number up to 3.4e38, written like 1\.234,5"):
+        contract.parse([{"amount": "1622.15", "town": None, "price": None}])
+    with pytest.raises(
+        RequestError, match=r"'price' has to be .*, written like 1,23,456\.5 Rs\. or \(1,23,456\.5 Rs\.\)"
+    ):
+        contract.parse([{"amount": 1, "town": None, "price": "$5"}])
 
 
 def test_every_letter_is_folded_alike(tmp_path: Path) -> None:
