@@ -72,7 +72,8 @@ def test_a_window_of_times_that_are_written_otherwise_is_not_asked_of_the_databa
     monkeypatch.setenv("CICLO_SOURCE_USER", database.settings.source_user)
     monkeypatch.setenv("CICLO_SOURCE_PASSWORD", database.settings.source_password.get_secret_value())
     columns = {"at": {"type": "timestamp", "dates": "31-Dec-2026"}, "n": {"type": "number"}}
-    query = "SELECT to_char(at, 'DD-MON-YYYY HH24:MI') AS at, n FROM readings"
+    columns |= {"word": {"type": "category"}}
+    query = "SELECT to_char(at, 'DD-MON-YYYY HH24:MI') AS at, n, word FROM readings"
     data = {"source": database.address, "query": query, "target": "n", "time_column": "at", "columns": columns}
     project = project_from_mapping({"name": "unit", "data": data}, origin="test")
     assert ingest(project, tmp_path / "raw", "2026-01-05", "2026-01-08").rows == 3
