@@ -9,7 +9,7 @@ from typing import Any
 from ciclo.components.cleaning.duplicates import replaced_reason
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.dates import zones_told
+from ciclo.components.core.dates import mixed_zones
 from ciclo.components.core.errors import DataError, UnusableError
 from ciclo.components.core.project import Project
 from ciclo.components.core.treatment import Treatment
@@ -182,7 +182,7 @@ class CleaningReport:
         text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
         parts = [text, *([f"{self.quarantined:,} quarantined"] if self.quarantined else [])]
         parts += [f"'{name}' dropped: {why}" for name, why in self.dropped.items()]
-        return ", ".join([*parts, *(f"'{name}': {zones_told(*counts)}" for name, counts in self.zones.items())]) + "."
+        return ", ".join([*parts, *(f"'{name}': {mixed_zones(*counts)}" for name, counts in self.zones.items())]) + "."
 
     @property
     def figures(self) -> dict[str, int | float | str]:

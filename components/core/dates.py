@@ -82,7 +82,7 @@ def iso_steps(form: DateForm) -> tuple[tuple[str, str], ...]:
     return (*_DATES[form], *_CLOCKS)
 
 
-def zones_told(zoned: int, others: int) -> str:
+def mixed_zones(zoned: int, others: int) -> str:
     """What is said where some times of a column say their zone and others do not."""
     return f"{others:,} of its times say no zone and are taken for UTC, beside {zoned:,} with one"
 

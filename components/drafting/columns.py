@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from ciclo.components.core.cleaning_policy import Cleaning
-from ciclo.components.core.dates import SHORT_YEARS, zones_told
+from ciclo.components.core.dates import SHORT_YEARS, mixed_zones
 from ciclo.components.core.rules import ColumnType, Plain
 from ciclo.components.core.values import LARGEST_WHOLE, reader
 from ciclo.components.core.wording import figure, listed
@@ -204,14 +204,14 @@ def _guess(facts: Facts) -> Guess:
         return Guess("boolean", f"{shares(facts)}{facts.missing}{meanings(facts)}")
     if facts.mostly(facts.times) or (facts.rules is not None and facts.rules.type == "timestamp"):
         span = f"{facts.first} to {facts.last}" if facts.first else f"dates such as {quoted(facts.longest)}"
-        zones = f"; {zones_told(facts.zoned, facts.present - facts.zoned)}" if 0 < facts.zoned < facts.present else ""
+        zones = f"; {mixed_zones(facts.zoned, facts.present - facts.zoned)}" if 0 < facts.zoned < facts.present else ""
         return Guess("timestamp", f"{span}{facts.missing}{zones}", "a time is no feature by itself")
     return _guess_number(facts) if facts.is_number else _guess_text(facts)
 
 
 def _guess_number(facts: Facts) -> Guess:
     whole = facts.is_whole
-    saw = f"{facts.range}{facts.missing}{strays_told(facts, facts.whole + facts.rounded if whole else facts.numbers)}"
+    saw = f"{facts.range}{facts.missing}{strays_of(facts, facts.whole + facts.rounded if whole else facts.numbers)}"
     named = is_id_name(facts.name)
     counter = facts.maximum is not None and facts.maximum - (facts.minimum or 0) + 1 == facts.rows > FEW
     if whole and facts.huge:  # no type but text holds them all apart
@@ -265,7 +265,7 @@ def shares(facts: Facts) -> str:
     return ", ".join(shown) + (f" and {facts.distinct - 5} more" if facts.distinct > 5 else "")
 
 
-def strays_told(facts: Facts, count: int) -> str:
+def strays_of(facts: Facts, count: int) -> str:
     """What is said of the values that are no numbers; those of one row each say nothing by themselves."""
     reasons = []
     if facts.infinite:

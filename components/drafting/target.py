@@ -17,7 +17,7 @@ from ciclo.components.drafting.columns import (
     meanings,
     quoted,
     shares,
-    strays_told,
+    strays_of,
 )
 
 _CLASS_ROWS = 10
@@ -92,8 +92,10 @@ def _guess_target(facts: Facts) -> TargetGuess:
         raise DataError(f"the target '{name}' is missing in every row")
     if facts.distinct == 1:
         raise DataError(f"the target '{name}' has only one value", seen=next(iter(facts.levels)))
-    is_said = facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"} or facts.spellings > 2
-    if facts.is_flag and is_said:
+    is_spelt_out = (
+        facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"} or facts.spellings > 2
+    )
+    if facts.is_flag and is_spelt_out:
         return TargetGuess(Guess("boolean", f"{saw}{meanings(facts)}"), "binary")
     labels = _one_spelling(facts.levels)
     if len(labels) == 1:
@@ -150,7 +152,7 @@ def _guess_number_target(facts: Facts) -> TargetGuess:
                 else f"whole numbers and {listed(map(quoted, facts.strays))}"
             )
             return TargetGuess(Guess("category", f"{kind}, taken for classes", categories=levels), "multiclass")
-    saw = f"{facts.range}, {facts.distinct:,} different values{facts.missing}{strays_told(facts, facts.numbers)}"
+    saw = f"{facts.range}, {facts.distinct:,} different values{facts.missing}{strays_of(facts, facts.numbers)}"
     return TargetGuess(Guess("number", saw), "regression")
 
 

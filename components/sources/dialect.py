@@ -203,9 +203,9 @@ def _check_ends(sample: _Sample, names: list[str], name: str) -> None:
     header_ends = len(names) > 1 and not names[-1] and all(names[1:-1])
     fields = len(names) if header_ends else len(names) + 1
     if (header_ends or all(names)) and rest and all(len(r) == fields and not r[-1].strip() for r in rest):
-        where = "every line" if header_ends else "every line but the header"
+        lines = "every line" if header_ends else "every line but the header"
         raise DataError(
-            f"{where} of {name} ends in {mark!r}, as if one more column came, and it has neither name nor values",
+            f"{lines} of {name} ends in {mark!r}, as if one more column came, and it has neither name nor values",
             seen=shown(mark.join(sample.records[0])),
             hint=f"Take that off the end of the lines, as with: sed -E 's/[{mark}]\\r?$//' FILE > NEW",
         )
