@@ -9,6 +9,7 @@ from typing import Any
 from ciclo.components.cleaning.duplicates import replaced_reason
 from ciclo.components.cleaning.rules import UNLABELLED
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.dates import mixed_zones
 from ciclo.components.core.errors import DataError, UnusableError
 from ciclo.components.core.project import Project
 from ciclo.components.core.treatment import Treatment
@@ -51,6 +52,7 @@ class CleaningReport:
         over_time: Kept rows by day and side of the split, where rows have times.
         treatments: What the policy of missing values and outliers comes to.
         dropped: Features that are left out, and why.
+        zones: How many times say their zone and how many do not, by column that holds both.
     """
 
     rows: int
@@ -66,15 +68,23 @@ class CleaningReport:
     over_time: dict[date, dict[str, int]] = field(default_factory=dict)
     treatments: tuple[Treatment, ...] = ()
     dropped: dict[str, str] = field(default_factory=dict)
+    zones: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rows: int, reasons: Mapping[tuple[str, ...], int], project: Project) -> "CleaningReport":
+    def of(
+        cls,
+        rows: int,
+        reasons: Mapping[tuple[str, ...], int],
+        project: Project,
+        zones: Mapping[str, tuple[int, int]] | None = None,
+    ) -> "CleaningReport":
         """Count the quarantine.
 
         Args:
             rows: Rows in.
             reasons: Quarantined rows by the reasons that they have together.
             project: Names the target.
+            zones: How many times say their zone and how many do not, by column that holds both.
         """
         unlabelled = UNLABELLED.format(project.data.target)
         counts: Counter[str] = Counter()
@@ -91,6 +101,7 @@ class CleaningReport:
             classes={},
             train_classes=(),
             missing={},
+            zones=dict(zones or {}),
         )
 
     def with_kept(self, cells: Sequence[Cell], missing: Mapping[str, int], contract: Contract) -> "CleaningReport":
@@ -170,7 +181,8 @@ class CleaningReport:
         """One sentence for the log."""
         text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
         parts = [text, *([f"{self.quarantined:,} quarantined"] if self.quarantined else [])]
-        return ", ".join([*parts, *(f"'{name}' dropped: {why}" for name, why in self.dropped.items())]) + "."
+        parts += [f"'{name}' dropped: {why}" for name, why in self.dropped.items()]
+        return ", ".join([*parts, *(f"'{name}': {mixed_zones(*counts)}" for name, counts in self.zones.items())]) + "."
 
     @property
     def figures(self) -> dict[str, int | float | str]:

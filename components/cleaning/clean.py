@@ -1,6 +1,6 @@
 """Raw rows into typed rows with an identity and a side of the split; the rest into quarantine, with their reasons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -27,7 +27,7 @@ from ciclo.components.core.splits import copies_fall_apart, hashed_features
 from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import collect, connect, write_rows
 from ciclo.components.tables.patterns import SAMPLED, Patterns
-from ciclo.components.tables.reading import Value
+from ciclo.components.tables.reading import Value, says_zone
 
 
 def clean(
@@ -62,7 +62,7 @@ def clean(
     with TemporaryDirectory() as scratch:
         checked = check_rows(project, raw_path, Path(scratch))
         reasons = _quarantine(checked, quarantine_path)
-        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, reasons, project)
+        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, reasons, project, checked.zones)
         try:
             _refuse(report, project)
             kept = checked.stored(_keep(checked, project), "kept.parquet")
@@ -108,6 +108,7 @@ class Checked:
         rows: ``LINE``, the typed columns, ``ROW_ID``, ``REASONS``, and ``KEY`` where duplicates go by it.
         repeated: ``LINE``, ``OCCURRENCE`` and ``STAYED`` of the good rows that are the same as one with precedence.
         duplicate: Reason of a repeated row; empty if it may stay.
+        zones: How many times say their zone and how many do not, by column that holds both.
     """
 
     stored: Callable[[Any, str], Any]
@@ -115,6 +116,7 @@ class Checked:
     rows: Any
     repeated: Any
     duplicate: str
+    zones: dict[str, tuple[int, int]]
 
 
 def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked:
@@ -130,6 +132,9 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
 
     raw = connection.read_parquet(raw_path)
     values = read_columns(raw, project)
+    texts = {
+        n for n, column in project.data.columns.items() if column.type == "timestamp" and raw[n].type().is_string()
+    }
     read = stored(
         raw.select(
             LINE,
@@ -137,9 +142,11 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
             **{f"v{n}": value.typed for n, value in enumerate(values.values())},
             **{f"m{n}": value.missing for n, value in enumerate(values.values())},
             **{f"e{n}": value.inexact for n, value in enumerate(values.values()) if value.inexact is not None},
+            **{f"z{n}": says_zone(raw[name]) for n, name in enumerate(values) if name in texts},
         ),
         "read.parquet",
     )
+    zones = _zones(read, {name: n for n, name in enumerate(values) if name in texts})
     values = {
         name: Value(read[f"v{n}"], read[f"m{n}"], None if value.inexact is None else read[f"e{n}"])
         for n, (name, value) in enumerate(values.items())
@@ -153,7 +160,21 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
     good = rows.filter(rows[REASONS].length() == 0)
     key = KEY if needs_key(project) else ROW_ID
     repeated = stored(repeats(good, key, precedence(good, project)), "repeated.parquet")
-    return Checked(stored, raw, rows, repeated, duplicate_reason(project))
+    return Checked(stored, raw, rows, repeated, duplicate_reason(project), zones)
+
+
+def _zones(read: Any, places: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """How many times say their zone and how many do not, by column that holds both."""
+    if not places:
+        return {}
+    counts = {
+        f"{kind}{n}": (read[f"v{n}"].notnull() & (read[f"z{n}"] if kind == "z" else ~read[f"z{n}"])).sum()
+        for n in places.values()
+        for kind in ("z", "n")
+    }
+    (row,) = collect(read.aggregate(**counts)).to_pylist()
+    found = {name: (int(row[f"z{n}"] or 0), int(row[f"n{n}"] or 0)) for name, n in places.items()}
+    return {name: both for name, both in found.items() if all(both)}
 
 
 def _quarantine(checked: Checked, path: str | Path) -> dict[tuple[str, ...], int]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ciclo.components.cleaning.accounts import CleaningReport
 from ciclo.components.cleaning.beside import show_last_run
 from ciclo.components.core.charts import Line, Point, key, line_chart
+from ciclo.components.core.dates import mixed_zones
 from ciclo.components.core.errors import CicloError
 from ciclo.components.core.histograms import share_bars
 from ciclo.components.core.own_columns import LINE, MALFORMED, REASONS, STAYED, is_own
@@ -53,6 +54,8 @@ def cleaning_report(
         report.banner(word, accounts.summary, tone)
     rows = [["in", accounts.rows], ["kept", accounts.kept], ["quarantined", accounts.quarantined]]
     report.section("Rows").table(["", "rows"], [*rows, *accounts.splits.items()])
+    for column, (zoned, others) in accounts.zones.items():
+        report.text(f"'{column}': {mixed_zones(zoned, others)}.", "warn")
     if accounts.over_time:
         _over_time(report, accounts.over_time)
     _quarantine(report, accounts, quarantine)

@@ -8,7 +8,8 @@ import ibis
 from ciclo.components.core.cleaning_policy import Outlier
 from ciclo.components.core.data_sections import Column
 from ciclo.components.core.project import Project
-from ciclo.components.core.values import kind_of
+from ciclo.components.core.rules import kind_of
+from ciclo.components.core.wording import exact
 from ciclo.components.tables.reading import Value, read
 
 UNLABELLED = "target: column '{}' is missing"
@@ -60,9 +61,9 @@ def outlier_reasons(name: str, policy: Outlier) -> dict[str, tuple[float, float]
     """The reasons of a row that is set aside for an outlier, each with the limits that it is beyond."""
     reasons = {}
     if policy.low is not None:
-        reasons[f"outlier: column '{name}' is below {policy.low:g}"] = (policy.low, math.inf)
+        reasons[f"outlier: column '{name}' is below {exact(policy.low)}"] = (policy.low, math.inf)
     if policy.high is not None:
-        reasons[f"outlier: column '{name}' is above {policy.high:g}"] = (-math.inf, policy.high)
+        reasons[f"outlier: column '{name}' is above {exact(policy.high)}"] = (-math.inf, policy.high)
     return reasons
 
 
@@ -90,9 +91,9 @@ def _column_rules(name: str, column: Column, value: Value) -> dict[str, Any]:
     if not column.nullable:
         rules[f"null: column '{name}' must have a value"] = value.missing
     if column.minimum is not None:
-        rules[f"range: column '{name}' is below {column.minimum:g}"] = value.typed < column.minimum
+        rules[f"range: column '{name}' is below {exact(column.minimum)}"] = value.typed < column.minimum
     if column.maximum is not None:
-        rules[f"range: column '{name}' is above {column.maximum:g}"] = value.typed > column.maximum
+        rules[f"range: column '{name}' is above {exact(column.maximum)}"] = value.typed > column.maximum
     if column.categories:
         rules[f"category: column '{name}' is not one of its categories"] = value.typed.notin(list(column.categories))
     return rules

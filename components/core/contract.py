@@ -14,12 +14,14 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.data_sections import Column
+from ciclo.components.core.dates import WrittenDate
 from ciclo.components.core.errors import DataError, RequestError
 from ciclo.components.core.metrics import Array, Task
 from ciclo.components.core.project import Project
-from ciclo.components.core.values import EDITION, KINDS, ColumnType, Refusal, ValueReader, kind_of
-from ciclo.components.core.wording import did_you_mean, listed, shown
-from ciclo.components.core.written import DecimalMark, ThousandsMark
+from ciclo.components.core.rules import KINDS, ColumnType, kind_of
+from ciclo.components.core.values import EDITION, Refusal, ValueReader
+from ciclo.components.core.wording import did_you_mean, exact, listed, shown
+from ciclo.components.core.written import DecimalMark, NegativeForm, ThousandsMark
 
 
 class ContractColumn(BaseModel):
@@ -37,7 +39,11 @@ class ContractColumn(BaseModel):
     cycle: float | None = None
     decimal: DecimalMark = "."
     thousands: ThousandsMark = ""
+    lakhs: bool = False
+    unit: str = ""
+    negative: NegativeForm = "-1"
     day_first: bool | None = None
+    dates: WrittenDate = ""
     ignore_case: bool = False
     map: tuple[tuple[str, str], ...] = ()
 
@@ -72,7 +78,7 @@ class ContractColumn(BaseModel):
         Raises:
             RequestError: Always.
         """
-        limits = "..".join("" if limit is None else f"{limit:g}" for limit in (self.minimum, self.maximum))
+        limits = "..".join("" if limit is None else exact(limit) for limit in (self.minimum, self.maximum))
         problem, hint = {
             Refusal.TYPE: (f"has to be {kind_of(self)}", ""),
             Refusal.EXACT: ("holds a whole number too large to be read exactly", "Send it as text."),
@@ -315,7 +321,11 @@ def _contract_column(name: str, column: Column) -> ContractColumn:
         missing=column.missing,
         decimal=column.decimal,
         thousands=column.thousands,
+        lakhs=column.lakhs,
+        unit=column.unit,
+        negative=column.negative,
         day_first=column.day_first,
+        dates=column.dates,
         ignore_case=column.ignore_case,
         map=column.map,
     )

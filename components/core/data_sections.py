@@ -5,10 +5,12 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ciclo.components.core.dates import WrittenDate
+from ciclo.components.core.rules import ColumnType
 from ciclo.components.core.section import Section
-from ciclo.components.core.values import ColumnType, folded
+from ciclo.components.core.values import folded
 from ciclo.components.core.wording import did_you_mean, listed
-from ciclo.components.core.written import DecimalMark, ThousandsMark, labels, same_label
+from ciclo.components.core.written import MINUS, DecimalMark, NegativeForm, ThousandsMark, labels, same_label
 
 QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
 # What a query may say without being a secret; of anything else nobody can know.
@@ -17,10 +19,20 @@ HARMLESS = frozenset({"version", "versionid", "format", "page", "limit", "year",
 WRITTEN = (
     "decimal",
     "thousands",
+    "lakhs",
+    "unit",
+    "negative",
     "day_first",
+    "dates",
     "ignore_case",
     "map",
 )  # fields of a column that say how its text is written
+_KINDS = {
+    "day_first": ("timestamp",),
+    "dates": ("timestamp",),
+    "ignore_case": ("category",),
+    "map": ("category",),
+}
 
 
 class Column(Section):
@@ -39,8 +51,16 @@ class Column(Section):
         decimal: What stands before the decimals of a number that is written as text, a point or a comma.
         thousands: What may stand between thousands in such a number: a comma, a point, a space or an apostrophe; by
             default nothing.
+        lakhs: Whether the groups between those marks are India's, as in 1,62,215.50; by default of three digits each.
+        unit: What may stand before or after such a number and is no part of it, such as ``$``, ``EUR`` or ``%``.
+        negative: How such a number may be written below zero, beside a minus sign in front: ``1-`` or ``(1)``; or 1
+            with U+2212 in front, for this sign and for U+2013.
         day_first: For times that are written like 17/04/2023, 4.7.2026 08:30 or 4/17/2023 1:05 PM: whether the day
             comes before the month. By default only ISO 8601 is a time, which is one in any case.
+        dates: For times that are written in another way, the last day of 2026 like that: ``2026/12/31``,
+            ``31-Dec-2026`` (also ``Dec 31, 2026`` and ``31DEC2026``), ``20261231``, or with a year of two digits
+            ``31/12/26``, ``12/31/26``, ``26/12/31`` or ``31-Dec-26``: 69 to 99 are 1969 to 1999, and 00 to 68 are 2000
+            to 2068, as POSIX strptime has it.
         ignore_case: Whether a value that differs from one of the categories only in case or in spaces is taken for it.
         map: Spellings of a category, each with the level it stands for, such as ``{NYC: New York}``.
         why: Why the column is ignored or restricted, for the next reader.
@@ -56,7 +76,11 @@ class Column(Section):
     cycle: float | None = Field(None, gt=0)
     decimal: DecimalMark = "."
     thousands: ThousandsMark = ""
+    lakhs: bool = False
+    unit: str = ""
+    negative: NegativeForm = "-1"
     day_first: bool | None = None
+    dates: WrittenDate = ""
     ignore_case: bool = False
     map: tuple[tuple[str, str], ...] = ()
     why: str = ""
@@ -85,6 +109,21 @@ class Column(Section):
             return value
         return [[str(text).strip() for text in pair] for pair in pairs]
 
+    @field_validator("dates", "negative", mode="before")
+    @classmethod
+    def _as_written(cls, value: object) -> object:
+        """20261231 and -1, which are numbers to YAML."""
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("unit")
+    @classmethod
+    def _is_no_part_of_a_number(cls, value: str) -> str:
+        if value != value.strip() or re.search(rf"[0-9.,'\u2019()+{MINUS}-]|^[eE]$", value.rstrip(".")):
+            raise ValueError(
+                f"{value!r} could be part of a number; a unit has no digit, sign or mark of one, and is not E alone"
+            )
+        return value
+
     @field_validator("categories", "missing", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
@@ -109,13 +148,20 @@ class Column(Section):
     def _text_is_written_as_its_type_can_be(self) -> Self:
         article = "an" if self.type == "integer" else "a"
         for field in self.written:
-            kinds = {"day_first": ("timestamp",), "ignore_case": ("category",), "map": ("category",)}.get(
-                field, ("number", "integer")
-            )
+            kinds = {
+                "day_first": ("timestamp",),
+                "dates": ("timestamp",),
+                "ignore_case": ("category",),
+                "map": ("category",),
+            }.get(field, ("number", "integer"))
             if self.type not in kinds:
                 raise ValueError(f"{field} is for a {' or an '.join(kinds)}, not for {article} {self.type}; remove it")
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands cannot both be {self.decimal!r}")
+        if self.lakhs and not self.thousands:
+            raise ValueError("lakhs are groups of digits between marks; say which in thousands, or remove lakhs")
+        if self.dates and self.day_first is not None:
+            raise ValueError("dates and day_first both say how times are written; remove one of them")
         if self.ignore_case and len(labels(self.categories)) < max(len(self.categories), 1):
             raise ValueError("ignore_case needs categories that differ in more than case or spaces")
         return self

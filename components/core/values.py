@@ -13,8 +13,9 @@ patterns here; a property test holds the two to each other value by value.
 - A category is its text (``007`` stays). A whole number is its digits however it is written (``3.0`` is ``3``), a
   boolean is ``true`` or ``false`` in any case; where the project lists categories, it is spelled as there, and where
   it says so in whatever case or spaces; where it maps spellings to a level, it is that level.
-- A column may say that its numbers are written otherwise (``1.622,15``), or its times (``17/04/2023``); text is then
-  turned into the plain form first, by ``core.written``. Values that are no text are what they are.
+- A column may say that its numbers are written otherwise (``1.622,15 €``), or its times (``17/04/2023``); text is then
+  turned into the plain form first, by ``core.written`` and ``core.dates``. Values that are no text are what they are;
+  only where times are written ``20230105`` is a whole number one.
 - Times are ISO 8601, UTC where no zone is given, and within the years 1 and 9999 in UTC. A time that is a category is
   its ISO text.
 """
@@ -23,16 +24,15 @@ import math
 import re
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache, partial
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
-from ciclo.components.core.written import DecimalMark, ThousandsMark, iso_time, labels, plain_number, same_label
-
-ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
+from ciclo.components.core.dates import COMPACT, iso_time
+from ciclo.components.core.rules import ColumnType, Plain, Rules, date_form, number_form
+from ciclo.components.core.written import labels, plain_number, same_label
 
 EDITION: Final = 1  # of these rules: another edition may read a stored value in another way
 BLANK = string.whitespace
@@ -79,90 +79,6 @@ class Refusal(Enum):
     NULL = "null"
 
 
-KINDS: dict[ColumnType, str] = {
-    "number": "a finite number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "category": "text",
-    "timestamp": "an ISO time",
-}
-
-
-def kind_of(rules: "Rules") -> str:
-    """What a value of a column has to be, for a message."""
-    if rules.type in ("number", "integer") and (rules.decimal, rules.thousands) != (".", ""):
-        decimals = f"{rules.decimal}5" if rules.type == "number" else ""
-        return f"{KINDS[rules.type]}, written like 1{rules.thousands}234{decimals}"
-    if rules.type == "timestamp" and rules.day_first is not None:
-        return f"{KINDS[rules.type]}, or one like {'31/12/2026' if rules.day_first else '12/31/2026'}"
-    return KINDS[rules.type]
-
-
-class Rules(Protocol):
-    """What is known of a column; the columns of a project and of a contract both are rules."""
-
-    @property
-    def type(self) -> ColumnType:
-        """How values are read."""
-
-    @property
-    def nullable(self) -> bool:
-        """Whether a value may be missing."""
-
-    @property
-    def minimum(self) -> float | None:
-        """Smallest number."""
-
-    @property
-    def maximum(self) -> float | None:
-        """Largest number."""
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Allowed categories; empty means any."""
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Words that stand for a missing value."""
-
-    @property
-    def decimal(self) -> DecimalMark:
-        """What stands before the decimals of a number that is text."""
-
-    @property
-    def thousands(self) -> ThousandsMark:
-        """What may stand between thousands in a number that is text."""
-
-    @property
-    def day_first(self) -> bool | None:
-        """Whether 1/2/2026 is in February or in January; None if only ISO times are times."""
-
-    @property
-    def ignore_case(self) -> bool:
-        """Whether a value that differs from a category only in case or spaces is that category."""
-
-    @property
-    def map(self) -> tuple[tuple[str, str], ...]:
-        """Spellings, each with the level that it stands for."""
-
-
-@dataclass(frozen=True)
-class Plain:
-    """Rules that only say the type."""
-
-    type: ColumnType
-    missing: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    nullable: bool = True
-    minimum: float | None = None
-    maximum: float | None = None
-    decimal: DecimalMark = "."
-    thousands: ThousandsMark = ""
-    day_first: bool | None = None
-    ignore_case: bool = False
-    map: tuple[tuple[str, str], ...] = ()
-
-
 class ValueReader:
     """Reads the values of one column, from whatever container they come in.
 
@@ -177,6 +93,7 @@ class ValueReader:
         self._rules = rules
         self._read = _READERS[rules.type]
         self._plain = _plain(rules)
+        self._is_compact = _is_compact(rules)
         self._words = frozenset(missing_words(rules))
         self._numbers = frozenset(missing_numbers(rules))
         self._times = frozenset(missing_times(rules))
@@ -221,6 +138,9 @@ class ValueReader:
                 return None
         if self._numbers and _number(raw) in self._numbers:
             return None
+        if self._is_compact and isinstance(raw, int | float | Decimal) and self._plain is not None:
+            whole = _integer(raw)
+            raw = self._plain(str(whole)) if isinstance(whole, int) else raw
         value = self._read(raw)
         if isinstance(value, str):
             value = raw if raw in self._categories else self._spelling.get(value, value)
@@ -244,7 +164,7 @@ def missing_words(rules: Rules) -> tuple[str, ...]:
 
 def missing_numbers(rules: Rules) -> tuple[float, ...]:
     """The numbers among the words that stand for a missing value; a category knows words alone."""
-    if rules.type not in ("number", "integer", "boolean"):
+    if rules.type not in ("number", "integer", "boolean") and not _is_compact(rules):
         return ()
     plain = _plain(rules)
     numbers = (_number(plain(word) if plain else word) for word in rules.missing)
@@ -285,10 +205,15 @@ def folded(text: str) -> str:
 def _plain(rules: Rules) -> Callable[[str], str] | None:
     """What turns text of a column into the plain form of its type, where that is another one."""
     if rules.type in ("number", "integer"):
-        return plain_number(rules.decimal, rules.thousands)
-    if rules.type == "timestamp" and rules.day_first is not None:
-        return partial(iso_time, day_first=rules.day_first)
+        return plain_number(number_form(rules))
+    if rules.type == "timestamp" and (form := date_form(rules)) is not None:
+        return partial(iso_time, form=form)
     return None
+
+
+def _is_compact(rules: Rules) -> bool:
+    """Whether a number may be a time, such as 20230105."""
+    return rules.type == "timestamp" and rules.dates == COMPACT
 
 
 class _Single(float):

@@ -54,5 +54,19 @@ def distinct(values: Sequence[float]) -> list[str]:
     return texts
 
 
+def exact(value: float) -> str:
+    """A number as it has to be typed, to 15 digits: ``1000000``, ``0.7312``, ``1e+300``."""
+    text = f"{value:.15g}"
+    return f"{Decimal(text):f}" if "e" in text and 1e-7 <= abs(value) < 1e18 else text
+
+
+def figure(value: float) -> str:
+    """A number of a file as people write it, to six digits, whole ones to the last; with commas from 10,000 on."""
+    if value and not 1e-6 <= abs(value) < 2**53:
+        return number(value)
+    text = f"{value:.0f}" if value % 1 == 0 else f"{Decimal(f'{value:.6g}'):f}"
+    return text if abs(value) < 10_000 else f"{Decimal(text):,f}"
+
+
 def _raised(exponent: int) -> str:
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

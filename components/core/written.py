@@ -1,4 +1,4 @@
-"""How text stands for a number, a time or a category where its column says so: ``1.622,15``, ``17/04/2023``, ``YES``.
+"""How text stands for a number or a category where its column says so: ``1.622,15 €``, ``(12.50)``, ``YES``.
 
 Every rule turns text into the one form that ``core.values`` reads. The patterns mean the same to Python and to the
 engines' RE2, so that ``tables.reading`` says the same as an expression.
@@ -6,77 +6,100 @@ engines' RE2, so that ``tables.reading`` says the same as an expression.
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
 DecimalMark = Literal[".", ","]
 ThousandsMark = Literal["", ",", ".", " ", "'"]
+NegativeForm = Literal["-1", "\u22121", "1-", "(1)"]
 
 # What is written for a mark: a space may be one that does not break, an apostrophe the typographer's.
-MARKS: Final = {".": r"\.", ",": ",", " ": "[ \u00a0\u202f]", "'": "['\u2019]"}
+MARKS: Final = {".": r"\.", ",": ",", " ": "[ \u00a0\u2009\u202f]", "'": "['\u2019]"}
 SPACES: Final = r"[ \t\r\n\x0b\x0c]+"
-_CLOCK = r"(?:[0-9]|[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?"
-_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)?"
-_HALF_DAY = r"(?:0?[1-9]|1[0-2]):[0-5][0-9](?::[0-5][0-9])? ?[AaPp][Mm]"
-# A day and a month of one or two digits, in either order, the same mark twice, and a year of four.
-DAY_AND_MONTH: Final = (
-    r"^(?:[0-9]{1,2}/[0-9]{1,2}/|[0-9]{1,2}\.[0-9]{1,2}\.|[0-9]{1,2}-[0-9]{1,2}-)[0-9]{4}"
-    rf"(?:[T ](?:{_CLOCK}{_ZONE}|{_HALF_DAY}))?$"
-)
-_DAY_AND_MONTH, _SPACES = re.compile(DAY_AND_MONTH), re.compile(SPACES)
+GAP: Final = "[ \u00a0\u2009\u202f]*"  # between a number and its unit
+MINUS: Final = "\u2013\u2212"  # what else stands for a minus sign
+_SPACES = re.compile(SPACES)
 
 
-@cache
-def number_pattern(decimal: DecimalMark, thousands: ThousandsMark) -> str:
-    """What a number looks like; a mark of thousands stands between groups of three digits or nowhere."""
-    grouped = f"|[1-9][0-9]{{0,2}}(?:{MARKS[thousands]}[0-9]{{3}})+" if thousands else ""
-    mark = MARKS[decimal]
-    return rf"^[+-]?(?:(?:[0-9]+{grouped})(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+@dataclass(frozen=True)
+class NumberForm:
+    """How numbers are written.
+
+    Attributes:
+        decimal: What stands before the decimals.
+        thousands: What may stand between groups of digits.
+        lakhs: Whether the groups are those of India: three digits at the end, and two in each other.
+        unit: What may stand before or after a number, such as a currency or ``%``.
+        negative: How 1 is written below zero; a minus sign in front says so in any case.
+    """
+
+    decimal: DecimalMark = "."
+    thousands: ThousandsMark = ""
+    lakhs: bool = False
+    unit: str = ""
+    negative: NegativeForm = "-1"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is how numbers are written by default."""
+        return self == NumberForm()
+
+    def example(self, *, whole: bool) -> str:
+        """A number, written like that."""
+        digits = f"1{self.thousands}23{self.thousands}456" if self.lakhs else f"1{self.thousands}234"
+        number = digits if whole else f"{digits}{self.decimal}5"
+        number += f" {self.unit}" if self.unit else ""
+        return number if self.negative == "-1" else f"{number} or {self.negative.replace('1', number)}"
+
+    @property
+    def pattern(self) -> str:
+        """What a number looks like; a mark of thousands stands between groups of digits or nowhere."""
+        mark, between = MARKS[self.decimal], MARKS.get(self.thousands, "")
+        groups = f"[1-9][0-9]?(?:{between}[0-9]{{2}})*" if self.lakhs else f"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})*"
+        grouped = f"|{groups}{between}[0-9]{{3}}" if between else ""
+        digits = rf"(?:(?:[0-9]+{grouped})(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+        sign = f"[+{MINUS}-]?" if self.negative == "\u22121" else "[+-]?"
+        unit = re.escape(self.unit)
+        before, after = (f"(?:{unit}{GAP})?", f"(?:{GAP}{unit})?") if unit else ("", "")
+        whole = f"(?:{before}{digits}|{digits}{after})" if unit else digits
+        forms = [f"{sign}{whole}", *([f"{before}{sign}{digits}"] if unit else [])]
+        if self.negative == "1-":
+            forms += [f"{whole}-", *([f"{digits}-{after}"] if unit else [])]
+        if self.negative == "(1)":
+            forms += [rf"\({whole}\)", *([rf"{before}\({digits}\)", rf"\({digits}\){after}"] if unit else [])]
+        return rf"^(?:{'|'.join(forms)})$"
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """What is replaced, one after the other, to make a plain number of text that is like the pattern."""
+        unit = re.escape(self.unit)
+        steps = [(rf"^([+({MINUS}-]?){unit}{GAP}", r"\1"), (rf"{GAP}{unit}([)-]?)$", r"\1")] if self.unit else []
+        steps += {
+            "-1": [],
+            "\u22121": [(f"^[{MINUS}]", "-")],
+            "1-": [(r"^(.*)-$", r"-\1")],
+            "(1)": [(r"^\((.*)\)$", r"-\1")],
+        }[self.negative]
+        steps += [(MARKS[self.thousands], "")] if self.thousands else []
+        return (*steps, *([(MARKS[self.decimal], ".")] if self.decimal != "." else []))
 
 
-def plain_number(decimal: DecimalMark, thousands: ThousandsMark) -> Callable[[str], str] | None:
+def plain_number(form: NumberForm) -> Callable[[str], str] | None:
     """What turns the text of a number into that of a plain one, and other text into none; None if nothing is to do."""
-    if decimal == "." and not thousands:
+    if form.is_plain:
         return None
-    pattern = re.compile(number_pattern(decimal, thousands))
-    between = re.compile(MARKS[thousands]) if thousands else None
+    pattern = re.compile(form.pattern)
+    steps = [(re.compile(old), new) for old, new in form.steps]
 
     def plain(text: str) -> str:
         if not pattern.fullmatch(text):
             return ""
-        return (between.sub("", text) if between else text).replace(decimal, ".")
+        for old, new in steps:
+            text = old.sub(new, text)
+        return text
 
     return plain
-
-
-@cache
-def iso_steps(*, day_first: bool) -> tuple[tuple[str, str], ...]:
-    """What is replaced, one after the other, to make ISO 8601 of text that is like ``DAY_AND_MONTH``."""
-    date = r"\3-\2-\1" if day_first else r"\3-\1-\2"
-    hour = r"^(.{10}[T ])"
-    return (
-        (r"^([0-9])([./-])", r"0\1\2"),
-        (r"^([0-9]{2}[./-])([0-9][./-])", r"\g<1>0\2"),
-        (r"^([0-9]{2})[./-]([0-9]{2})[./-]([0-9]{4})", date),
-        (rf"{hour}([0-9]:)", r"\g<1>0\2"),
-        (rf"{hour}12(:[0-9:]+) ?[Aa][Mm]$", r"\g<1>00\2"),
-        *((rf"{hour}{h:02d}(:[0-9:]+) ?[Pp][Mm]$", rf"\g<1>{h + 12}\2") for h in range(1, 12)),
-        (r" ?[AaPp][Mm]$", ""),
-    )
-
-
-@cache
-def _compiled(*, day_first: bool) -> list[tuple[re.Pattern[str], str]]:
-    return [(re.compile(pattern), instead) for pattern, instead in iso_steps(day_first=day_first)]
-
-
-def iso_time(text: str, *, day_first: bool) -> str:
-    """A time whose day and month come first as ISO 8601; other text as it is."""
-    if not _DAY_AND_MONTH.fullmatch(text):
-        return text
-    for pattern, instead in _compiled(day_first=day_first):
-        text = pattern.sub(instead, text)
-    return text
 
 
 def same_label(text: str) -> str:

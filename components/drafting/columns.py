@@ -1,29 +1,30 @@
 """What the values of a column look like, and what that makes of it: the guesses of a first project file."""
 
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from ciclo.components.core.cleaning_policy import Cleaning
-from ciclo.components.core.errors import DataError
-from ciclo.components.core.metrics import Task
-from ciclo.components.core.values import ColumnType, Plain
-from ciclo.components.core.wording import listed
+from ciclo.components.core.dates import SHORT_YEARS, mixed_zones
+from ciclo.components.core.rules import ColumnType, Plain
+from ciclo.components.core.values import LARGEST_WHOLE, reader
+from ciclo.components.core.wording import figure, listed
 from ciclo.components.core.written import same_label
 
 LEVELS = 200
 MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "?")  # in any case; they mean nothing until the file lists them
 _TOLERANCE = 0.01
 _BUDGET = Cleaning().quarantine_budget
-_FEW = 20
+FEW = 20
 _LONG_TEXT = 40
-_CLASS_ROWS = 10
-_CLASSES = 50
 _ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|^unnamed: 0$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Uuid)$")
-_TARGET_NAMES = frozenset({"target", "label", "class", "y", "outcome", "response"})
-_POSITIVE = ("yes", "y", "true", "t", "positive", "pos", "1", "bad", "churn", "fraud", "default", "m", "malignant")
+_WRITTEN = ("decimal", "thousands", "lakhs", "unit", "negative", "day_first", "dates")
+_PLAIN = Plain("number")
+_SHORT_YEARS = ("31/12/26", "12/31/26", "26/12/31", "31-Dec-26")
+_NEGATIVE = {"(1)": "those in brackets are below zero", "1-": "a minus sign at the end is read"}
+# A letter is a boolean beside one of these; a number always is.
+_BESIDE = {"y": {"n", "no", "yes"}, "n": {"y", "yes", "no"}, "t": {"f", "false", "true"}, "f": {"t", "true", "false"}}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Facts:
         whole: Values that are whole numbers, and not written with a point.
         rounded: Whole numbers that are written with a point, or stored as floats.
         huge: Whole numbers that 64 bits do not hold.
-        infinite: Values that are infinite.
+        infinite: Values that are infinite, or larger than any number that is read.
         booleans: Values that read as true or false.
         times: Values that read as ISO times.
         padded: Values such as 007, whose zeros a number would lose.
@@ -52,8 +53,10 @@ class Facts:
         levels: Rows by value, for at most ``LEVELS`` values.
         words: Rows by word that is likely to stand for a missing value, and is taken for one.
         strays: Rows by value that is no number in a column of numbers, the most frequent first.
+        zoned: Times that say their zone.
         rules: How its numbers or times are written, where that is not plain.
         question: What the values leave open about that.
+        note: What else is to be said of it.
     """
 
     name: str
@@ -77,8 +80,10 @@ class Facts:
     levels: dict[str, int] = field(default_factory=dict)
     words: dict[str, int] = field(default_factory=dict)
     strays: dict[str, int] = field(default_factory=dict)
+    zoned: int = 0
     rules: Plain | None = None
     question: str = ""
+    note: str = ""
 
     def mostly(self, count: int) -> bool:
         """Whether all but a stray value in a hundred are counted."""
@@ -86,9 +91,19 @@ class Facts:
 
     @property
     def is_flag(self) -> bool:
-        """Whether it has two values that read as false and true."""
-        two = len(self.levels) == 2 == len({same_label(level) for level in self.levels})
-        return self.booleans == self.present and 0 < self.distinct <= 3 and two
+        """Whether all its values read as true or false, of which there are both, and none could mean something else."""
+        return self.booleans == self.present > 0 and not self.padded and all(self.flags) and _is_one_flag(self.levels)
+
+    @property
+    def flags(self) -> tuple[list[str], list[str]]:
+        """The values that read as true, and those that read as false."""
+        read = {level: reader("boolean").typed(level) for level in self.levels}
+        return [level for level, flag in read.items() if flag is True], [v for v, flag in read.items() if flag is False]
+
+    @property
+    def spellings(self) -> int:
+        """How many different values there are if case and spaces are not minded."""
+        return len({same_label(level) for level in self.levels})
 
     @property
     def is_number(self) -> bool:
@@ -114,7 +129,9 @@ class Facts:
     @property
     def range(self) -> str:
         """Smallest to largest, for a comment."""
-        return f"{self.minimum:.6g} to {self.maximum:.6g}" if self.minimum is not None else ""
+        if self.minimum is None or self.maximum is None:
+            return ""
+        return f"{figure(self.minimum)} to {figure(self.maximum)}"
 
 
 @dataclass(frozen=True)
@@ -148,52 +165,59 @@ class Guess:
         """Why the words are listed, for the comment."""
         if not self.missing:
             return ""
-        seen = (f"{_quoted(word)} in {rows:,} row{'s' if rows > 1 else ''}" for word, rows in self.missing.items())
+        seen = (f"{quoted(word)} in {rows:,} row{'s' if rows > 1 else ''}" for word, rows in self.missing.items())
         return f"; taken for missing: {listed(seen, 5)}"
 
 
 def guess_column(facts: Facts) -> Guess:
     """Take a column that is not the target for something; the first that fits wins."""
-    return _as_written(_guess(facts), facts)
+    return as_written(_guess(facts), facts)
 
 
-def _as_written(guess: Guess, facts: Facts) -> Guess:
+def as_written(guess: Guess, facts: Facts) -> Guess:
     """A guess with the words for missing values, and with how the text is written, where the values say so."""
     guess = replace(guess, missing=facts.words)
-    rules = facts.rules
-    if rules is None or guess.type not in ("number", "integer", "timestamp"):
-        return guess
     if facts.question:
         return replace(guess, ignored=facts.question, is_id=False)
+    rules = facts.rules
+    kinds = ("number", "integer") if rules is not None and rules.type == "number" else ("timestamp",)
+    if rules is None or guess.type not in kinds:
+        return guess
+    written = {name: value for name in _WRITTEN if (value := getattr(rules, name)) != getattr(_PLAIN, name)}
+    if not written:
+        return guess
     if rules.day_first is not None:
-        order = "the day comes first" if rules.day_first else "the month comes first"
-        return replace(guess, saw=f"{guess.saw}; {order}", written={"day_first": rules.day_first})
-    marks = {name: getattr(rules, name) for name in ("decimal", "thousands") if getattr(rules, name) not in (".", "")}
-    marks |= {"thousands": "."} if rules.thousands == "." else {}
-    return replace(guess, saw=f"{guess.saw}; written like {_quoted(facts.longest)}", written=marks) if marks else guess
+        notes = ["the day comes first" if rules.day_first else "the month comes first"]
+    else:
+        notes = [f"written like {quoted(facts.longest)}"]
+    notes += [SHORT_YEARS] if rules.dates in _SHORT_YEARS else []
+    notes += [_NEGATIVE[rules.negative]] if rules.negative in _NEGATIVE else []
+    return replace(guess.noted(*notes, *([facts.note] if facts.note else [])), written=written)
 
 
 def _guess(facts: Facts) -> Guess:
     if facts.present == 0:
         return Guess("category", "every value is missing", "no values")
     if facts.distinct == 1:
-        return Guess("category", f"always {_quoted(next(iter(facts.levels)))}{facts.missing}", "a constant")
+        return Guess("category", f"always {quoted(next(iter(facts.levels)))}{facts.missing}", "a constant")
     if facts.is_flag:
-        return Guess("boolean", f"{_shares(facts)}{facts.missing}")
+        return Guess("boolean", f"{shares(facts)}{facts.missing}{meanings(facts)}")
     if facts.mostly(facts.times) or (facts.rules is not None and facts.rules.type == "timestamp"):
-        span = f"{facts.first} to {facts.last}" if facts.first else f"dates such as {_quoted(facts.longest)}"
-        return Guess("timestamp", f"{span}{facts.missing}", "a time is no feature by itself")
+        span = f"{facts.first} to {facts.last}" if facts.first else f"dates such as {quoted(facts.longest)}"
+        zones = f"; {mixed_zones(facts.zoned, facts.present - facts.zoned)}" if 0 < facts.zoned < facts.present else ""
+        return Guess("timestamp", f"{span}{facts.missing}{zones}", "a time is no feature by itself")
     return _guess_number(facts) if facts.is_number else _guess_text(facts)
 
 
 def _guess_number(facts: Facts) -> Guess:
     whole = facts.is_whole
-    saw = f"{facts.range}{facts.missing}{_strays(facts, facts.whole + facts.rounded if whole else facts.numbers)}"
+    saw = f"{facts.range}{facts.missing}{strays_of(facts, facts.whole + facts.rounded if whole else facts.numbers)}"
     named = is_id_name(facts.name)
-    counter = facts.maximum is not None and facts.maximum - (facts.minimum or 0) + 1 == facts.rows > _FEW
+    counter = facts.maximum is not None and facts.maximum - (facts.minimum or 0) + 1 == facts.rows > FEW
     if whole and facts.huge:  # no type but text holds them all apart
         ids = facts.is_unique or named
-        return Guess("category" if ids else "number", f"{saw}, beyond 64 bits", is_id=ids and facts.is_unique)
+        saw = f"{saw}, more than an integer can be ({LARGEST_WHOLE:,})"
+        return Guess("category" if ids else "number", saw, is_id=ids and facts.is_unique)
     if whole and facts.is_unique and (named or counter):
         return Guess("integer", f"{saw}, a whole number of its own in every row", is_id=True)
     if whole and named and facts.distinct > LEVELS:
@@ -203,17 +227,17 @@ def _guess_number(facts: Facts) -> Guess:
 
 def _guess_text(facts: Facts) -> Guess:
     saw = f"{facts.distinct:,} different values{facts.missing}"
-    if facts.is_unique and facts.distinct > _FEW and (is_id_name(facts.name) or facts.length <= _LONG_TEXT / 2):
+    if facts.is_unique and facts.distinct > FEW and (is_id_name(facts.name) or facts.length <= _LONG_TEXT / 2):
         return Guess("category", f"{saw}, one in every row", is_id=True)
-    if facts.length > _LONG_TEXT and facts.distinct > _FEW:
+    if facts.length > _LONG_TEXT and facts.distinct > FEW:
         return Guess("category", f"{saw}, {facts.length:.0f} characters on average", "free text")
     if facts.distinct > LEVELS:
         return Guess("category", saw, f"more than {LEVELS} different values")
-    if facts.distinct > _FEW and facts.distinct > facts.present / 2:
+    if facts.distinct > FEW and facts.distinct > facts.present / 2:
         return Guess("category", saw, "nearly every row has a value of its own")
-    if is_id_name(facts.name) and facts.distinct > _FEW:
+    if is_id_name(facts.name) and facts.distinct > FEW:
         return Guess("category", saw, "an identifier")
-    return Guess("category", f"{_shares(facts)}{facts.missing}" if facts.distinct <= 5 else saw)
+    return Guess("category", f"{shares(facts)}{facts.missing}" if facts.distinct <= 5 else saw)
 
 
 def is_id_name(name: str) -> bool:
@@ -221,147 +245,33 @@ def is_id_name(name: str) -> bool:
     return bool(_ID_NAME.search(name) or _CAMEL_ID.search(name))
 
 
-@dataclass(frozen=True)
-class TargetGuess:
-    """What the target is taken for.
-
-    Attributes:
-        column: Its type, and what was seen.
-        task: The task that makes.
-        positive: The class that is looked for, where it has to be said.
-    """
-
-    column: Guess
-    task: Task
-    positive: str = ""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The class labels; empty for regression."""
-        return ("false", "true") if self.column.type == "boolean" else self.column.categories
+def _is_one_flag(levels: Collection[str]) -> bool:
+    """Whether no letter among them could stand for something else, as T beside N could: tumour and normal."""
+    words = {same_label(level) for level in levels}
+    return all(words & beside for letter, beside in _BESIDE.items() if letter in words)
 
 
-def likely_target(columns: Mapping[str, Facts]) -> str:
-    """The column that is most likely to be predicted: one that is called so, else the last that could be.
-
-    Args:
-        columns: All columns, in the order of the file.
-
-    Raises:
-        DataError: If none could be.
-    """
-    called = [name for name in columns if name.strip().casefold() in _TARGET_NAMES]
-    for name in (*called, *reversed(list(columns))):
-        guess = guess_column(columns[name])
-        if guess.ignored or guess.is_id or guess.type == "timestamp":
-            continue
-        with suppress(DataError):
-            guess_target(columns[name])
-            return name
-    raise DataError("there is no column that could be predicted", seen=listed(list(columns)), hint="Name the target.")
+def meanings(facts: Facts) -> str:
+    """What is taken for true and what for false, where that is spelt in several ways."""
+    if len(facts.levels) == 2:
+        return ""
+    yes, no = (listed(map(quoted, values), 5) for values in facts.flags)
+    return f"; {yes} taken for true, and {no} for false"
 
 
-def guess_target(facts: Facts) -> TargetGuess:
-    """Take the target for a class or a value.
-
-    Raises:
-        DataError: If it cannot be predicted: missing, constant, a time, or text of its own in every row.
-    """
-    wanted = _guess_target(facts)
-    if facts.question and wanted.column.type == "number":
-        raise DataError(
-            f"the target '{facts.name}' can be read in two ways: {facts.question}",
-            seen=facts.longest,
-            hint="Write its numbers without a mark between thousands and with a point before decimals.",
-        )
-    return replace(wanted, column=_as_written(wanted.column, facts))
-
-
-def _guess_target(facts: Facts) -> TargetGuess:
-    name, saw = facts.name, f"{_shares(facts)}{facts.missing}"
-    if facts.present == 0:
-        raise DataError(f"the target '{name}' is missing in every row")
-    if facts.distinct == 1:
-        raise DataError(f"the target '{name}' has only one value", seen=next(iter(facts.levels)))
-    if facts.is_flag and (facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"}):
-        return TargetGuess(Guess("boolean", saw), "binary")
-    labels = _one_spelling(facts.levels)
-    if len(labels) == 1:
-        raise DataError(f"the target '{name}' has only one value", seen=", ".join(facts.levels))
-    if len(labels) == 2 and not (facts.is_number and not facts.mostly(facts.whole + facts.rounded)):
-        return TargetGuess(_guess_labels(facts, labels, saw), "binary", _positive(labels))
-    if facts.is_number or (facts.distinct > _CLASSES and facts.numbers >= facts.present / 2 and not facts.padded):
-        return _guess_number_target(facts)
-    if facts.mostly(facts.times):
-        raise DataError(
-            f"the target '{name}' is a time", hint="Predict a number or a class, such as the days until it."
-        )
-    if max(facts.distinct if not labels else 0, len(labels)) > _CLASSES:
-        raise DataError(
-            f"the target '{name}' has {facts.distinct:,} different texts, too many for classes",
-            seen=", ".join(list(facts.levels)[:3]) or None,
-            hint=f"Group them into at most {_CLASSES}, or name another target.",
-        )
-    return TargetGuess(_guess_labels(facts, labels, saw), "multiclass")
-
-
-def _one_spelling(levels: dict[str, int]) -> dict[str, int]:
-    """Labels that differ only in case or in spaces as one, as the most frequent of them is spelled."""
-    spelled: dict[str, list[str]] = {}
-    for level in levels:
-        spelled.setdefault(same_label(level), []).append(level)
-    return {
-        max(same, key=lambda level: levels[level]): sum(levels[level] for level in same) for same in spelled.values()
-    }
-
-
-def _guess_labels(facts: Facts, labels: dict[str, int], saw: str) -> Guess:
-    if len(labels) == len(facts.levels):
-        return Guess("category", saw, categories=tuple(labels))
-    others = listed((_quoted(level) for level in facts.levels if level not in labels), 5)
-    saw = f"{saw}; {others} differ from another label only in case or spaces, and are taken for it"
-    return Guess("category", saw, categories=tuple(labels), written={"ignore_case": True})
-
-
-def _guess_number_target(facts: Facts) -> TargetGuess:
-    whole = facts.whole + facts.rounded == facts.numbers
-    if whole and facts.distinct <= _FEW and facts.rules is None:
-        rarest = min(facts.levels.values())
-        if rarest >= _CLASS_ROWS:
-            levels = tuple(
-                sorted(
-                    facts.levels,
-                    key=lambda level: (level in facts.strays, int(level) if level not in facts.strays else 0, level),
-                )
-            )
-            kind = (
-                f"{facts.distinct} whole numbers"
-                if not facts.strays
-                else f"whole numbers and {listed(map(_quoted, facts.strays))}"
-            )
-            return TargetGuess(Guess("category", f"{kind}, taken for classes", categories=levels), "multiclass")
-    saw = f"{facts.range}, {facts.distinct:,} different values{facts.missing}{_strays(facts, facts.numbers)}"
-    return TargetGuess(Guess("number", saw), "regression")
-
-
-def _positive(levels: dict[str, int]) -> str:
-    """The class that is looked for: by its name, else the rarer one."""
-    named = [level for level in levels if level.lower() in _POSITIVE]
-    return named[0] if len(named) == 1 else min(levels, key=lambda level: (levels[level], level))
-
-
-def _shares(facts: Facts) -> str:
-    shown = [f"{_quoted(level)} {rows / facts.present:.0%}" for level, rows in list(facts.levels.items())[:5]]
+def shares(facts: Facts) -> str:
+    """The first values of a column, each with its share of the rows that have one."""
+    shown = [f"{quoted(level)} {rows / facts.present:.0%}" for level, rows in list(facts.levels.items())[:5]]
     return ", ".join(shown) + (f" and {facts.distinct - 5} more" if facts.distinct > 5 else "")
 
 
-def _strays(facts: Facts, count: int) -> str:
+def strays_of(facts: Facts, count: int) -> str:
     """What is said of the values that are no numbers; those of one row each say nothing by themselves."""
     reasons = []
     if facts.infinite:
-        reasons.append(f"{_values(facts.infinite)} infinite")
+        reasons.append(f"{_values(facts.infinite)} infinite or beyond 3.4e38")
     if (others := facts.present - count - facts.infinite) > 0:
-        frequent = [f"{_quoted(word)} in {rows:,} rows" for word, rows in facts.strays.items() if rows > 1]
+        frequent = [f"{quoted(word)} in {rows:,} rows" for word, rows in facts.strays.items() if rows > 1]
         which = f" ({listed(frequent, 3)})" if frequent else ""
         reasons.append(f"{_values(others)} not numbers{which}")
     if not reasons:
@@ -374,5 +284,6 @@ def _values(count: int) -> str:
     return "1 value is" if count == 1 else f"{count:,} values are"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A value in quotes, cut if it is long."""
     return repr(text if len(text) <= 30 else text[:27] + "...")

@@ -11,7 +11,8 @@ from ciclo.components.core.metrics import DEFAULT_METRIC
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.wording import listed
-from ciclo.components.drafting.columns import Guess, TargetGuess
+from ciclo.components.drafting.columns import Guess
+from ciclo.components.drafting.target import TargetGuess
 from ciclo.components.sources.layout import Source
 
 _REPEATED = 0.01
@@ -34,6 +35,7 @@ class Draft:
         repeated: Share of the rows that are the same as another one.
         header: Whether the file has a header, where that had to be told.
         group: The column whose values are each kept on one side of the split, if there is one.
+        malformed: What is to be said of malformed records, if there are any; else empty.
         few: How few different rows there are, where that is too few to keep equal ones on one side; else empty.
     """
 
@@ -47,6 +49,7 @@ class Draft:
     header: bool | None = None
     group: str | None = None
     few: str = ""
+    malformed: str = ""
 
     @cached_property
     def project(self) -> Project:
@@ -90,6 +93,7 @@ class Draft:
         lines += ["# not be used, and what an unlikely value is, no file can say of itself."]
         if source is not None:
             lines.append(f"# {source.rows:,} rows, {len(self.columns)} columns.")
+            lines += [_comment(self.malformed)] if self.malformed else []
             lines += [_comment(f"{n!r} is left out: it holds {kind}.") for n, kind in source.unusable.items()]
         ignored = [f"{n!r} ({g.ignored})" for n, g in self.columns.items() if g.ignored and n != self.time_column]
         if ignored:

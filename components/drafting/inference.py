@@ -12,13 +12,14 @@ import ibis
 from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
-from ciclo.components.core.values import Plain
-from ciclo.components.core.wording import did_you_mean, listed
-from ciclo.components.drafting.columns import Facts, Guess, guess_column, guess_target, likely_target
+from ciclo.components.core.rules import Plain
+from ciclo.components.core.wording import clean, did_you_mean, listed
+from ciclo.components.drafting.columns import Facts, Guess, guess_column
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.drafting.measuring import measure
 from ciclo.components.drafting.structure import with_sides, with_structure
 from ciclo.components.drafting.suspects import sample_of, without_suspects
+from ciclo.components.drafting.target import guess_target, likely_target
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.reading import TIME, read
@@ -70,6 +71,7 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
             time_column=time,
             repeated=_repeated(source, names),
             header=header,
+            malformed=_malformed(source),
         )
         rows = sample_of(source, draft)
         draft = without_suspects(with_structure(draft, source, facts, rows), rows)
@@ -160,6 +162,27 @@ def _repeated(source: Source, names: list[str]) -> float:
     different = source.table.select(*names).distinct()
     rows: int = collect(different.aggregate(rows=different.count()))["rows"][0].as_py()
     return 1 - rows / source.rows
+
+
+def _malformed(source: Source) -> str:
+    """How many records do not fit the header, one of them, and what to do; empty if there are none."""
+    records = source.table.filter(source.table[MALFORMED].notnull())
+    text, line = records[MALFORMED], records[LINE]
+    escaped = text.contains('\\"').ifelse(1, 0).sum()
+    asked = records.aggregate(rows=records.count(), first=line.min(), text=text.argmin(line), escaped=escaped)
+    (row,) = collect(asked).to_pylist()
+    if not row["rows"]:
+        return ""
+    advice = (
+        'In CSV a quote within quotes is written ""; Spark writes \\" unless it is given the option escape="\\"".'
+        if row["escaped"]
+        else "See that a delimiter, a quote or a line break within a value stands in quotes."
+    )
+    then = "will be quarantined"
+    if row["rows"] > Cleaning().quarantine_budget * source.rows:
+        then += ", which is more than cleaning.quarantine_budget bears"
+    count = f"{row['rows']:,} of {source.rows:,} records {'is' if row['rows'] == 1 else 'are'} malformed"
+    return f"{count} and {then}, such as record {row['first']:,}: {clean(row['text'], 160)}. {advice}"
 
 
 def _slug(path: str) -> str:

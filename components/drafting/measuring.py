@@ -1,5 +1,6 @@
 """The values of every column, counted: columns of one kind are laid one below the other, for one query to count."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,14 +9,33 @@ from typing import Any
 
 import ibis
 
-from ciclo.components.core.values import LARGEST_WHOLE, Plain
+from ciclo.components.core.dates import COMPACT
+from ciclo.components.core.rules import Plain, number_form
+from ciclo.components.core.values import LARGEST_NUMBER, LARGEST_WHOLE
 from ciclo.components.drafting.columns import LEVELS, MISSING_WORDS, Facts
-from ciclo.components.drafting.conventions import MARKED, Written, agreed, counts, decide, settled
+from ciclo.components.drafting.conventions import (
+    MARKED,
+    Marks,
+    Written,
+    agreed,
+    compact_date,
+    counts,
+    decide,
+    more_counts,
+    settled,
+    varieties,
+    without_unit,
+)
 from ciclo.components.tables.datasets import collect
-from ciclo.components.tables.reading import read
+from ciclo.components.tables.reading import read, says_zone
 from ciclo.components.tables.stacking import batches, stacked
 
 _STRAYS = 5
+_MOSTLY = 0.9
+_COMPACT_DAYS = (19_000_101, 21_001_231)
+# Digits that are no number: those of a code, or of a telephone behind a plus.
+_CODE = r"^[+-]?0[0-9]|^\+[0-9]{9,15}$"
+_POWER = r"^[+-]?[0-9.]+[eE]"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 
 
@@ -28,14 +48,14 @@ class _Batch:
         readings: Every different value: ``place``, ``raw``, what it is as ``text``, ``number``, ``flag`` and ``time``,
             and in how many ``rows`` it stands.
         facts: What was counted, by place.
-        marks: What ``conventions.counts`` counted, for the columns worth it.
+        marks: In which ways they may be written, for the columns worth a second look.
         words: Rows by word that is likely to stand for a missing value, by place.
     """
 
     names: Sequence[str]
     readings: Any
     facts: dict[int, dict[str, Any]]
-    marks: dict[int, dict[str, int]]
+    marks: dict[int, Marks]
     words: dict[int, dict[str, int]]
 
 
@@ -53,10 +73,11 @@ def measure(table: Any, names: Collection[str], scratch: Path) -> dict[str, Fact
         (n, place): found
         for n, batch in enumerate(read_in)
         for place, marks in batch.marks.items()
-        if (found := decide(marks, batch.facts[place]["present"])) is not None
+        if (found := decide(marks)) is not None
     }
     mark = agreed(written.values())
     written = {at: settled(found, read_in[at[0]].marks[at[1]], mark) for at, found in written.items()}
+    written |= {(n, place): found for n, batch in enumerate(read_in) for place, found in _compact(batch).items()}
     facts: dict[str, Facts] = {}
     for n, batch in enumerate(read_in):
         mine = {place: found for (other, place), found in written.items() if other == n}
@@ -119,15 +140,18 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
     """What is counted of each column."""
     raw, text, number, flag, time = (readings[name] for name in ("raw", "text", "number", "flag", "time"))
     kind = raw.type()
+    code = _CODE if number_form(rules).negative == "-1" and not rules.unit else "^[^0-9.,]{0,8}0[0-9]"
     if kind.is_string():
-        has_point = raw.strip().re_search(f"[{rules.decimal}][0-9]*$")
-        infinite = text.re_search(_INFINITE) | text.try_cast("float64").isinf().fill_null(False)
+        has_point = raw.strip().re_search(f"[{rules.decimal}][0-9]*[^0-9]*$")
+        is_large = text.re_search(_POWER) & (text.try_cast("float64").abs() > LARGEST_NUMBER)
+        infinite = text.re_search(_INFINITE) | is_large.fill_null(False)
         marked = text.re_search(MARKED)
     else:
         is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
         always, never = readings["place"].notnull(), readings["place"].isnull()
         has_point, marked = never if is_whole else always, never
-        infinite = raw.isinf() if kind.is_floating() else never
+        # Beside NaN, which is the largest of all to an engine.
+        infinite = (raw.abs() > LARGEST_NUMBER) & (raw.abs() <= math.inf) if kind.is_floating() else never
     whole = (number % 1 == 0).fill_null(False)
     grouped = readings.group_by("place").aggregate(
         present=_sum(text.notnull() | infinite.fill_null(False), readings),
@@ -139,7 +163,7 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         infinite=_sum(infinite, readings),
         booleans=_sum(flag.notnull(), readings),
         times=_sum(time.notnull(), readings),
-        padded=_sum(text.re_search(r"^[+-]?0[0-9]"), readings),
+        padded=_sum(text.re_search(code), readings),
         marked=_sum(marked, readings),
         letters=(text.length() * readings["rows"]).sum(),
         longest=text.argmax(text.length()),
@@ -168,18 +192,75 @@ def _by_place(grouped: Any) -> Iterator[tuple[int, dict[str, Any]]]:
         yield known.pop("place"), known
 
 
-def _marks(readings: Any, facts: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, int]]:
+def _marks(readings: Any, facts: Mapping[int, Mapping[str, Any]]) -> dict[int, Marks]:
     """For the columns that are no plain numbers or times, or could be others: in which ways they may be written."""
-    places = [place for place, row in facts.items() if row.get("marked") and row["times"] < row["present"]]
+    worth = {place: row for place, row in facts.items() if row.get("marked") and row["times"] < row["present"]}
+    plain = [place for place, row in worth.items() if row["numbers"] + row["infinite"] == row["present"]]
+    others = [
+        place
+        for place, row in worth.items()
+        if place not in plain and row["marked"] + row["numbers"] + row["times"] >= _MOSTLY * row["present"]
+    ]
+    units: dict[int, dict[str, int]] = {}
+    found: dict[int, dict[str, int]] = {}
+    if plain:
+        known = _trimmed(readings, plain)
+        conditions = counts(known["trimmed"])
+        found |= _by_place(known.group_by("place").aggregate(**{n: _sum(c, known) for n, c in conditions.items()}))
+    if others:
+        known = _trimmed(readings, others)
+        unit, bare = without_unit(known["trimmed"])
+        known = known.mutate(unit=unit, bare=bare)
+        conditions = more_counts(known["trimmed"], known["bare"])
+        parts = {name: part.nunique() for name, part in varieties(known["trimmed"]).items()}
+        found |= _by_place(
+            known.group_by("place").aggregate(**{n: _sum(c, known) for n, c in conditions.items()}, **parts)
+        )
+        counted = known.group_by("place", "unit").aggregate(rows=known["rows"].sum())
+        for row in collect(counted.order_by("place", ibis.desc("rows"), "unit")).to_pylist():
+            units.setdefault(row["place"], {})[row["unit"]] = int(row["rows"])
+    return {
+        place: Marks(marks, units.get(place, {}), facts[place]["present"], facts[place]["distinct"])
+        for place, marks in found.items()
+    }
+
+
+def _trimmed(readings: Any, places: Sequence[int]) -> Any:
+    known = readings.filter(readings["place"].isin(places) & readings["text"].notnull())
+    return known.mutate(trimmed=known["raw"].strip())
+
+
+def _compact(batch: _Batch) -> dict[int, Written]:
+    """The columns whose whole numbers are days, such as 20230105."""
+    first, last = _COMPACT_DAYS
+    places = [
+        place
+        for place, row in batch.facts.items()
+        if 0 < row["present"] == row["numbers"] == row["whole"] + row["rounded"]
+        and any(first * scale <= row["minimum"] and row["maximum"] < (last + 1) * scale for scale in (1, 1_000_000))
+    ]
     if not places:
         return {}
-    known = readings.filter(readings["place"].isin(places) & readings["text"].notnull())
-    known = known.mutate(trimmed=known["raw"].strip())
-    return dict(
-        _by_place(
-            known.group_by("place").aggregate(**{name: _sum(c, known) for name, c in counts(known["trimmed"]).items()})
-        )
+    known = batch.readings.filter(batch.readings["place"].isin(places))
+    known = known.mutate(day=read(known["raw"], Plain("timestamp", dates=COMPACT)).typed)
+    counted = known.group_by("place").aggregate(
+        valid=_sum(known["day"].notnull(), known), different=known["day"].nunique()
     )
+    found = {
+        place: compact_date(batch.names[place], row["valid"], row["different"], batch.facts[place]["present"])
+        for place, row in _by_place(counted)
+    }
+    return {place: written for place, written in found.items() if written is not None}
+
+
+def _zoned(batch: _Batch, places: Sequence[int]) -> dict[int, int]:
+    """How many times of each column say their zone."""
+    raw = batch.readings["raw"]
+    if not places or not raw.type().is_string():
+        return {}
+    known = batch.readings.filter(batch.readings["place"].isin(list(places)) & raw.notnull())
+    counted = known.group_by("place").aggregate(zoned=_sum(says_zone(known["raw"]), known))
+    return {place: row["zoned"] for place, row in _by_place(counted)}
 
 
 def _words(readings: Any) -> dict[int, dict[str, int]]:
@@ -196,6 +277,8 @@ def _described(batch: _Batch, written: Mapping[int, Written], rows: int) -> dict
     levels = _levels(batch, [place for place, row in batch.facts.items() if row["distinct"] <= LEVELS])
     mixed = [p for p, row in batch.facts.items() if p not in written and 0 < row["numbers"] < row["present"]]
     strays = _strays(batch, mixed)
+    times = [p for p in batch.facts if p in written and written[p].rules.type == "timestamp"]
+    zoned = _zoned(batch, [*times, *(p for p, row in batch.facts.items() if p not in times and row["times"])])
     facts = {}
     for place, name in enumerate(batch.names):
         row = {key: value for key, value in batch.facts[place].items() if key != "marked"}
@@ -207,8 +290,10 @@ def _described(batch: _Batch, written: Mapping[int, Written], rows: int) -> dict
             levels=levels.get(place, {}),
             words=batch.words.get(place, {}),
             strays=strays.get(place, {}),
+            zoned=zoned.get(place, 0),
             rules=None if found is None else found.rules,
             question="" if found is None else found.question,
+            note="" if found is None else found.note,
         )
     return facts
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.values import Plain
+from ciclo.components.core.rules import Plain
 from ciclo.components.core.wording import listed
 from ciclo.components.drafting.columns import LEVELS, Facts, Guess
 from ciclo.components.drafting.draft import Draft
@@ -171,7 +171,8 @@ def _may_be_an_entity(draft: Draft, facts: Facts) -> bool:
 def _sizes(source: Source, facts: Facts, guess: Guess) -> Array:
     if facts.distinct <= LEVELS:
         return np.array(list(facts.levels.values()))
-    value: Any = read(source.table[facts.name], Plain(guess.type, missing=tuple(facts.words))).typed
+    rules = replace(facts.rules or Plain(guess.type), type=guess.type, missing=tuple(facts.words))
+    value: Any = read(source.table[facts.name], rules).typed
     counted = source.table.select(value=value).filter(lambda t: t["value"].notnull())
     return np.asarray(collect(counted.group_by("value").aggregate(rows=lambda t: t.count()))["rows"].to_numpy())
 

@@ -13,6 +13,7 @@ from ciclo.components.core.data_sections import Data
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import MALFORMED
 from ciclo.components.core.project import Project
+from ciclo.components.core.rules import date_form
 from ciclo.components.core.settings import settings
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.sources.places.place import Asked
@@ -101,7 +102,10 @@ def ingest(project: Project, out_path: str | Path, window_start: str = "", windo
     data = project.data
     window = Window.of(window_start, window_end, data.time_column)
     with TemporaryDirectory() as scratch:
-        asked = Asked(settings(), data.query, data.time_column or "", window.start, window.end)
+        time = data.time_column or ""
+        if time and date_form(data.columns[time]) is not None:
+            time = ""  # a database would compare such text letter by letter
+        asked = Asked(settings(), data.query, time, window.start, window.end)
         source = open_source(data.source, Path(scratch), data, asked=asked)
         if not (window.start or window.end):
             _within_budget(source.rows, data)

@@ -2,24 +2,28 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from ciclo.components.core.dates import PATTERNS
 from ciclo.components.core.errors import DataError
-from ciclo.components.core.values import Plain, Refusal, ValueReader
+from ciclo.components.core.rules import Plain
+from ciclo.components.core.values import Refusal, ValueReader
 from ciclo.components.core.wording import clean
-from ciclo.components.core.written import DAY_AND_MONTH, number_pattern
+from ciclo.components.core.written import NumberForm
 
 DELIMITERS = (",", ";", "\t", "|")
 SHOWN = 500
 _SAMPLE = 1 << 20
 _RECORDS = 1_000
+_TITLES = 10  # records before the header
 _BOM = "\ufeff"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-_NUMBERS = [re.compile(number_pattern(mark, other)) for mark, other in ((".", ","), (",", "."))]
-_DATE = re.compile(DAY_AND_MONTH)
+_NUMBERS = [re.compile(form.pattern) for form in (NumberForm(".", ","), NumberForm(",", "."))]
+_DATE = re.compile(PATTERNS["31/12/2026"])
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,9 @@ def find_dialect(path: Path, name: str, delimiter: str | None, header: bool | No
         raise DataError(f"{name} has no header, only blank lines", hint="Give a file with a header and rows.")
     samples = {mark: _sample(text, mark, is_whole=is_whole) for mark in {*DELIMITERS, delimiter or ","}}
     chosen = _chosen(samples, name, delimiter)
+    if header is not False:  # a title does not say what cuts the rest
+        for sample in [chosen] if delimiter or chosen.agreement >= 0.5 else samples.values():
+            _check_title(lines, sample, name)
     names, unnamed, is_header = _names(chosen, name, header)
     skipped = before + (chosen.lines if is_header else 0)
     start = sum(len(line.encode()) for line in lines[:skipped])
@@ -163,6 +170,7 @@ def _names(sample: _Sample, name: str, header: bool | None) -> tuple[tuple[str, 
             "column_2 and so on; if these are the names, set data.header: true (ciclo init --header).",
         )
     names = [field.strip() for field in first]
+    _check_ends(sample, names, name)
     unnamed = ""
     if _has_index(names, rest):
         names = ["", *names]
@@ -176,8 +184,55 @@ def _names(sample: _Sample, name: str, header: bool | None) -> tuple[tuple[str, 
         )
     twice = sorted({field for field in names if names.count(field) > 1})
     if twice:
-        raise DataError(f"the header of {name} has the same name twice", seen=", ".join(twice[:5]))
+        places = ", ".join(str(place) for place, field in enumerate(names, 1) if field == twice[0])
+        raise DataError(
+            f"the header of {name} has the same name twice",
+            seen=f"{', '.join(twice[:5])}; '{twice[0]}' names columns {places}",
+            hint="Give each column a name of its own in the first line; nobody could say which of two is meant.",
+        )
     return tuple(names), unnamed, True
+
+
+def _check_ends(sample: _Sample, names: list[str], name: str) -> None:
+    """Refuse a file each line of which ends in a delimiter, so that there seems to be one more column.
+
+    Raises:
+        DataError: If it is so.
+    """
+    rest, mark = sample.records[1:], sample.delimiter
+    header_ends = len(names) > 1 and not names[-1] and all(names[1:-1])
+    fields = len(names) if header_ends else len(names) + 1
+    if (header_ends or all(names)) and rest and all(len(r) == fields and not r[-1].strip() for r in rest):
+        lines = "every line" if header_ends else "every line but the header"
+        raise DataError(
+            f"{lines} of {name} ends in {mark!r}, as if one more column came, and it has neither name nor values",
+            seen=shown(mark.join(sample.records[0])),
+            hint=f"Take that off the end of the lines, as with: sed -E 's/[{mark}]\\r?$//' FILE > NEW",
+        )
+
+
+def _check_title(lines: list[str], sample: _Sample, name: str) -> None:
+    """Refuse a file that begins with a title, before the line that names the columns.
+
+    Raises:
+        DataError: If it does.
+    """
+    first = [field for field in sample.records[0] if field.strip()]
+    widths = Counter(len(record) for record in sample.records[1:])
+    (width, rows), *_ = widths.most_common(1) or [(0, 0)]
+    if width <= max(len(first) + 1, 2) or rows < 0.9 * (len(sample.records) - 1 - _TITLES):
+        return
+    reader = csv.reader(iter(lines), delimiter=sample.delimiter, skipinitialspace=sample.is_spaced)
+    before = 0
+    for _ in range(_TITLES):
+        record = [field.strip() for field in next(reader, [])]
+        if len(record) == width == len({*record}) and all(record) and not any(map(_is_measured, record)):
+            raise DataError(
+                f"{name} begins with a title, and the names of the columns seem to stand in line {before + 1}",
+                seen=shown(sample.delimiter.join(sample.records[0])),
+                hint=f"Leave out what stands above, as with: tail -n +{before + 1} FILE > NEW",
+            )
+        before = reader.line_num
 
 
 def _has_index(names: list[str], rest: list[list[str]]) -> bool:

@@ -14,8 +14,8 @@ import ibis
 from ciclo.components.core.data_sections import Data
 from ciclo.components.core.errors import DataError, ProjectError
 from ciclo.components.core.own_columns import PREFIX, is_own
+from ciclo.components.core.rules import Plain, Rules
 from ciclo.components.core.settings import settings
-from ciclo.components.core.values import Plain, Rules
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.sources.json_lines import JsonLinesFile
 from ciclo.components.sources.locating import locate, size_and_digest

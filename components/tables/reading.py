@@ -5,6 +5,7 @@ every expression to ``ValueReader``, value by value.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
+from ciclo.components.core.dates import COMPACT, PATTERNS, ZONED, DateForm, iso_steps
+from ciclo.components.core.rules import Rules, date_form, number_form
 from ciclo.components.core.values import (
     DIGITS,
     FALSE_WORDS,
@@ -20,7 +23,6 @@ from ciclo.components.core.values import (
     LARGEST_SINGLE,
     TRUE_WORDS,
     WHOLE_FLOAT,
-    Rules,
     common_labels,
     missing_numbers,
     missing_times,
@@ -28,7 +30,7 @@ from ciclo.components.core.values import (
     spelling,
 )
 from ciclo.components.core.values import TIME as ISO_TIME
-from ciclo.components.core.written import DAY_AND_MONTH, MARKS, SPACES, iso_steps, number_pattern
+from ciclo.components.core.written import SPACES
 
 TIME = dt.Timestamp(timezone="UTC")
 
@@ -59,6 +61,11 @@ def read(raw: Any, rules: Rules) -> Value:
         rules: Its type, the words that stand for a missing value, and how categories are spelled.
     """
     return _read_text(raw, rules) if raw.type().is_string() else _read_native(raw, rules)
+
+
+def says_zone(text: Any) -> Any:
+    """Whether the text of a time says its zone; a date alone is too short for one."""
+    return ((text.length() > 10) & text.re_search(ZONED)).fill_null(False)
 
 
 def _read_text(raw: Any, rules: Rules) -> Value:
@@ -95,20 +102,21 @@ def _read_text(raw: Any, rules: Rules) -> Value:
 
 def _plain(text: Any, rules: Rules) -> Any:
     """The plain form of text that its column writes otherwise, as ``values`` has it; None if it does not."""
-    if rules.type in ("number", "integer") and (rules.decimal != "." or rules.thousands):
-        bare = text.re_replace(MARKS[rules.thousands], "") if rules.thousands else text
-        plain = bare.replace(rules.decimal, ".") if rules.decimal != "." else bare
-        return text.re_search(number_pattern(rules.decimal, rules.thousands)).ifelse(plain, ibis.null("string"))
-    if rules.type == "timestamp" and rules.day_first is not None:
-        return _iso_time(text, day_first=rules.day_first)
+    if rules.type in ("number", "integer") and not (form := number_form(rules)).is_plain:
+        return text.re_search(form.pattern).ifelse(_replaced(text, form.steps), ibis.null("string"))
+    if rules.type == "timestamp" and (date := date_form(rules)) is not None:
+        return _iso_time(text, date)
     return None
 
 
-def _iso_time(text: Any, *, day_first: bool) -> Any:
-    iso = text
-    for pattern, instead in iso_steps(day_first=day_first):
-        iso = iso.re_replace(pattern, instead.replace(r"\g<1>", r"\1"))  # RE2 knows groups of one digit alone
-    return text.re_search(DAY_AND_MONTH).ifelse(iso, text)
+def _iso_time(text: Any, form: DateForm) -> Any:
+    return text.re_search(PATTERNS[form]).ifelse(_replaced(text, iso_steps(form)), text)
+
+
+def _replaced(text: Any, steps: Sequence[tuple[str, str]]) -> Any:
+    for pattern, instead in steps:
+        text = text.re_replace(pattern, instead.replace(r"\g<1>", r"\1"))  # RE2 knows groups of one digit alone
+    return text
 
 
 def _or_time(missing: Any, time: Any, rules: Rules) -> Any:
@@ -167,7 +175,8 @@ def _spelled(value: Any, rules: Rules, text: Any) -> Any:
 def _read_native(raw: Any, rules: Rules) -> Value:
     missing = raw.isnull() | _is_nan(raw) if raw.type().is_floating() else raw.isnull()
     value = missing.ifelse(ibis.null(raw.type()), raw) if raw.type().is_floating() else raw
-    typed = _NATIVE[rules.type](value)
+    is_compact = rules.type == "timestamp" and rules.dates == COMPACT and raw.type().is_numeric()
+    typed = _compact_time(value) if is_compact else _NATIVE[rules.type](value)
     if rules.type == "category":
         typed = _spelled(typed, rules, typed)
         missing = missing | typed.isin(missing_words(rules)).fill_null(False) if rules.missing else missing
@@ -248,6 +257,11 @@ def _time(value: Any) -> Any:
     if not (value.type().is_timestamp() or value.type().is_date()):
         return _unreadable(value, TIME)
     return _in_years(value.cast(TIME))
+
+
+def _compact_time(value: Any) -> Any:
+    """A time of a number such as 20230105."""
+    return _time_text(_iso_time(_integer(value).cast("string"), COMPACT))
 
 
 def _unreadable(value: Any, kind: Any) -> Any:

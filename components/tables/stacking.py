@@ -10,7 +10,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from ciclo.components.core.values import Rules
+from ciclo.components.core.rules import Rules, date_form, number_form
 from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.reading import read
 
@@ -72,9 +72,8 @@ def _reading(rules: Rules) -> tuple[object, ...]:
         rules.type,
         rules.categories,
         rules.missing,
-        rules.decimal,
-        rules.thousands,
-        rules.day_first,
+        number_form(rules),
+        date_form(rules),
         rules.ignore_case,
         rules.map,
     )

@@ -9,7 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from ciclo.components.core.errors import DataError
+from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
+from ciclo.components.ingestion.ingest import ingest
 from tests.unit.sources.places import TABLE, Promises, read
 from tests.unit.sources.test_places import Bucket
 
@@ -61,6 +63,20 @@ def test_the_database_leaves_out_what_lies_outside_the_window(database: Database
     window = {"time_column": "at", "start": start, "end": end}
     found = read(database, database.address, tmp_path / "a", query=QUERY, **window)
     assert {row["word"] for row in found.rows} == {"w5", "w6", "w7", "timeless"}
+
+
+def test_a_window_of_times_that_are_written_otherwise_is_not_asked_of_the_database(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.put("", TABLE.encode())
+    monkeypatch.setenv("CICLO_SOURCE_USER", database.settings.source_user)
+    monkeypatch.setenv("CICLO_SOURCE_PASSWORD", database.settings.source_password.get_secret_value())
+    columns = {"at": {"type": "timestamp", "dates": "31-Dec-2026"}, "n": {"type": "number"}}
+    columns |= {"word": {"type": "category"}}
+    query = "SELECT to_char(at, 'DD-MON-YYYY HH24:MI') AS at, n, word FROM readings"
+    data = {"source": database.address, "query": query, "target": "n", "time_column": "at", "columns": columns}
+    project = project_from_mapping({"name": "unit", "data": data}, origin="test")
+    assert ingest(project, tmp_path / "raw", "2026-01-05", "2026-01-08").rows == 3
 
 
 @pytest.mark.parametrize(

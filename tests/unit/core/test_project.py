@@ -381,6 +381,37 @@ def test_a_map_of_spellings_that_cannot_be(column: dict, message: str) -> None:
         project_from_mapping({"name": "unit", "data": data}, origin="test")
 
 
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"type": "category", "unit": "$"}, "unit is for a number or an integer"),
+        ({"type": "number", "dates": "26/12/31"}, "dates is for a timestamp"),
+        ({"type": "timestamp", "negative": "(1)"}, "negative is for a number or an integer"),
+        ({"type": "timestamp", "dates": "26/12/31", "day_first": True}, "dates and day_first both say"),
+        ({"type": "timestamp", "dates": "2026-12-31"}, "data.columns.x.dates.*31-Dec-2026"),
+        ({"type": "number", "lakhs": True}, "say which in thousands"),
+        ({"type": "number", "unit": "e"}, "'e' could be part of a number"),
+        ({"type": "number", "unit": "m2"}, "'m2' could be part of a number"),
+        ({"type": "number", "unit": "(a)"}, "could be part of a number"),
+        ({"type": "number", "unit": " $"}, "could be part of a number"),
+        ({"type": "number", "unit": "\u2212"}, "could be part of a number"),
+    ],
+)
+def test_a_way_to_write_that_cannot_be(column: dict, message: str) -> None:
+    data = {"source": "t.csv", "target": "y", "columns": {"y": {"type": "boolean"}, "x": column}}
+    with pytest.raises(ProjectError, match=message):
+        project_from_mapping({"name": "unit", "data": data}, origin="test")
+
+
+def test_a_way_to_write_that_yaml_takes_for_a_number_is_one_all_the_same() -> None:
+    columns = {"y": {"type": "number", "negative": -1, "unit": "Rs."}, "at": {"type": "timestamp", "dates": 20261231}}
+    data = {"source": "t", "target": "y", "columns": {**columns, "x": {"type": "number"}}}
+    found = project_from_mapping({"name": "unit", "data": data}, origin="")
+    assert (found.data.columns["at"].dates, found.data.columns["y"].negative) == ("20261231", "-1")
+    assert found.data.columns["at"].written == {"dates": "20261231"}
+    assert project_from_json(project_to_json(found)) == found
+
+
 def test_a_map_is_written_as_people_write_it_and_read_back() -> None:
     columns = {"y": {"type": "boolean"}, "x": {"type": "category", "map": {"NYC": "New York", 1: "one"}}}
     found = project_from_mapping(

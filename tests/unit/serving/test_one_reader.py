@@ -24,7 +24,8 @@ from ciclo.components.core.errors import RequestError
 from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.core.values import ColumnType, Plain, Refusal, Rules, ValueReader
+from ciclo.components.core.rules import ColumnType, Plain, Rules
+from ciclo.components.core.values import Refusal, ValueReader
 from ciclo.components.core.written import same_label
 from ciclo.components.serving.messages import plain, read_feedback, read_request
 from ciclo.components.sources.layout import open_source
@@ -418,6 +419,17 @@ WRITTEN = {
     "commas and a point": Plain("integer", thousands=",", missing=("1,000",)),
     "spaces": Plain("integer", decimal=",", thousands=" "),
     "apostrophes": Plain("number", thousands="'"),
+    "dollars": Plain("number", thousands=",", unit="$", negative="(1)", missing=("$0",)),
+    "euros": Plain("number", decimal=",", thousands=".", unit="EUR", negative="1-"),
+    "per cent": Plain("number", unit="%", negative="\u22121"),
+    "India": Plain("number", thousands=",", lakhs=True, unit="Rs."),
+    "year first": Plain("timestamp", dates="2026/12/31"),
+    "names of months": Plain("timestamp", dates="31-Dec-2026", missing=("1 Jan 1900",)),
+    "names of months, short years": Plain("timestamp", dates="31-Dec-26"),
+    "day first, short years": Plain("timestamp", dates="31/12/26"),
+    "month first, short years": Plain("timestamp", dates="12/31/26"),
+    "year first, short years": Plain("timestamp", dates="26/12/31"),
+    "compact": Plain("timestamp", dates="20261231", missing=("0", "99991231")),
     "day first": Plain("timestamp", day_first=True, missing=("31/12/2099",)),
     "month first": Plain("timestamp", day_first=False),
     "spellings": Plain("category", map=(("yes", "Yes"), ("1", "Yes"), ("true", "no"), ("007", "Bond"))),
@@ -434,6 +446,12 @@ AS_WRITTEN = (  # noqa: SIM905
     "1\u20191'622|0,5|,5|5,|.|,|1e3|1,5E+2|1.000e2|+1.000|1,000|1,000.0|0.125|0,125|007|12,345,678|1,,5|1.5.5|nan|inf|"
     "17/04/2023|4/17/2023|7.4.2023|07-04-2023 08:30|07.04.2023 8:30|07.04.2023T08:30:15.5Z|1/2/2023 12:05 AM|"
     "1/2/2023 12:05 PM|1/2/2023 1:05pm|1/2/2023 13:05 PM|1/2/2023 0:05 AM|1/2.2023|1/2/23|31/04/2023|04/31/2023|"
+    "$1,622.15|($12.50)|$(12)|-$5|$-5|5 $|$ 1,000|$0|0|$5$|$|()|(5|(-5)|1,5 EUR|EUR 1.622,5|12,50-|12,50- EUR|-12,5-|"
+    "EUR1E3|1E3EUR|12.5 %|%12|\u22125|\u2013 5|\u22125 %|1,62,215.50|Rs. 1,62,215|1,234,567|12,34,56,789|"
+    "2023/01/05|2023.1.5 08:30|2023-1-5 8:30 pm|2023/13/05|2023/01.05|05-Jan-2023|5 January 2023|Jan 5, 2023|"
+    "Sept. 5 2023|05JAN2023:08:30:00|2023-FEB-29|1 jan 1900|05-JAN-23 08.30.15.123456 PM|13-JAN-23 13.30.15 PM|5jan69|"
+    "5jan68|12-Jan|Jan-23|17/04/23|4/17/23|23/4/17|1.4.99 8:30|31-02-23|1.2.3|20230105|20230105083000|20230105T0830Z|"
+    "20230231|99991231|20230105 08:30:15.5|20231301|5 Ma\u0131 2023|7-Au\u011f-2023|"
     "31/12/2099|31.12.2099 00:00|2023-04-17|2023-04-17T01:00+02:00|1/2/2023 10:00+0530|1/2/2023 24:00|00/01/2023|"
     "yes|YES|Yes|no|NOT  YET|not\tyet|notyet|1.0|1|\u0130ZMIR|i\u0307zmir|izmir|\u03bf\u03c3|\u03bf\u03c2|true"
 ).split("|")
@@ -441,9 +459,24 @@ MARKED = st.from_regex(r"\A[+-]?[0-9]{1,3}([., '\u00a0][0-9]{3}){0,3}([.,][0-9]{
 DATED = st.from_regex(r"\A[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}([T ][0-9]{1,2}:[0-5][0-9]( ?[AaPp]m)?)?\Z")
 
 
+PRICED = st.from_regex(r"\A[(-]?(Rs\.|EUR|[$%\u2212])? ?[(-]?[0-9]{1,3}([.,][0-9]{2,3}){0,3} ?(EUR|[%$])?[)-]?\Z")
+NAMED = st.from_regex(
+    r"\A([0-9]{1,2}[ ./-]?(Jan|JUN|sept|December)[ ,./-]{0,2}([0-9]{2}){1,2}|May [0-9]{1,2}, [0-9]{4}|2[0-9]{7}|"
+    r"[0-9]{2}[./-][0-9]{1,2}[./-][0-9]{1,2}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2})"
+    r"([T :][0-9]{1,2}[:.]?[0-5][0-9]([:.][0-5][0-9])?( ?[AaPp]m)?)?\Z"
+)
+OTHERWISE = MARKED | DATED | PRICED | NAMED | st.sampled_from(AS_WRITTEN).map(lambda t: f" {t} ")
+
+
 @pytest.mark.slow
 @settings(QUICK, max_examples=max(QUICK.max_examples // 3, 1))
-@given(st.lists(MARKED | DATED | st.sampled_from(AS_WRITTEN).map(lambda t: f" {t} "), min_size=200, max_size=300))
+@given(
+    st.lists(
+        MARKED | DATED | PRICED | NAMED | st.sampled_from(AS_WRITTEN).map(lambda t: f" {t} "),
+        min_size=200,
+        max_size=300,
+    )
+)
 @example(AS_WRITTEN)
 def test_text_that_is_written_otherwise(tmp_path: Path, texts: list[str]) -> None:
     array = pa.array(texts, pa.string())
@@ -469,6 +502,35 @@ def test_text_that_is_written_otherwise(tmp_path: Path, texts: list[str]) -> Non
         ("month first", "4/7/2023 8:30 pm", datetime(2023, 4, 7, 20, 30, tzinfo=UTC)),
         ("month first", "17/04/2023", Refusal.TYPE),
         ("day first", "2023-04-07", datetime(2023, 4, 7, tzinfo=UTC)),
+        ("dollars", "$1,622.15", 1622.15),
+        ("dollars", "(12.50)", -12.5),
+        ("dollars", "$ (1,000)", -1000),
+        ("dollars", "\u20ac5", Refusal.TYPE),
+        ("dollars", "$0", None),
+        ("euros", "1.622,15 EUR", 1622.15),
+        ("euros", "12,50- EUR", -12.5),
+        ("per cent", "12.5\u00a0%", 12.5),
+        ("per cent", "\u221212.5 %", -12.5),
+        ("India", "Rs. 1,62,215.50", 162215.5),
+        ("India", "1,621,215", Refusal.TYPE),
+        ("year first", "2023/1/5 8:30", datetime(2023, 1, 5, 8, 30, tzinfo=UTC)),
+        ("names of months", "05JAN2023:08:30:00", datetime(2023, 1, 5, 8, 30, tzinfo=UTC)),
+        ("names of months", "January 5, 2023", datetime(2023, 1, 5, tzinfo=UTC)),
+        ("names of months", "01-JAN-1900", None),
+        ("names of months", "05-Jan", Refusal.TYPE),
+        ("names of months", "31-Apr-2023", Refusal.TYPE),
+        ("names of months, short years", "05-JAN-23 08.30.15 PM", datetime(2023, 1, 5, 20, 30, 15, tzinfo=UTC)),
+        ("day first, short years", "17/04/68", datetime(2068, 4, 17, tzinfo=UTC)),
+        ("day first, short years", "17/04/69", datetime(1969, 4, 17, tzinfo=UTC)),
+        ("month first, short years", "17/04/69", Refusal.TYPE),
+        ("year first, short years", "69-4-17", datetime(1969, 4, 17, tzinfo=UTC)),
+        ("compact", "20230105", datetime(2023, 1, 5, tzinfo=UTC)),
+        ("compact", 20230105.0, datetime(2023, 1, 5, tzinfo=UTC)),
+        ("compact", 20230105083000, datetime(2023, 1, 5, 8, 30, tzinfo=UTC)),
+        ("compact", 0, None),
+        ("compact", 99991231, None),
+        ("compact", 20230231, Refusal.TYPE),
+        ("compact", True, Refusal.TYPE),
         ("labels", " not   YET", "Not yet"),
         ("spellings", " yes ", "Yes"),
         ("spellings", "YES", "YES"),
@@ -486,17 +548,31 @@ def test_what_is_written_means(rules: str, raw: object, value: object) -> None:
     assert ValueReader(WRITTEN[rules]).read(raw) == value
 
 
+@pytest.mark.parametrize("kind", [pa.int32(), pa.int64(), pa.float64(), pa.decimal128(20, 0)], ids=str)
+def test_a_number_may_be_a_time(tmp_path: Path, kind: pa.DataType) -> None:
+    array = pa.array([20230105, 20230231, 0, 99991231, 7, None]).cast(kind)
+    expected = [datetime(2023, 1, 5, tzinfo=UTC), Refusal.TYPE, None, None, Refusal.TYPE, None]
+    assert by_reader(array, WRITTEN["compact"]) == by_table(tmp_path, array, WRITTEN["compact"]) == expected
+
+
 def test_serving_and_feedback_read_what_is_written_like_the_file() -> None:
     columns = {
         "amount": {"type": "number", "decimal": ",", "thousands": "."},
+        "price": {"type": "number", "thousands": ",", "lakhs": True, "unit": "Rs.", "negative": "(1)"},
         "at": {"type": "timestamp", "day_first": True},
+        "paid": {"type": "timestamp", "role": "ignored", "dates": 20261231},
         "town": {"type": "category", "map": {"NYC": "New York"}},
         "y": {"type": "category", "categories": ["No", "Yes"], "ignore_case": True, "map": {"paid": "Yes"}},
     }
-    data = {"source": "x", "target": "y", "time_column": "at", "columns": columns}
+    data = {"source": "x", "target": "y", "time_column": "at", "id_columns": ["paid"], "columns": columns}
     contract = Contract.of(project_from_mapping({"name": "unit", "data": data}, origin="test"), ("No", "Yes"))
     contract = Contract.model_validate_json(contract.model_dump_json())
-    rows = [{"amount": "1.622,15", "town": "NYC"}, {"amount": 2.5, "town": "New York"}]
+    rows = [{"amount": "1.622,15", "town": "NYC", "price": "(Rs. 1,62,215)"}]
+    rows += [{"amount": 2.5, "town": "New York", "price": "7"}]
+    assert contract.parse(rows)["price"].tolist() == [-162215, 7]
+    assert contract.column_of("paid").read_type(20230105) == datetime(2023, 1, 5, tzinfo=UTC)
+    amounts = next(c for c in contract.columns if c.name == "price").column(pd.Series(["Rs. 5", None]))  # as stored
+    assert amounts.fillna(0).tolist() == [5, 0]
     assert contract.parse(rows)["amount"].tolist() == [1622.15, 2.5]
     assert contract.parse(rows)["town"].tolist() == ["New York", "New York"]
     stored = pd.Series(["NYC", None, "Rome"])  # as the watch finds it
@@ -505,8 +581,12 @@ def test_serving_and_feedback_read_what_is_written_like_the_file() -> None:
     assert contract.truth_of("PAID") == "Yes"
     assert contract.column_of("at").read_type("17/04/2023") == datetime(2023, 4, 17, tzinfo=UTC)
     assert [contract.truth_of(label) for label in ("YES", " no", "Yes")] == ["Yes", "No", "Yes"]
-    with pytest.raises(RequestError, match=r"'amount' has to be a finite number, written like 1\.234,5"):
-        contract.parse([{"amount": "1622.15", "town": None}])
+    with pytest.raises(RequestError, match=r"'amount' has to be a finite number up to 3.4e38, written like 1\.234,5"):
+        contract.parse([{"amount": "1622.15", "town": None, "price": None}])
+    with pytest.raises(
+        RequestError, match=r"'price' has to be .*, written like 1,23,456\.5 Rs\. or \(1,23,456\.5 Rs\.\)"
+    ):
+        contract.parse([{"amount": 1, "town": None, "price": "$5"}])
 
 
 def test_every_letter_is_folded_alike(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from ciclo.components.cleaning.clean import clean
 from ciclo.components.core.errors import DataError, ProjectError
-from ciclo.components.core.own_columns import LINE, PREFIX
+from ciclo.components.core.own_columns import LINE, PREFIX, REASONS
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.drafting.inference import propose
 from ciclo.components.ingestion.ingest import ingest
@@ -64,13 +64,41 @@ def grouped(number: float, thousands: str, decimal: str) -> str:
     return f"{number:,.2f}".replace(",", "_").replace(".", decimal).replace("_", thousands)
 
 
-NUMBERS: dict[str, tuple[list[str], list[Any], dict[str, str]]] = {
+def indian(number: float) -> str:
+    """A number grouped as in India."""
+    whole, cents = f"{number:.2f}".split(".")
+    head, tail = whole[:-3], whole[-3:]
+    pairs = [head[max(end - 2, 0) : end] for end in range(len(head), 0, -2)][::-1]
+    return ",".join([*pairs, tail]) + "." + cents
+
+
+OWED = [1000.25 * (i % 7 - 3) + i for i in N]
+NUMBERS: dict[str, tuple[list[str], list[Any], dict[str, Any]]] = {
     "decimal comma": ([f"{v:.3f}".replace(".", ",") for v in X], X, {"decimal": ","}),
     "Excel in Germany": ([grouped(v, ".", ",") for v in AMOUNTS], AMOUNTS, {"decimal": ",", "thousands": "."}),
     "Excel in the States": ([f'"{grouped(v, ",", ".")}"' for v in AMOUNTS], AMOUNTS, {"thousands": ","}),
     "France": ([grouped(v, "\u202f", ",") for v in AMOUNTS], AMOUNTS, {"decimal": ",", "thousands": " "}),
     "Switzerland": ([grouped(v, "'", ".") for v in AMOUNTS], AMOUNTS, {"thousands": "'"}),
     "whole thousands": ([f"{15_000 * i:,}" for i in N], [15_000 * i for i in N], {"thousands": ","}),
+    "dollars": ([f"${grouped(v, ',', '.')}" for v in AMOUNTS], AMOUNTS, {"thousands": ",", "unit": "$"}),
+    "euros": ([f"{grouped(v, '.', ',')} €" for v in AMOUNTS], AMOUNTS, {"decimal": ",", "thousands": ".", "unit": "€"}),
+    "a code in front": ([f"EUR {v:.2f}" for v in AMOUNTS], AMOUNTS, {"unit": "EUR"}),
+    "some without a sign": ([f"{'' if i % 9 else '£'}{v:.2f}" for i, v in enumerate(AMOUNTS)], AMOUNTS, {"unit": "£"}),
+    "per cent": ([f"{v}\u00a0%" for v in X], X, {"unit": "%"}),
+    "India": ([indian(v) for v in AMOUNTS], AMOUNTS, {"thousands": ",", "lakhs": True}),
+    "accounting": (
+        [f"(${-v:,.2f})" if v < 0 else f"${v:,.2f}" for v in OWED],
+        OWED,
+        {"thousands": ",", "unit": "$", "negative": "(1)"},
+    ),
+    "SAP": ([f"{abs(v):.2f}{'-' if v < 0 else ''}" for v in OWED], OWED, {"negative": "1-"}),
+    "typographer's minus": ([f"{v:.2f}".replace("-", "\u2212") for v in OWED], OWED, {"negative": "\u22121"}),
+    "thin spaces": (
+        [f"{int(v):,}".replace(",", "\u2009") for v in AMOUNTS],
+        [int(v) for v in AMOUNTS],
+        {"thousands": " "},
+    ),
+    "whole dollars": ([f"${i * 7 % 97}" for i in N], [i * 7 % 97 for i in N], {"unit": "$"}),
     "powers of ten": (["1.00E+05", *(str(i) for i in N[1:])], [100_000, *N[1:]], {}),
     "whole floats": ([f"{i * 5 % 97}.0" for i in N], [float(i * 5 % 97) for i in N], {}),
     "whole floats with gaps": (
@@ -97,7 +125,7 @@ def test_numbers_as_they_are_written(written_numbers: tuple[Any, str], name: str
     _, values, rules = NUMBERS[name]
     assert [None if pd.isna(v) else v for v in rows[name]] == values
     column = yaml.safe_load(text)["data"]["columns"][name]
-    assert {key: column[key] for key in ("decimal", "thousands") if key in column} == rules
+    assert {key: column[key] for key in ("decimal", "thousands", "lakhs", "unit", "negative") if key in column} == rules
     assert column["type"] == ("number" if isinstance(values[2], float) else "integer")
     assert ("written like" in comment(text, name)) == bool(rules)
 
@@ -121,6 +149,182 @@ def test_times_as_they_are_written(tmp_path: Path) -> None:
         column = yaml.safe_load(text)["data"]["columns"][name]
         assert (column["type"], column["day_first"]) == ("timestamp", day_first)
         assert f"the {'day' if day_first else 'month'} comes first" in comment(text, name)
+
+
+MIDNIGHTS = [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS]
+DATES: dict[str, tuple[list[str], list[datetime], str]] = {
+    "year first": ([f"{d:%Y/%m/%d}" for d in DAYS], MIDNIGHTS, "2026/12/31"),
+    "year first and time": ([f"{t.year}.{t.month}.{t.day} {t:%H:%M}" for t in MINUTES], MINUTES, "2026/12/31"),
+    "Oracle": ([f"{d:%d-%b-%y}".upper() for d in DAYS], MIDNIGHTS, "31-Dec-26"),
+    "SAS": ([f"{t:%d%b%Y:%H:%M:%S}".upper() for t in MINUTES], MINUTES, "31-Dec-2026"),
+    "Excel": ([f"{d.day}-{d:%b-%Y}" for d in DAYS], MIDNIGHTS, "31-Dec-2026"),
+    "in words": ([f"{d:%B} {d.day}, {d.year}" for d in DAYS], MIDNIGHTS, "31-Dec-2026"),
+    "day first, short": ([f"{d:%d/%m/%y}" for d in DAYS], MIDNIGHTS, "31/12/26"),
+    "month first, short": ([f"{d.month}/{d.day}/{d:%y}" for d in DAYS], MIDNIGHTS, "12/31/26"),
+    "year first, short": ([f"{d:%y-%m-%d}" for d in DAYS], MIDNIGHTS, "26/12/31"),
+    "compact": ([f"{d:%Y%m%d}" for d in DAYS], MIDNIGHTS, "20261231"),
+    "compact and time": ([f"{t:%Y%m%d%H%M}00" for t in MINUTES], MINUTES, "20261231"),
+    "start_date": (
+        [f"202301{1 + i % 2:02d}" for i in N],
+        [datetime(2023, 1, 1 + i % 2, tzinfo=UTC) for i in N],
+        "20261231",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def written_dates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
+    folder = tmp_path_factory.mktemp("dates")
+    return prepared(folder, write(folder, ";".join(DATES), *(cells for cells, _, _ in DATES.values())))
+
+
+@pytest.mark.parametrize("name", DATES)
+def test_dates_as_programs_write_them(written_dates: tuple[Any, str], name: str) -> None:
+    rows, text = written_dates
+    _, times, form = DATES[name]
+    column = yaml.safe_load(text)["data"]["columns"][name]
+    assert (column["type"], column["dates"]) == ("timestamp", form)
+    assert rows[name].tolist() == times
+    assert ("69 to 99 are 1969 to 1999" in comment(text, name)) == (len(form) in (8, 9) and form != "20261231")
+
+
+# What looks like a number, a date or an amount, and is none; by the type that it has to keep.
+NEITHER: dict[str, tuple[list[str], str]] = {
+    "versions": ([f"1.{i % 4}.{i % 7}" for i in N], "category"),
+    "versions of two digits": ([f"8.{i % 3 + 1}.{27 + i % 5}" for i in N], "category"),
+    "fertilizers": (["10-20-10", "20-10-20", "15-15-15"] * 40, "category"),
+    "sort codes": ([f"{20 + i % 80}-{i % 90 + 10}-{i * 7 % 90 + 10}" for i in N], "category"),
+    "telephones": ([f"+41 79{i % 10} {100 + i} {999 - i}" for i in N], "category"),
+    "telephones in one": ([f"+4179{1_000_000 + i * 37}" for i in N], "category"),
+    "local telephones": ([f"555-{1000 + i % 40}" for i in N], "category"),
+    "ranges": ([f"{i % 5}-{i % 5 + 5}" for i in N], "category"),
+    "ids in brackets": ([f"({100 + i % 40})" for i in N], "category"),
+    "part numbers": ([f"{i % 28 + 1:02d}-{'Jan' if i % 2 else 'Mar'}" for i in N], "category"),
+    "months": ([f"{'Jan' if i % 2 else 'Mar'}-{i % 9 + 10}" for i in N], "category"),
+    "codes with words": ([f"TOP {i % 40}" for i in N], "category"),
+    "numbers that are no days": ([str(20230101 + i) for i in N], "integer"),
+    "few numbers that could be days": ([str(20230101 + i % 20) for i in N], "integer"),
+    "prices and words": (["$5" if i % 3 else "free" for i in N], "category"),
+    "chapters": ([f"{i % 9 + 1}.{i % 8 + 1:02d}" for i in N], "number"),
+    "lists of codes": ([f"{i % 90 + 10},{i % 80 + 10},{i % 70 + 10}" for i in N], "category"),
+    "times of day": ([f"{i % 24:02d}:{i % 60:02d}" for i in N], "category"),
+    "states": (["T", "N"] * 60, "category"),
+    "answers": (["Y", "N", "T"] * 40, "category"),
+    "codes of two": (["1", "0", "00"] * 40, "category"),
+}
+
+
+@pytest.fixture(scope="module")
+def neither(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
+    folder = tmp_path_factory.mktemp("neither")
+    return prepared(folder, write(folder, "|".join(NEITHER), *(cells for cells, _ in NEITHER.values()), delimiter="|"))
+
+
+@pytest.mark.parametrize("name", NEITHER)
+def test_what_is_neither_number_nor_date_stays_what_it_is(neither: tuple[Any, str], name: str) -> None:
+    rows, text = neither
+    cells, kind = NEITHER[name]
+    column = yaml.safe_load(text)["data"]["columns"][name]
+    assert (column["type"], {*column} & {"dates", "day_first", "unit", "negative", "thousands"}) == (kind, set())
+    assert rows[name].tolist() == [{"category": str, "integer": int, "number": float}[kind](cell) for cell in cells]
+
+
+ASKED: dict[str, tuple[list[str], str]] = {
+    "either order, short": (
+        [f"{1 + i % 12:02d}/{1 + i * 5 % 12:02d}/{40 + i % 30}" for i in N],
+        "31/12/26 or 12/31/26",
+    ),
+    "many versions": ([f"{i % 11 + 1}.{i % 5 + 1}.{i % 19 + 10}" for i in N], "several orders"),
+    "first of the month": ([f"01/{1 + i % 12:02d}/{1 + i // 12:02d}" for i in N], "several orders"),
+    "several currencies": ([f"{'$€'[i % 2]}{100 + i}" for i in N], "'$' in 60 rows, '€' in 60 rows"),
+    "some in per cent": ([f"{i % 50 / 8}{'%' if i % 2 else ''}" for i in N], "60 have none"),
+}
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
+    folder = tmp_path_factory.mktemp("asked")
+    return prepared(folder, write(folder, ";".join(ASKED), *(cells for cells, _ in ASKED.values())))
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_the_values_leave_open_is_asked(asked: tuple[Any, str], name: str) -> None:
+    column = yaml.safe_load(asked[1])["data"]["columns"][name]
+    assert column["role"] == "ignored"
+    assert ASKED[name][1] in column["why"]
+
+
+def test_a_value_of_another_currency_is_quarantined_with_its_reason(tmp_path: Path) -> None:
+    cells = [f"{'€' if i == 7 else '$'}{v:.2f}" for i, v in enumerate(AMOUNTS)]
+    rows, text = prepared(tmp_path, write(tmp_path, "amount", cells))
+    assert rows["amount"].tolist() == [v for i, v in enumerate(AMOUNTS) if i != 7]
+    assert "1 value is not numbers" in comment(text, "amount")
+    (row,) = pq.read_table(tmp_path / "quarantine").to_pylist()
+    assert row["amount"] == cells[7]
+    assert row[REASONS] == ["type: column 'amount' is not a finite number up to 3.4e38, written like 1234.5 $"]
+
+
+def test_a_target_in_several_currencies_is_asked_about(tmp_path: Path) -> None:
+    path = write(tmp_path, "amount", [f"{'$€'[i % 2]}{v}" for i, v in enumerate(AMOUNTS)])
+    with pytest.raises(DataError, match=r"target 'amount'.*several units .*bring them to one"):
+        propose(path, "amount")
+
+
+FLAGS: dict[str, tuple[list[str], list[bool]]] = {
+    "words": (["Yes", "no", "TRUE", "0"] * 30, [True, False, True, False] * 30),
+    "letters": (["Y", "N"] * 60, [True, False] * 60),
+    "letters and words": (["y", "No", "YES", "n", "1", "yes "] * 20, [True, False, True, False, True, True] * 20),
+    "any case": (["true", "True", "FALSE", "f"] * 30, [True, True, False, False] * 30),
+}
+
+
+def test_booleans_spelt_in_several_ways_are_one(tmp_path: Path) -> None:
+    cells = [cells for cells, _ in FLAGS.values()]
+    rows, text = prepared(tmp_path, write(tmp_path, ";".join(["n", *FLAGS]), list(N), *cells))
+    for name, (_, flags) in FLAGS.items():
+        assert rows[name].tolist() == flags, name
+        assert ("taken for true" in comment(text, name)) == (name != "letters")
+    assert "'Yes', 'true' taken for true, and '0', 'no' for false" in comment(text, "words")
+
+
+def test_a_target_spelt_in_several_ways_is_a_boolean(tmp_path: Path) -> None:
+    cells = [("Yes", "no", "TRUE", "0")[i * 7 % 11 % 4] for i in N]
+    rows, text = prepared(tmp_path, write(tmp_path, "paid", cells), target="paid")
+    assert yaml.safe_load(text)["training"]["task"] == "binary"
+    assert rows["paid"].tolist() == [cell in ("Yes", "TRUE") for cell in cells]
+
+
+def test_times_without_a_zone_beside_times_with_one_are_counted(tmp_path: Path) -> None:
+    cells = [f"{t:%Y-%m-%dT%H:%M}{'+02:00' if i % 3 else ''}" for i, t in enumerate(MINUTES)]
+    dates = [f"{t:%d/%m/%Y %H:%M}{'Z' if i < 5 else ''}" for i, t in enumerate(MINUTES)]
+    alike = [f"{t:%Y-%m-%dT%H:%M}Z" for t in MINUTES]
+    text = propose(write(tmp_path, "at;paid;alike;day", cells, dates, alike, [f"{d}" for d in DAYS]), "y")
+    assert "40 of its times say no zone and are taken for UTC, beside 80 with one" in comment(text, "at")
+    assert "115 of its times say no zone and are taken for UTC, beside 5 with one" in comment(text, "paid")
+    assert "zone" not in comment(text, "alike") + comment(text, "day")
+    project = project_from_mapping(yaml.safe_load(text), origin="test")
+    ingest(project, tmp_path / "raw")
+    report = clean(project, tmp_path / "raw", tmp_path / "dataset", tmp_path / "quarantine", tmp_path / "report")
+    assert report.zones == {"at": (80, 40), "paid": (5, 115)}
+    assert "'at': 40 of its times say no zone" in report.summary
+    assert "115 of its times say no zone" in (tmp_path / "report").read_text()
+
+
+def test_malformed_records_are_counted_and_one_is_shown(tmp_path: Path) -> None:
+    lines = ["a,b,y", *(f"{v},note {i},{i % 2}" for i, v in enumerate(X))]
+    lines[8] = r'7,"he said \"no\", twice",1'
+    lines[9] = "7,8"
+    (tmp_path / "data.csv").write_text("\n".join(lines))
+    text = propose(tmp_path / "data.csv", "y")
+    assert f"2 of {ROWS} records are malformed and will be quarantined, such as record 8" in text
+    assert r"he said \"no\"" in text
+    assert "Spark" in text
+    (tmp_path / "data.csv").write_text("\n".join([*lines[:8], *lines[9:]]))
+    text = propose(tmp_path / "data.csv", "y")
+    assert "1 of 119 records is malformed" in text
+    assert "Spark" not in text
+    (tmp_path / "data.csv").write_text("\n".join([*lines[:8], *lines[10:]]))
+    assert "malformed and" not in propose(tmp_path / "data.csv", "y")
 
 
 @pytest.mark.slow
@@ -196,6 +400,11 @@ def test_files_as_programs_write_them(tmp_path: Path, content: bytes) -> None:
         assert yaml.safe_load(text)["data"].get("id_columns", ["a"]) == ["a"]
 
 
+def test_values_with_commas_are_no_reason_to_see_a_title(tmp_path: Path) -> None:
+    notes = [f"Doe, J{i}, Main St" for i in N]
+    assert len(prepared(tmp_path, write(tmp_path, "address", notes))[0]) == ROWS
+
+
 @pytest.mark.slow
 def test_commas_in_a_header_cut_at_semicolons(tmp_path: Path) -> None:
     lines = ["price, EUR;weight, kg;y", *(f"{v};{i};{i % 2}" for i, v in enumerate(X))]
@@ -262,6 +471,12 @@ KINDS: dict[str, tuple[pa.Array, list[Any], str]] = {
     "milliseconds of a zone": (pa.array(MINUTES, pa.timestamp("ms", "Europe/Zurich")), MINUTES, "timestamp"),
     "microseconds": (pa.array(MINUTES, pa.timestamp("us", "UTC")), MINUTES, "timestamp"),
     "nanoseconds of a zone": (pa.array(MINUTES, pa.timestamp("ns", "America/New_York")), MINUTES, "timestamp"),
+    "days as numbers": (pa.array([int(f"{d:%Y%m%d}") for d in DAYS]), MIDNIGHTS, "timestamp"),
+    "days as floats": (
+        pa.array([np.nan, *(float(f"{d:%Y%m%d}") for d in DAYS[1:])]),
+        [None, *MIDNIGHTS[1:]],
+        "timestamp",
+    ),
     "days": (pa.array(DAYS, pa.date32()), [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS], "timestamp"),
 }
 
@@ -357,6 +572,17 @@ def test_a_frequent_word_in_a_target_of_numbers(tmp_path: Path, word: str, rows:
         assert len(kept) == ROWS - rows
         assert f"{word!r} in {rows} rows" in comment(text, "label")
         assert "quarantined" in comment(text, "label")
+
+
+def test_figures_are_written_out_and_those_too_large_are_told(tmp_path: Path) -> None:
+    large = ["1e300", *(f"{900_719_925_474_099 + i}.5" for i in N[1:])]
+    rows, text = prepared(tmp_path, write(tmp_path, "large;year", large, [1990 + i % 30 for i in N]))
+    assert "1 value is infinite or beyond 3.4e38" in comment(text, "large")
+    assert "900,720,000,000,000 to" in comment(text, "large")
+    assert "# 1990 to 2019" in comment(text, "year")
+    (row,) = pq.read_table(tmp_path / "quarantine").to_pylist()
+    assert row[REASONS] == ["type: column 'large' is not a finite number up to 3.4e38"]
+    assert len(rows) == ROWS - 1
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

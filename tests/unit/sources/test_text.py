@@ -85,7 +85,7 @@ REFUSED = {
     "trailing delimiter in the header": (csv(header="a,b,c,y,"), "column 5"),
     "names that differ in case": (b"a,b,c,y,A\n" + b"1,2,x,1,3\n" * 60, None),
     "column absent": (csv(header="a,bee,c,y"), "no column 'b'"),
-    "trailing delimiter in every record": (csv().replace(b"\n", b",\n").replace(b"y,", b"y", 1), "break the rules"),
+    "trailing delimiter in every record": (csv().replace(b"\n", b",\n").replace(b"y,", b"y", 1), r"sed -E .s/"),
     "cut Parquet": (b"PAR1" + b"x" * 100, "Parquet"),
 }
 
