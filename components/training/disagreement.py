@@ -119,10 +119,10 @@ def agreements(ours: Mapping[str, float], usual: Sequence[Mapping[str, float]]) 
         The whole first, then slices, the one that is furthest beyond its limit first; those nobody can tell last.
     """
     others = {part: tuple(one[part] for one in usual if part in one) for part in ours}
-    told = sum(len(found) >= LEAST_REFITS for part, found in others.items() if part != WHOLE)
+    comparable = sum(len(found) >= LEAST_REFITS for part, found in others.items() if part != WHOLE)
     found = []
     for part, value in ours.items():
-        error = (1 - CONFIDENCE) / (1 if part == WHOLE else max(told, 1))
+        error = (1 - CONFIDENCE) / (1 if part == WHOLE else max(comparable, 1))
         limit = limit_of(others[part], 1 - error) if len(others[part]) >= LEAST_REFITS else None
         found.append(Agreement(part, value, others[part], limit))
     return sorted(found, key=lambda a: (a.part != WHOLE, a.limit is None, -a.disagreement / (a.limit or 1)))

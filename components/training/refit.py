@@ -81,10 +81,10 @@ class Refit:
 
     @property
     def _in_slices(self) -> str:
-        told = sum(one.limit is not None for one in self.slices)
-        untold = len(self.slices) - told
-        known = f"; in {told} slices it differs no more than refits do" if told else ""
-        return known + (f"; in {untold} nobody can tell" if untold else "")
+        comparable = sum(one.limit is not None for one in self.slices)
+        others = len(self.slices) - comparable
+        known = f"; in {comparable} slices it differs no more than refits do" if comparable else ""
+        return known + (f"; in {others} nobody can tell" if others else "")
 
     def metadata(self) -> dict[str, str | float | int]:
         """What travels with the model: what is known of it, flat."""
@@ -187,12 +187,15 @@ def why_not(whole: Agreement, slices: Sequence[Agreement], rows: int) -> str:
     worst = next((one for one in (whole, *slices) if not one.is_usual), None)
     if worst is None or worst.limit is None:
         return ""
-    told = sum(one.limit is not None for one in slices)
-    where, luck = f"on the {rows:,} newest rows", "is not luck"
+    comparable = sum(one.limit is not None for one in slices)
+    place, luck = f"on the {rows:,} newest rows", "is not luck"
     if worst.part:
-        where, luck = f"on those of the {rows:,} newest rows where {worst.part}", f"is not luck in any of {told} slices"
+        place, luck = (
+            f"on those of the {rows:,} newest rows where {worst.part}",
+            f"is not luck in any of {comparable} slices",
+        )
     return (
-        f"the refitted one answers too differently {where}, by {worst.disagreement:.3g}, where {len(worst.usual)} "
+        f"the refitted one answers too differently {place}, by {worst.disagreement:.3g}, where {len(worst.usual)} "
         f"refits without a part as large differ by up to {max(worst.usual):.3g}, and more than {worst.limit:.3g} "
         f"{luck}; look at the newest rows and their labels"
     )

@@ -297,6 +297,7 @@ def test_a_slice_in_which_the_newest_rows_turn_everything_round_is_found_where_t
     assert "too differently on those of the 480 newest rows where 'colour' is (missing), by" in found.why
     assert "in any of 4 slices" in found.why
     assert case.serves_the_tested()
+    assert found.end == frame["at"].max().isoformat()
     told = json.loads(found.metadata()["slices"])
     assert {name[:4] for name, one in told.items() if one["usual"] is None} == {"'at'"}, "other months hold other rows"
     assert told["'colour' is red"]["difference"] < told["'colour' is red"]["usual"]
@@ -328,6 +329,12 @@ def test_a_slice_that_few_refits_have_is_one_nobody_can_tell():
     assert again[1].limit > whole.limit
     worst = agreements({WHOLE: 0.1, "a": 0.1, "b": 0.2}, [{**one, "b": one["a"]} for one in usual])
     assert [one.part for one in worst] == [WHOLE, "b", "a"], "the furthest beyond its limit is the one to name"
+
+
+def test_the_summary_counts_slices_apart():
+    good, untold = Agreement("a", 0.1, (0.1, 0.2, 0.1), 0.3), Agreement("b", 9.0, (0.1,), None)
+    said = [Refit("", slices=slices).summary.partition("usual")[2] for slices in ((), (good, good, untold))]
+    assert said == ["", "; in 2 slices it differs no more than refits do; in 1 nobody can tell"]
 
 
 GOOD, BAD = ("good", 0.1, (0.1, 0.2, 0.1), 0.3), ("bad", 0.4, (0.1, 0.2, 0.1), 0.3)
