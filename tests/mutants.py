@@ -47,6 +47,7 @@ MODULES = {
         8,
         ["tests/unit/sources/test_malformed.py::test_the_engine_reads_what_the_exact_reader_reads"],
     ),
+    "components/drafting/conventions.py": (20, ["tests/unit/drafting/test_conventions.py"]),
     "components/tables/leaks.py": (6, ["tests/unit/tables/test_leaks.py"]),
     "components/tables/evidence.py": (6, ["tests/unit/tables/test_evidence.py", "tests/unit/tables/test_leaks.py"]),
     "components/tables/entities.py": (6, ["tests/unit/tables/test_entities.py"]),

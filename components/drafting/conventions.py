@@ -256,7 +256,7 @@ def _by_marks(marks: Marks) -> Written:
     point = next((rules for rules in tied if rules.decimal == "."), None)
     comma = next((rules for rules in tied if rules.decimal == ","), None)
     if point is None or comma is None:
-        return Written(point or comma or NUMBERS[0], decides=marks.found["marked"] > 0)
+        return Written(tied[0], decides=marks.found["marked"] > 0)
     if point.thousands == comma.thousands:
         return Written(point)
     return Written(point, "" if point == NUMBERS[0] else _question(point))

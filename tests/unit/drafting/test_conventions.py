@@ -64,7 +64,19 @@ EARLY = [f"{d:%d/%m}/{1 + i % 11:02d}" for i, d in enumerate(DAYS)]
 FEW = [f"{1 + i % 4:02d}/{1 + i // 4 % 12:02d}/{20 + i % 5}" for i in N]
 ISO = [f"{d:%Y/%m/%d}" if i % 2 else f"{d}" for i, d in enumerate(DAYS)]
 DEBTS = [f"-$1,{i + 100}" if i % 3 else f"($1,{i + 100}.25)" for i in N]
+LONG = [f"{d.day}/{d.month}/{d.year}" for d in DAYS]
+LONG_OF_EITHER = [f"{i % 12 + 1}.{i * 5 % 12 + 1}.2023" for i in N]
 READ: dict[str, tuple[list[str], Plain]] = {
+    "day first": (strayed(LONG, "4/17/2023", 1), Plain("timestamp", day_first=True)),
+    "month first, long": ([f"{d.month}-{d.day}-{d.year}" for d in DAYS], Plain("timestamp", day_first=False)),
+    "as few days and as many years": (
+        [f"{i % 28 + 1:02d}/{i % 12 + 1:02d}/{i % 10 + 1:02d}" for i in N],
+        time_like("31/12/26"),
+    ),
+    "as many years and as few days": (
+        [f"{i % 10 + 13:02d}/{i % 12 + 1:02d}/{i % 28 + 1:02d}" for i in N],
+        time_like("26/12/31"),
+    ),
     "short dates": (SHORT, time_like("31/12/26")),
     "short dates of births": (BIRTHS, time_like("31/12/26")),
     "month first": ([f"{d:%m-%d-%y}" for d in DAYS], time_like("12/31/26")),
@@ -76,6 +88,7 @@ READ: dict[str, tuple[list[str], Plain]] = {
     ),
     "a stray in a hundred": (strayed(SHORT, "soon", 2), time_like("31/12/26")),
     "one day beyond twelve": (strayed(EITHER, "13/1/50", 1), time_like("31/12/26")),
+    "a point of either": ([f"{i % 9 + 1}.{100 + i}" for i in N], Plain("number")),
     "dollars": (DOLLARS, Plain("number", unit="$")),
     "dollars and a stray": (strayed(DOLLARS, "€1", 2), Plain("number", unit="$")),
     "a sign now and then": ([f"{i}.5" if i % 2 else f"{i} €" for i in N], Plain("number", unit="€")),
@@ -102,6 +115,19 @@ def test_what_the_values_decide(name: str) -> None:
 ASKED: dict[str, tuple[list[str], str]] = {
     "either order": (EITHER, "dates to 31/12/26 or 12/31/26"),
     "days as few as years": (FEW, "dates to 31/12/26 or 12/31/26 or 26"),
+    "either order, long": (LONG_OF_EITHER, "set day_first"),
+    "too few days": (
+        [f"{i % 27 + 1:02d}/{i % 12 + 1:02d}/{i % 10 + 1:02d}" for i in N],
+        "dates to 31/12/26 or 26/12/31",
+    ),
+    "too few days at the end": (
+        [f"{i % 10 + 13:02d}/{i % 12 + 1:02d}/{i % 27 + 1:02d}" for i in N],
+        "dates to 31/12/26 or 26/12/31",
+    ),
+    "too many years": (
+        [f"{i % 11 + 13:02d}/{i % 12 + 1:02d}/{i % 28 + 1:02d}" for i in N],
+        "dates to 31/12/26 or 26/12/31",
+    ),
     "years that could be days": (EARLY, "dates to 31/12/26 or 26"),
     "two currencies": (strayed(DOLLARS, "€1", 3), "'$' in 197 rows, '€' in 3 rows"),
     "per cent and not": (strayed([f"{i} %" for i in N], "0.5", 3), "197 of its numbers have a % and 3 have none"),
@@ -118,6 +144,7 @@ def test_what_the_values_leave_open(name: str) -> None:
 
 
 NOTHING: dict[str, list[str]] = {
+    "both orders": [f"{13 + i % 9}/{1 + i % 9}/2023" if i % 2 else f"{1 + i % 9}/{13 + i % 9}/2023" for i in N],
     "strays": strayed(SHORT, "soon", 3),
     "few dates": [SHORT[i % 32] for i in N],
     "dollars and words": strayed(DOLLARS, "free", 3),
@@ -135,6 +162,14 @@ NOTHING: dict[str, list[str]] = {
 @pytest.mark.parametrize("name", NOTHING)
 def test_what_the_values_do_not_say(name: str) -> None:
     assert written(NOTHING[name]) is None
+
+
+def test_one_mark_decides_what_a_comma_is() -> None:
+    (found, undecided) = written([*map(str, N[1:]), "1,55"]), written([f"{i % 9 + 1},{100 + i}" for i in N])
+    assert found is not None
+    assert (found.rules, found.decides) == (Plain("number", decimal=","), True)
+    assert undecided is not None
+    assert not undecided.decides
 
 
 def test_the_rest_of_the_file_decides_what_a_comma_is_and_the_unit_stays() -> None:
