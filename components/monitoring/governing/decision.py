@@ -3,7 +3,7 @@
 What leads to what: broken data calls a person and retrains nothing. Drift alone recommends, for most of it costs no
 performance, and no method knows a season that training has not seen. Loss retrains: realised loss, or drift with
 estimated loss where no label can tell. Age retrains where the policy gives one. Whatever retrains needs enough new
-labels and the governor's leave.
+labels and the governor's leave. A refitted model that is worse than the tested one is taken back, with that leave.
 """
 
 from collections.abc import Iterable
