@@ -20,6 +20,7 @@ SHOWN = 500
 _SAMPLE = 1 << 20
 _RECORDS = 1_000
 _TITLES = 10  # records before the header
+_ALIKE = 10  # records at least, before what they have in common is taken for that of a whole file
 _BOM = "\ufeff"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _NUMBERS = [re.compile(form.pattern) for form in (NumberForm(".", ","), NumberForm(",", "."))]
@@ -202,7 +203,8 @@ def _check_ends(sample: _Sample, names: list[str], name: str) -> None:
     rest, mark = sample.records[1:], sample.delimiter
     header_ends = len(names) > 1 and not names[-1] and all(names[1:-1])
     fields = len(names) if header_ends else len(names) + 1
-    if (header_ends or all(names)) and rest and all(len(r) == fields and not r[-1].strip() for r in rest):
+    ends = len(rest) >= _ALIKE and all(len(r) == fields and not r[-1].strip() for r in rest)
+    if ends and (header_ends or all(names)):
         lines = "every line" if header_ends else "every line but the header"
         raise DataError(
             f"{lines} of {name} ends in {mark!r}, as if one more column came, and it has neither name nor values",
@@ -220,7 +222,7 @@ def _check_title(lines: list[str], sample: _Sample, name: str) -> None:
     first = [field for field in sample.records[0] if field.strip()]
     widths = Counter(len(record) for record in sample.records[1:])
     (width, rows), *_ = widths.most_common(1) or [(0, 0)]
-    if width <= max(len(first) + 1, 2) or rows < 0.9 * (len(sample.records) - 1 - _TITLES):
+    if width <= max(len(first) + 1, 2) or rows < max(0.9 * (len(sample.records) - 1 - _TITLES), _ALIKE):
         return
     reader = csv.reader(iter(lines), delimiter=sample.delimiter, skipinitialspace=sample.is_spaced)
     before = 0
