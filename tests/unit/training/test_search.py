@@ -94,7 +94,9 @@ def test_a_candidate_that_cannot_be_fitted_says_why_and_does_not_raise(tmp_path)
 
 
 def test_one_bad_value_does_not_spoil_the_others(tmp_path):
-    fitted = fit(one(search={"dual": [True, False]}), "it", dataset(tmp_path / "d.parquet"), tmp_path / "m.skops")
+    fitted = fit(
+        one(search={"dual": [True, False], "C": [1.0]}), "it", dataset(tmp_path / "d.parquet"), tmp_path / "m.skops"
+    )
     assert (fitted.failure, fitted.parameters["dual"]) == ("", False)
     assert {t.parameters["dual"]: bool(t.problem) for t in fitted.trials} == {True: True, False: False}
 
@@ -231,7 +233,7 @@ def test_a_trial_that_would_not_end_is_stopped(tmp_path):
 @pytest.mark.slow
 def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
     # A forest of five million trees never ends.
-    search = {"n_estimators": [5, 5_000_000], "min_samples_leaf": [5]}
+    search = {"n_estimators": [5, 5_000_000], "min_samples_leaf": {"low": 5, "high": 6}}
     parsed = one(estimator="random_forest", search=search, search_seconds=9.0, trials=300)
     path = dataset(tmp_path / "d.parquet", rows=1_500, signal=0.5)
     fitted = fit(parsed, "it", path, tmp_path / "m.skops", {"n_estimators": 5, "min_samples_leaf": 5})
