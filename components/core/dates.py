@@ -72,7 +72,7 @@ PATTERNS: Final[dict[DateForm, str]] = {
     "26/12/31": f"^{_same_mark('[0-9]{2}', _ONE_OR_TWO, _ONE_OR_TWO)}{_TIME}$",
     "31-Dec-2026": f"^{_named('[0-9]{4}')}{_NAMED_TIME}$",
     "31-Dec-26": f"^{_named('[0-9]{2}')}{_NAMED_TIME}$",
-    "20261231": f"^[0-9]{{4}}{_DAY_OF_YEAR}{_COMPACT_TIME}$",
+    "20261231": rf"^[0-9]{{4}}{_DAY_OF_YEAR}(?:\.0+|{_COMPACT_TIME})$",  # the first of columns with gaps, by pandas
 }
 
 
@@ -141,6 +141,7 @@ _DATES: dict[DateForm, _Steps] = {
     "31-Dec-2026": _named_steps("4"),
     "31-Dec-26": _named_steps("2"),
     "20261231": (
+        (r"^([0-9]{8})\.0+$", r"\1"),
         (r"^([0-9]{4})([0-9]{2})([0-9]{2})", r"\1-\2-\3"),
         (r"^(.{10})([0-9])", r"\1 \2"),
         (r"^(.{10}[T ])([0-9]{2})([0-9]{2})", r"\1\2:\3"),

@@ -163,7 +163,9 @@ def _problem(estimator: str, name: str, values: Values, parameters: Kinds) -> st
     elif not ("number" in parameters[name] or is_whole(values, parameters[name])):
         wanted = "a range of whole numbers" if "integer" in parameters[name] else f"a list of {_listed(kinds)}"
         return f"search.{name}: {estimator} takes {wanted}, not a range from {values.low!r} to {values.high!r}"
-    tried = (values.low, values.high) if isinstance(values, Range) else values
+    tried: tuple[Value, ...] = (values.low, values.high) if isinstance(values, Range) else values
+    if isinstance(values, Range) and not is_whole(values, parameters[name]):
+        tried = (float(values.low), float(values.high))
     wrong = [value for value in tried if not _is_one(value, kinds)]
     return f"search.{name}: {estimator} takes {_listed(kinds)}, not {wrong[0]!r}" if wrong else ""
 

@@ -57,8 +57,9 @@ class NumberForm:
         """What a number looks like; a mark of thousands stands between groups of digits or nowhere."""
         mark, between = MARKS[self.decimal], MARKS.get(self.thousands, "")
         groups = f"[1-9][0-9]?(?:{between}[0-9]{{2}})*" if self.lakhs else f"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})*"
-        grouped = f"|{groups}{between}[0-9]{{3}}" if between else ""
-        digits = rf"(?:(?:[0-9]+{grouped})(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+        decimals, exponent = f"(?:{mark}[0-9]*)?", "(?:[eE][+-]?[0-9]+)?"
+        grouped = f"|{groups}{between}[0-9]{{3}}{decimals}" if between else ""  # and no exponent: 1,234E3 is 1.234E3
+        digits = f"(?:(?:[0-9]+{decimals}|{mark}[0-9]+){exponent}{grouped})"
         sign = f"[+{MINUS}-]?" if self.negative == "\u22121" else "[+-]?"
         unit = re.escape(self.unit)
         before, after = (f"(?:{unit}{GAP})?", f"(?:{GAP}{unit})?") if unit else ("", "")

@@ -136,7 +136,8 @@ def against(record: Record, champion: Alias | None, history: History) -> str:
 def unfit(record: Record | Bundle, history: History) -> str:
     """What speaks against serving a version at all, or nothing: its verdict, or that it was rolled back.
 
-    A reason that somebody signed when it was made the champion outweighs its verdict for good.
+    A reason that somebody signed when it was made the champion outweighs its verdict for good, and that of the version
+    which holds its tested model alone.
 
     Args:
         record: The version.
@@ -145,7 +146,8 @@ def unfit(record: Record | Bundle, history: History) -> str:
     try:
         require(record.verdict, gate="evaluation", subject=record.files[MODEL])
     except VerdictError as error:
-        if not overridden(record.version, history):
+        alike = (record.version, record.lineage.get("restored_from"))
+        if not any(overridden(version, history) for version in alike if version is not None):
             return str(error).rstrip(".")
     return rolled_back(record.version, history)
 

@@ -108,12 +108,15 @@ class Agreement:
         return self.limit is None or self.disagreement <= self.limit
 
 
-def agreements(ours: Mapping[str, float], usual: Sequence[Mapping[str, float]]) -> list[Agreement]:
+def agreements(
+    ours: Mapping[str, float], usual: Sequence[Mapping[str, float]], most: float = math.inf
+) -> list[Agreement]:
     """Hold a refit to what is usual, on the whole and in every slice. Pure.
 
     Args:
         ours: Its disagreement with the tested model by ``WHOLE`` and slice.
         usual: Those of other refits; a slice of too few rows may be missing in some.
+        most: The most that two models can disagree. Nobody can tell of a slice whose limit is not below that.
 
     Returns:
         The whole first, then slices, the one that is furthest beyond its limit first; those nobody can tell last.
@@ -124,6 +127,8 @@ def agreements(ours: Mapping[str, float], usual: Sequence[Mapping[str, float]]) 
     for part, value in ours.items():
         error = (1 - CONFIDENCE) / (1 if part == WHOLE else max(comparable, 1))
         limit = limit_of(others[part], 1 - error) if len(others[part]) >= LEAST_REFITS else None
+        if part != WHOLE and limit is not None and limit >= most:
+            limit = None
         found.append(Agreement(part, value, others[part], limit))
     return sorted(found, key=lambda a: (a.part != WHOLE, a.limit is None, -a.disagreement / (a.limit or 1)))
 

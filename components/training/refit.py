@@ -12,6 +12,7 @@ which nobody vouches yet, is read there and nowhere else.
 
 import dataclasses
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -165,7 +166,9 @@ def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit
     course.run(job)
     if course.failure or course.ours is None:
         return Refit(course.failure)
-    whole, *slices = agreements(course.ours, course.usual)
+    # Of classes a disagreement is a mean difference of probabilities.
+    most = math.inf if project.task == "regression" else 1.0
+    whole, *slices = agreements(course.ours, course.usual, most)
     return Refit(
         why_not(whole, slices, len(added)),
         rows=len(data),

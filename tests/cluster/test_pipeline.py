@@ -92,7 +92,7 @@ def test_every_task_is_admitted_and_is_told_what_it_needs(world: World, compiled
         told = json.loads(text.splitlines()[-1])
         assert (told["store"], told["run"], told["trust"]) == ("s3://models", "run-7", True), label
         stage = label.removeprefix("exec-").rstrip("-0123456789")
-        assert told["key"] == (stage in ("ingestion", "publishing", "deployment")), label
+        assert told["key"] == (stage in ("ingestion", "publishing", "restoring", "deployment")), label
         assert told["database"] == (stage in ("ingestion", "deployment")), label
         world.core.delete_namespaced_pod(name, world.namespace)
 

@@ -15,7 +15,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.publishing.restoring import go_back
 from ciclo.components.releases import registry as registries
 from ciclo.components.releases.names import Move
-from ciclo.components.releases.promotion import approve, rollback
+from ciclo.components.releases.promotion import approve, promote, rollback
 from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.store import open_store
@@ -89,6 +89,19 @@ def opened(both, tmp_path, monkeypatch):
 
 def back(registry, version=1, run="run-2"):
     return go_back(registry, version, run=run, trigger=WHY, signer=SIGNER)
+
+
+def test_a_reason_that_somebody_signed_holds_for_the_tested_model_too(opened, both, tmp_path):
+    """A version that was left to a person, and made the champion by one."""
+    settings = Settings(home=tmp_path / "left")
+    registry = Registry(open_store(settings.store_uri, settings), "unit", TRUST)
+    verdict = json.loads(both["verdict.json"]) | {"decision": "candidate"}
+    registry.publish(both | {"verdict.json": json.dumps(verdict).encode()}, signer=SIGNER, parent=None)
+    registry.move("candidate", 1, Move("run 1", "left to a person"), expected=None, signer=SIGNER)
+    with pytest.raises(VerdictError, match="'candidate'"):
+        promote(registry, 1, by="ann", why="", signer=SIGNER)
+    promote(registry, 1, by="ann", why="", override="the best there is", signer=SIGNER)
+    assert back(registry).version == registry.alias("champion").version == 2
 
 
 def rollbacks(registry):

@@ -594,3 +594,17 @@ def test_infinity_is_reported_as_such(tmp_path: Path, form: str) -> None:
     assert yaml.safe_load(text)["data"]["columns"]["v"]["type"] == "number"
     assert "3 values are infinite" in comment(text, "v")
     assert len(rows) == ROWS - 3
+
+
+def test_scientific_notation_has_no_thousands(tmp_path: Path) -> None:
+    """Where another column writes 12.5, -5,894E+03 could pass for -5,894,000 otherwise."""
+    cells = [f"{(-1) ** i},{800 + i}E+03" for i in N]
+    rows, text = prepared(tmp_path, write(tmp_path, "half;e", [str(i / 2) for i in N], cells))
+    assert rows["e"].tolist() == pytest.approx([float(cell.replace(",", ".")) for cell in cells]), text
+
+
+def test_days_as_floats_are_days_in_text_too(tmp_path: Path) -> None:
+    """pandas writes whole numbers of a column with a gap as 20230105.0."""
+    cells = [f"{d:%Y%m%d}.0" for d in DAYS]
+    rows, text = prepared(tmp_path, write(tmp_path, "order_date", cells))
+    assert rows["order_date"].tolist() == MIDNIGHTS, text

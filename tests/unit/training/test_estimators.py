@@ -73,6 +73,7 @@ def test_what_a_recipe_searches_could_stand_in_a_project(name, task, kind):
         ({"C": (0.5, 0.0)}, "takes a number (above 0), not 0.0"),
         ({"C": Range(low=-1.0, high=2.0)}, "takes a number (above 0), not -1.0"),
         ({"l1_ratio": [0, 1, 1.5]}, "takes a number (at least 0, at most 1), none, not 1.5"),
+        ({"l1_ratio": Range(low=0, high=2)}, "takes a number (at least 0, at most 1), none, not 2.0"),
         ({"max_iter": [10, -10]}, "takes a whole number (at least 0), not -10"),
         ({"C": [1, 0.1], "l1_ratio": [0, None, 1.0], "max_iter": [0]}, ""),
     ],
@@ -84,3 +85,10 @@ def test_a_value_out_of_reach_is_named_with_what_is_within(search, said):
 @pytest.mark.parametrize(("value", "fits"), [(1, True), (0, False), (1.0, True), (0.5, True), (1.5, False), (7, True)])
 def test_a_whole_number_is_a_count_and_any_other_a_share(value, fits):
     assert (problem_of("random_forest", {"max_features": [value]}, "binary") == "") is fits
+
+
+def test_a_range_lies_in_one_of_the_intervals():
+    """Between 0.1 and 5 is 1.3, which is neither a share nor a count."""
+    for low, high, fits in ((0.1, 5, False), (0.1, 0.5, True), (1, 5, True), (1.5, 5.0, False)):
+        problem = problem_of("random_forest", {"min_samples_leaf": Range(low=low, high=high)}, "binary")
+        assert (problem == "") is fits, problem

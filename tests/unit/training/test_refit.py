@@ -331,6 +331,18 @@ def test_a_slice_that_few_refits_have_is_one_nobody_can_tell():
     assert [one.part for one in worst] == [WHOLE, "b", "a"], "the furthest beyond its limit is the one to name"
 
 
+def test_nobody_can_tell_of_a_slice_that_could_not_differ_so_much():
+    usual = [
+        {WHOLE: 0.02, "a": 0.02, "b": 0.001},
+        {WHOLE: 0.025, "a": 0.025, "b": 0.5},
+        {WHOLE: 0.03, "a": 0.03, "b": 0},
+    ]
+    ours = {WHOLE: 0.02, "a": 0.02, "b": 0.999}
+    for most, told in ((1.0, None), (math.inf, True)):
+        _, a, b = agreements(ours, usual, most)
+        assert (a.part, a.limit is not None, b.limit and True, b.is_usual) == ("a", True, told, True)
+
+
 def test_the_summary_counts_slices_apart():
     good, untold = Agreement("a", 0.1, (0.1, 0.2, 0.1), 0.3), Agreement("b", 9.0, (0.1,), None)
     said = [Refit("", slices=slices).summary.partition("usual")[2] for slices in ((), (good, good, untold))]
