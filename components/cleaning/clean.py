@@ -132,8 +132,10 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
 
     raw = connection.read_parquet(raw_path)
     values = read_columns(raw, project)
-    texts = {
-        n for n, column in project.data.columns.items() if column.type == "timestamp" and raw[n].type().is_string()
+    times = {
+        name: n
+        for n, (name, column) in enumerate(project.data.columns.items())
+        if column.type == "timestamp" and raw[name].type().is_string()
     }
     read = stored(
         raw.select(
@@ -142,11 +144,11 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
             **{f"v{n}": value.typed for n, value in enumerate(values.values())},
             **{f"m{n}": value.missing for n, value in enumerate(values.values())},
             **{f"e{n}": value.inexact for n, value in enumerate(values.values()) if value.inexact is not None},
-            **{f"z{n}": says_zone(raw[name]) for n, name in enumerate(values) if name in texts},
+            **{f"z{n}": says_zone(raw[name]) for name, n in times.items()},
         ),
         "read.parquet",
     )
-    zones = _zones(read, {name: n for n, name in enumerate(values) if name in texts})
+    zones = _zones(read, times)
     values = {
         name: Value(read[f"v{n}"], read[f"m{n}"], None if value.inexact is None else read[f"e{n}"])
         for n, (name, value) in enumerate(values.items())

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ciclo.components.core.dates import WrittenDate
-from ciclo.components.core.rules import ColumnType
+from ciclo.components.core.rules import WRITTEN, ColumnType, written
 from ciclo.components.core.section import Section
 from ciclo.components.core.values import folded
 from ciclo.components.core.wording import did_you_mean, listed
@@ -16,17 +16,6 @@ QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
 # What a query may say without being a secret; of anything else nobody can know.
 HARMLESS = frozenset({"version", "versionid", "format", "page", "limit", "year", "month", "day", "date", "lang"})
 
-WRITTEN = (
-    "decimal",
-    "thousands",
-    "lakhs",
-    "unit",
-    "negative",
-    "day_first",
-    "dates",
-    "ignore_case",
-    "map",
-)  # fields of a column that say how its text is written
 _KINDS = {
     "day_first": ("timestamp",),
     "dates": ("timestamp",),
@@ -98,8 +87,7 @@ class Column(Section):
     @property
     def written(self) -> dict[str, object]:
         """How its text is written, where that is not plain."""
-        fields = type(self).model_fields
-        return {name: value for name in WRITTEN if (value := getattr(self, name)) != fields[name].default}
+        return written(self)
 
     @field_validator("map", mode="before")
     @classmethod
@@ -148,12 +136,7 @@ class Column(Section):
     def _text_is_written_as_its_type_can_be(self) -> Self:
         article = "an" if self.type == "integer" else "a"
         for field in self.written:
-            kinds = {
-                "day_first": ("timestamp",),
-                "dates": ("timestamp",),
-                "ignore_case": ("category",),
-                "map": ("category",),
-            }.get(field, ("number", "integer"))
+            kinds = _KINDS.get(field, ("number", "integer"))
             if self.type not in kinds:
                 raise ValueError(f"{field} is for a {' or an '.join(kinds)}, not for {article} {self.type}; remove it")
         if self.decimal == self.thousands:

@@ -1,11 +1,13 @@
 """The rules of a column: what decides how its values are read."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from ciclo.components.core.dates import DateForm, WrittenDate
+from ciclo.components.core.dates import COMPACT, DateForm, WrittenDate
 from ciclo.components.core.written import DecimalMark, NegativeForm, NumberForm, ThousandsMark
 
+# What says how the text of a column is written.
+WRITTEN = ("decimal", "thousands", "lakhs", "unit", "negative", "day_first", "dates", "ignore_case", "map")
 ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 
 KINDS: dict[ColumnType, str] = {
@@ -100,6 +102,17 @@ class Plain:
     dates: WrittenDate = ""
     ignore_case: bool = False
     map: tuple[tuple[str, str], ...] = ()
+
+
+def written(rules: Rules) -> dict[str, Any]:
+    """How the text of a column is written, where that is not plain."""
+    plain = Plain(rules.type)
+    return {name: value for name in WRITTEN if (value := getattr(rules, name)) != getattr(plain, name)}
+
+
+def is_compact(rules: Rules) -> bool:
+    """Whether a number may be a time, such as 20230105."""
+    return rules.type == "timestamp" and rules.dates == COMPACT
 
 
 def number_form(rules: Rules) -> NumberForm:

@@ -30,8 +30,8 @@ from enum import Enum
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from ciclo.components.core.dates import COMPACT, iso_time
-from ciclo.components.core.rules import ColumnType, Plain, Rules, date_form, number_form
+from ciclo.components.core.dates import iso_time
+from ciclo.components.core.rules import ColumnType, Plain, Rules, date_form, is_compact, number_form
 from ciclo.components.core.written import labels, plain_number, same_label
 
 EDITION: Final = 1  # of these rules: another edition may read a stored value in another way
@@ -93,7 +93,7 @@ class ValueReader:
         self._rules = rules
         self._read = _READERS[rules.type]
         self._plain = _plain(rules)
-        self._is_compact = _is_compact(rules)
+        self._is_compact = is_compact(rules)
         self._words = frozenset(missing_words(rules))
         self._numbers = frozenset(missing_numbers(rules))
         self._times = frozenset(missing_times(rules))
@@ -164,7 +164,7 @@ def missing_words(rules: Rules) -> tuple[str, ...]:
 
 def missing_numbers(rules: Rules) -> tuple[float, ...]:
     """The numbers among the words that stand for a missing value; a category knows words alone."""
-    if rules.type not in ("number", "integer", "boolean") and not _is_compact(rules):
+    if rules.type not in ("number", "integer", "boolean") and not is_compact(rules):
         return ()
     plain = _plain(rules)
     numbers = (_number(plain(word) if plain else word) for word in rules.missing)
@@ -209,11 +209,6 @@ def _plain(rules: Rules) -> Callable[[str], str] | None:
     if rules.type == "timestamp" and (form := date_form(rules)) is not None:
         return partial(iso_time, form=form)
     return None
-
-
-def _is_compact(rules: Rules) -> bool:
-    """Whether a number may be a time, such as 20230105."""
-    return rules.type == "timestamp" and rules.dates == COMPACT
 
 
 class _Single(float):

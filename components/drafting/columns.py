@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.dates import SHORT_YEARS, mixed_zones
-from ciclo.components.core.rules import ColumnType, Plain
+from ciclo.components.core.rules import ColumnType, Plain, written
 from ciclo.components.core.values import LARGEST_WHOLE, reader
 from ciclo.components.core.wording import figure, listed
 from ciclo.components.core.written import same_label
@@ -19,8 +19,6 @@ FEW = 20
 _LONG_TEXT = 40
 _ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|^unnamed: 0$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Uuid)$")
-_WRITTEN = ("decimal", "thousands", "lakhs", "unit", "negative", "day_first", "dates")
-_PLAIN = Plain("number")
 _SHORT_YEARS = ("31/12/26", "12/31/26", "26/12/31", "31-Dec-26")
 _NEGATIVE = {"(1)": "those in brackets are below zero", "1-": "a minus sign at the end is read"}
 # A letter is a boolean beside one of these; a number always is.
@@ -183,8 +181,8 @@ def as_written(guess: Guess, facts: Facts) -> Guess:
     kinds = ("number", "integer") if rules is not None and rules.type == "number" else ("timestamp",)
     if rules is None or guess.type not in kinds:
         return guess
-    written = {name: value for name in _WRITTEN if (value := getattr(rules, name)) != getattr(_PLAIN, name)}
-    if not written:
+    marks = written(rules)
+    if not marks:
         return guess
     if rules.day_first is not None:
         notes = ["the day comes first" if rules.day_first else "the month comes first"]
@@ -192,7 +190,7 @@ def as_written(guess: Guess, facts: Facts) -> Guess:
         notes = [f"written like {quoted(facts.longest)}"]
     notes += [SHORT_YEARS] if rules.dates in _SHORT_YEARS else []
     notes += [_NEGATIVE[rules.negative]] if rules.negative in _NEGATIVE else []
-    return replace(guess.noted(*notes, *([facts.note] if facts.note else [])), written=written)
+    return replace(guess.noted(*notes, *([facts.note] if facts.note else [])), written=marks)
 
 
 def _guess(facts: Facts) -> Guess:

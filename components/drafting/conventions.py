@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from ciclo.components.core.dates import PATTERNS, SHORT_MONTH, DateForm, WrittenDate
+from ciclo.components.core.dates import COMPACT, PATTERNS, SHORT_MONTH, DateForm, WrittenDate
 from ciclo.components.core.rules import Plain, number_form
 from ciclo.components.core.wording import listed
 from ciclo.components.core.written import GAP, MINUS, NegativeForm
@@ -232,7 +232,7 @@ def compact_date(name: str, valid: int, different: int, present: int) -> Written
     is_named = _DATE_NAME.search(name) or _CAMEL_DATE.search(name)
     if valid < (1 - _TOLERANCE) * present or not (is_named or different >= _PROOF):
         return None
-    return Written(Plain("timestamp", dates="20261231"))
+    return Written(Plain("timestamp", dates=COMPACT))
 
 
 def _number(marks: Marks) -> Written | None:

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from ciclo.components.core.dates import COMPACT, PATTERNS, ZONED, DateForm, iso_steps
-from ciclo.components.core.rules import Rules, date_form, number_form
+from ciclo.components.core.rules import Rules, date_form, is_compact, number_form
 from ciclo.components.core.values import (
     DIGITS,
     FALSE_WORDS,
@@ -175,8 +175,7 @@ def _spelled(value: Any, rules: Rules, text: Any) -> Any:
 def _read_native(raw: Any, rules: Rules) -> Value:
     missing = raw.isnull() | _is_nan(raw) if raw.type().is_floating() else raw.isnull()
     value = missing.ifelse(ibis.null(raw.type()), raw) if raw.type().is_floating() else raw
-    is_compact = rules.type == "timestamp" and rules.dates == COMPACT and raw.type().is_numeric()
-    typed = _compact_time(value) if is_compact else _NATIVE[rules.type](value)
+    typed = _compact_time(value) if is_compact(rules) and raw.type().is_numeric() else _NATIVE[rules.type](value)
     if rules.type == "category":
         typed = _spelled(typed, rules, typed)
         missing = missing | typed.isin(missing_words(rules)).fill_null(False) if rules.missing else missing

@@ -47,15 +47,12 @@ def stretches(rows: Dataset, length: int, count: int = REFITS) -> list[Array]:
     return [np.sort(order[start : start + length]) for start in starts]
 
 
-def disagreement(ours: object, theirs: object, rows: Dataset, seed: int) -> float:
-    """The mean absolute difference of two models: of probabilities half the sum over the classes, or of values."""
-    return float(_differences(ours, theirs, rows.sample(ROWS, seed)).mean())
-
-
 def by_slice(
     ours: object, theirs: object, rows: Dataset, like: Dataset, columns: Sequence[str], minimum: int, seed: int
 ) -> dict[str, float]:
     """The disagreement of two models on all rows, by ``WHOLE``, and in every slice of enough rows, by its name.
+
+    It is the mean absolute difference: of probabilities half the sum over the classes, or of values.
 
     Args:
         ours: One model.

@@ -27,7 +27,6 @@ from ciclo.components.training.disagreement import (
     Agreement,
     agreements,
     by_slice,
-    disagreement,
     limit_of,
     stretches,
 )
@@ -383,7 +382,7 @@ def test_two_models_are_as_far_apart_as_their_answers(tmp_path, task, apart):
             return np.tile(self.answer, (len(X), 1))
 
     data = Case(tmp_path, project(task, "ridge" if task == "regression" else "extra_trees"), rows(task, 300)).data
-    assert disagreement(*map(Constant, answers), data, 0) == pytest.approx(apart)
+    assert by_slice(*map(Constant, answers), data, data, (), 1, 0)[WHOLE] == pytest.approx(apart)
 
 
 def test_the_slices_are_those_of_the_newest_rows(tmp_path):
