@@ -48,9 +48,8 @@ def collect(expression: Any) -> pa.Table:
 
 def _query(expression: Any) -> Any:
     """An ibis expression as a query of DuckDB, which gives Arrow without the optional packages of ``to_pyarrow``."""
-    import ibis
-
-    return expression.get_backend().con.sql(ibis.to_sql(expression, dialect="duckdb"))
+    backend = expression.get_backend()
+    return backend.con.sql(backend.compile(expression))
 
 
 def write_rows(expression: Any, path: str | Path, contract: Contract, treatments: Sequence[Treatment] = ()) -> int:
