@@ -1,10 +1,21 @@
 """How often tests draw and repeat: enough to notice a fault while one works, many times that where CI asks for it."""
 
 import os
+from collections.abc import Sequence
+from typing import TypeVar
 
 THOROUGH = os.environ.get("CICLO_TEST_THOROUGH") == "1"
+Case = TypeVar("Case")
 
 
 def rounds(usual: int, thorough: int) -> int:
     """The first, or the second with ``CICLO_TEST_THOROUGH=1``."""
     return thorough if THOROUGH else usual
+
+
+def some(cases: Sequence[Case], step: int = 3) -> list[Case]:
+    """Every third case, or all with ``CICLO_TEST_THOROUGH=1``.
+
+    For cases that go the same way through the code, as those of every task with every estimator do.
+    """
+    return list(cases[:: 1 if THOROUGH else step])

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import mr_openapi
-
 API = "/api/model_registry/v1"
 # What may happen to a request: it is cut before or after it was carried out, or answered with a status.
 Fault = str | int | None
@@ -67,20 +65,20 @@ class Contents:
     def _write(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, Any]:
         match method, path:
             case "POST", "/registered_models":
-                model = _read(mr_openapi.RegisteredModelCreate, body)
-                return 201, self._add(self.models, model, mr_openapi.RegisteredModel, ("name",))
+                model = _read("RegisteredModelCreate", body)
+                return 201, self._add(self.models, model, "RegisteredModel", ("name",))
             case "POST", "/model_versions":
-                version = _read(mr_openapi.ModelVersionCreate, body)
+                version = _read("ModelVersionCreate", body)
                 if version["registeredModelId"] not in self.models:
                     raise RefusedError(404, "no such registered model")
-                return 201, self._add(self.versions, version, mr_openapi.ModelVersion, ("name", "registeredModelId"))
+                return 201, self._add(self.versions, version, "ModelVersion", ("name", "registeredModelId"))
         if found := re.fullmatch(r"/model_versions/(\d+)/artifacts", path):
             if found[1] not in self.versions:
                 raise RefusedError(404, "no such model version")
-            artifact = {**_read(mr_openapi.ModelArtifact, body), "parent": found[1]}
+            artifact = {**_read("ModelArtifact", body), "parent": found[1]}
             return 201, _without_parent(self._add(self.artifacts, artifact, None, ("name", "parent")))
         if method == "PATCH" and (found := re.fullmatch(r"/model_artifacts/(\d+)", path)):
-            self.artifacts[found[1]] |= _read(mr_openapi.ModelArtifactUpdate, body)
+            self.artifacts[found[1]] |= _read("ModelArtifactUpdate", body)
             return 200, _without_parent(self.artifacts[found[1]])
         raise RefusedError(404, f"{method} {path}")
 
@@ -90,7 +88,7 @@ class Contents:
                 return row
         raise RefusedError(404, f"nothing found for {wanted}")
 
-    def _add(self, rows: dict[str, dict[str, Any]], row: dict[str, Any], kind: Any, key: tuple[str, ...]) -> Any:
+    def _add(self, rows: dict[str, dict[str, Any]], row: dict[str, Any], kind: str | None, key: tuple[str, ...]) -> Any:
         if any(all(other[name] == row[name] for name in key) for other in rows.values()):
             raise RefusedError(409, f"{row['name']} already exists")
         row |= {"id": str(len(rows) + 1), "createTimeSinceEpoch": "1", "lastUpdateTimeSinceEpoch": "1"}
@@ -98,13 +96,16 @@ class Contents:
         return rows[row["id"]]
 
 
-def _read(kind: Any, body: dict[str, Any] | None) -> dict[str, Any]:
+def _read(kind: str, body: dict[str, Any] | None) -> dict[str, Any]:
     """A body as the interface knows it; the real server refuses what it does not know too."""
-    known = {field.alias or name for name, field in kind.model_fields.items()}
+    import mr_openapi  # a second of processor time
+
+    model = getattr(mr_openapi, kind)
+    known = {field.alias or name for name, field in model.model_fields.items()}
     if body is None or not body.keys() <= known:
         raise RefusedError(400, f"unknown fields {set(body or ()) - known}")
     try:
-        return dict(kind.from_dict(body).to_dict())
+        return dict(model.from_dict(body).to_dict())
     except ValueError as error:
         raise RefusedError(400, str(error)) from error
 

@@ -30,7 +30,9 @@ PRELOADED = (
     "ciclo.components.evaluation.gate",
     "ciclo.components.publishing.publish",
     "ciclo.components.deployment.deployer",
+    "ibis.backends.duckdb",
     "matplotlib.figure",
+    "model_signing",
     "skops.io",  # and with it every estimator there is
 )
 _CODE = 3  # the place of the component's code in what kfp runs: sh -c SCRIPT CODE ARGUMENTS

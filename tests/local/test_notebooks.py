@@ -27,7 +27,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def run(name: str, **variables: str) -> None:
     """Execute a notebook from its first cell to its last."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbmake", f"{name}.ipynb"],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            *("-p", "nbmake.pytest_plugin", "--nbmake", f"{name}.ipynb"),
+        ],
         cwd=NOTEBOOKS,
         env={**os.environ, **variables},
         capture_output=True,

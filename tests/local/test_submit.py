@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.storage.store import open_store
 from ciclo.pipelines.backends import kfp
 from ciclo.pipelines.backends.kfp import submit, wait
+from ciclo.pipelines.compile import compile_pipeline
 from tests.kfp_backend import KfpBackend, kfp_backend
 from tests.local.command import ciclo
 
@@ -25,6 +27,23 @@ FILE = Path(__file__).parents[1] / "golden" / "project.yaml"
 @pytest.fixture(scope="module")
 def project() -> Project:
     return read_project(FILE)
+
+
+@cache
+def compiled(project: str, image: str, folder: Path) -> bytes:
+    compile_pipeline(project_from_json(project), image, folder / "pipeline.yaml")
+    return (folder / "pipeline.yaml").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every submission compiles, to the same bytes: two seconds of processor time."""
+    folder = tmp_path_factory.getbasetemp()
+
+    def write(project: Project, image: str, output: Path) -> None:
+        output.write_bytes(compiled(project.model_dump_json(), image, folder))
+
+    monkeypatch.setattr(kfp, "compile_pipeline", write)
 
 
 def test_a_submission_creates_one_run_with_the_project_and_its_candidates(

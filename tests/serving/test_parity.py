@@ -9,6 +9,7 @@ import pytest
 from ciclo.components.core.metrics import predictions
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.process import serving_python
+from tests.depth import some
 from tests.serving.conftest import publish
 
 LOAD = """
@@ -27,14 +28,17 @@ for line in sys.stdin:
     except CicloError as error:
         print(json.dumps(f"{type(error).__name__}: {error}"))
 """
-MODELS = [
-    ("binary", "gradient_boosting"),
-    ("binary", "logistic_regression"),
-    ("multiclass", "random_forest"),
-    ("multiclass", "gradient_boosting"),
-    ("regression", "gradient_boosting"),
-    ("regression", "ridge"),
-]
+MODELS = some(
+    [
+        ("binary", "gradient_boosting"),
+        ("binary", "logistic_regression"),
+        ("multiclass", "random_forest"),
+        ("multiclass", "gradient_boosting"),
+        ("regression", "gradient_boosting"),
+        ("regression", "ridge"),
+    ],
+    2,
+)
 
 
 def overwrite(folder, name):

@@ -1,5 +1,7 @@
 """Every built-in candidate compiles and answers as it did; what does not answer exactly alike is not used."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +20,7 @@ from ciclo.components.core.sections import Candidate
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.candidates import RECIPES, build
 from ciclo.components.training.labels import Labels, fit_model
+from tests.depth import some
 from tests.tables import dataset, project, table
 
 CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
@@ -37,7 +40,7 @@ def fitted(task, estimator, parameters=None, data=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "estimator"), BUILT_IN)
+@pytest.mark.parametrize(("task", "estimator"), some(BUILT_IN))
 def test_every_built_in_candidate_compiles_exactly(task, estimator):
     model, contract, X = fitted(task, estimator)
     found = parity(model, contract, X, seed=1)
@@ -48,8 +51,9 @@ def test_every_built_in_candidate_compiles_exactly(task, estimator):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", CLASSES)
-@pytest.mark.parametrize("estimator", ["gradient_boosting", "random_forest", "decision_tree"])
+@pytest.mark.parametrize(
+    ("task", "estimator"), some([*product(CLASSES, ["gradient_boosting", "random_forest", "decision_tree"])], 4)
+)
 def test_trees_learn_where_a_column_has_not_one_value_and_compile(task, estimator):
     model, contract, X = fitted(task, estimator, data=table(500, task=task).assign(noise=np.nan))
     assert parity(model, contract, X, seed=1).why == ""
@@ -86,8 +90,17 @@ def test_parameters_that_change_how_answers_are_made(task, estimator, parameters
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("calibration", ["none", "sigmoid", "isotonic"])
-@pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "random_forest", "support_vectors"])
+@pytest.mark.parametrize(
+    ("calibration", "estimator"),
+    some(
+        [
+            *product(
+                ["none", "sigmoid", "isotonic"],
+                ["logistic_regression", "gradient_boosting", "random_forest", "support_vectors"],
+            )
+        ]
+    ),
+)
 def test_a_calibration_and_a_threshold_are_compiled_with_it(tmp_path, estimator, calibration):
     rows = Dataset.open(dataset(tmp_path / "rows.parquet", rows=400))
     labels, charter = Labels(calibration=calibration, threshold=0.3), project("binary")
@@ -103,7 +116,7 @@ def test_a_calibration_and_a_threshold_are_compiled_with_it(tmp_path, estimator,
 @pytest.mark.parametrize(
     ("estimator", "calibration"),
     [
-        *((name, "temperature") for task, name in BUILT_IN if task == "multiclass"),
+        *((name, "temperature") for name in some([name for task, name in BUILT_IN if task == "multiclass"])),
         ("logistic_regression", "sigmoid"),
         ("extra_trees", "sigmoid"),
     ],
@@ -117,21 +130,22 @@ def test_a_calibration_of_many_classes(tmp_path, estimator, calibration):
     assert (found.engine, found.why) == ("compiled", "")
 
 
-def odd_tables():
-    """Tables whose columns are empty, constant, without a missing value, or all of rare levels."""
-    plain = table(500)
-    yield "nothing missing", plain.dropna()
-    yield "an empty category", plain.assign(colour=pd.Series([None] * 500, dtype=object))
-    yield "one level", plain.assign(colour="red")
-    yield "more levels than are kept", plain.assign(colour=[f"level {n % 300}" for n in range(500)])
-    yield "two rows' worth of values", plain.assign(size=1.5, count=3)
+ODD_TABLES = {
+    "nothing missing": lambda plain: plain.dropna(),
+    "an empty category": lambda plain: plain.assign(colour=pd.Series([None] * 500, dtype=object)),
+    "one level": lambda plain: plain.assign(colour="red"),
+    "more levels than are kept": lambda plain: plain.assign(colour=[f"level {n % 300}" for n in range(500)]),
+    "two rows' worth of values": lambda plain: plain.assign(size=1.5, count=3),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in odd_tables()])
-@pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting", "random_forest"])
-def test_odd_tables(data, estimator):
-    model, contract, X = fitted("binary", estimator, data=data)
+@pytest.mark.parametrize(
+    ("name", "estimator"),
+    some([*product(ODD_TABLES, ["logistic_regression", "gradient_boosting", "random_forest"])], 2),
+)
+def test_odd_tables(name, estimator):
+    model, contract, X = fitted("binary", estimator, data=ODD_TABLES[name](table(500)))
     assert parity(model, contract, X, seed=1).why == ""
 
 

@@ -1,6 +1,7 @@
 """Scores of labels on few rows: that nothing was seen is not taken for certain."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy.stats import beta
 
 from ciclo.components.core.clusters import gain_interval, groups_of, score_interval
 from ciclo.components.core.metrics import METRICS
+from tests.depth import some
 
 ACCURACY, BALANCED, F1 = (METRICS[name] for name in ("accuracy_score", "balanced_accuracy_score", "f1_score"))
 AUC, PRECISION = METRICS["roc_auc_score"], METRICS["average_precision_score"]
@@ -36,11 +38,13 @@ def passes(metric, rows, classes, lost, turns, days=0):
     return wrong / turns
 
 
-@pytest.mark.parametrize("rows", [40, 100, 300, 500])
 @pytest.mark.parametrize(
-    ("metric", "classes"), [(ACCURACY, 2), (BALANCED, 3), (F1, 2)], ids=lambda v: getattr(v, "name", v)
+    ("judged", "rows"),
+    some([*product([(ACCURACY, 2), (BALANCED, 3), (F1, 2)], [40, 100, 300, 500])]),
+    ids=lambda v: v[0].name if isinstance(v, tuple) else str(v),
 )
-def test_what_is_worse_by_the_margin_rarely_passes(metric, classes, rows):
+def test_what_is_worse_by_the_margin_rarely_passes(judged, rows):
+    metric, classes = judged
     assert passes(metric, rows, classes, MARGIN, 150) <= 0.09  # 5 % of 150 are 7.5, with a deviation of 2.7
 
 

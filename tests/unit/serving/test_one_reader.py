@@ -5,6 +5,7 @@ import math
 import struct
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ REFUSED = "refused"
 BIG = 2**53 + 1
 
 
+@cache
 def project(target: str) -> Project:
     columns = {"x": {"type": "number"}, **COLUMNS}
     described: dict[str, Any] = {"source": "x", "target": target, "columns": columns}

@@ -1,5 +1,6 @@
 """What a project says of missing values and outliers holds in the model, for every candidate, as it was fitted."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Candidate
 from ciclo.components.training.candidates import build, too_large
 from ciclo.components.training.preprocessing import preprocessor
+from tests.depth import some
 
 COLUMNS = {
     "a": {"type": "number"},
@@ -202,8 +204,9 @@ POLICIES: dict[str, tuple[dict, dict]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["logistic_regression", "random_forest", "gradient_boosting"])
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    ("name", "policy"), some([*product(["logistic_regression", "random_forest", "gradient_boosting"], POLICIES)], 4)
+)
 def test_the_compiled_form_gives_the_same_answers_or_says_why_not(name: str, policy: str) -> None:
     of, rows = project(*POLICIES[policy]), frame()
     y = (np.random.default_rng(3).random(len(rows)) < 0.4).astype("int64")

@@ -22,6 +22,7 @@ from ciclo.components.training.children import death
 from ciclo.components.training.folds import plan_for
 from ciclo.components.training.search import fit
 from ciclo.components.training.trials import PATIENCE, RANDOM_TRIALS, contains, run_trials, seed_of
+from tests.depth import some
 from tests.tables import dataset, project
 
 QUICK = {"trials": 2, "search_rows": 300}
@@ -34,7 +35,7 @@ CASES = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "name"), CASES, ids=str)
+@pytest.mark.parametrize(("task", "name"), some(CASES), ids=str)
 def test_every_candidate_learns_and_survives_the_file(tmp_path, task, name):
     parsed = project(task, training={**QUICK, "candidates": {"it": {"estimator": name}}})
     path = dataset(tmp_path / "d.parquet", task)
