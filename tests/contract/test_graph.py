@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import pytest
+
 from ciclo.components.core.project_file import project_from_json
 from ciclo.pipelines.tasks import STORE_KEYS
 
@@ -54,6 +56,7 @@ def executor(compiled: Any, title: str) -> str:
     return component["executorLabel"]
 
 
+@pytest.mark.slow
 def test_every_stage_is_in_the_graph_under_its_title(compiled: Any) -> None:
     assert set(compiled.tasks) == STAGES
     assert len(compiled.executors) == len(compiled.tasks)

@@ -65,6 +65,7 @@ def test_there_are_files_and_names_to_look_at() -> None:
     assert parts("writePage") == {"write", "page"}
 
 
+@pytest.mark.slow
 def test_every_word_of_the_glossary_is_spoken_by_the_code() -> None:
     words = glossary()
     assert len(words) >= 25

@@ -66,6 +66,7 @@ def test_a_class_the_model_never_saw_keeps_the_labels_in_place():
     assert {a["probabilities"]["mid"] for a in answers} == {0.0}
 
 
+@pytest.mark.slow
 def test_the_model_runs_on_one_thread_however_it_is_wrapped():
     model, contract, X = fitted("binary", "random_forest")
     inner = model.set_params(model__n_jobs=-1)

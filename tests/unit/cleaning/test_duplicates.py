@@ -95,6 +95,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_thrown_out_and_which_line_stayed(tmp_path: Path, case: str) -> None:
     data, duplicates, expected = CASES[case]
@@ -109,6 +110,7 @@ def test_what_is_thrown_out_and_which_line_stayed(tmp_path: Path, case: str) -> 
     assert report.counted == len(gone) - replaced
 
 
+@pytest.mark.slow
 def test_rows_that_a_later_one_replaces_break_no_budget(tmp_path: Path) -> None:
     rows = pd.concat([frame(), frame(), frame()])
     by_id = {"id_columns": ["id"]}

@@ -92,6 +92,7 @@ def test_apart_they_fall_by_their_identity(tmp_path: Path) -> None:
     assert kept[kept["n"] == 1][SPLIT].nunique() == 3
 
 
+@pytest.mark.slow
 def test_apart_copies_of_a_row_fall_each_by_itself_whatever_their_label(
     tmp_path: Path,
 ) -> None:
@@ -105,6 +106,7 @@ def test_apart_copies_of_a_row_fall_each_by_itself_whatever_their_label(
     assert shares.between(0.3, 0.7).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cleaning", "data", "refused"),
     [

@@ -46,6 +46,7 @@ def frame(rows: int = 200, gaps: int = 60) -> pd.DataFrame:
     ).astype(str)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gaps", "limit", "gone"),
     [(56, 0.4, False), (57, 0.4, True), (0, 0, False), (1, 0, True)],

@@ -58,6 +58,7 @@ def people(folder, group: str | None, rows: list[int], *, changed: bool = False,
     return pq.read_table(folder / "dataset", columns=["n", "who", SPLIT]).to_pandas()
 
 
+@pytest.mark.slow
 def test_by_group_all_rows_of_one_value_are_on_one_side_whatever_else_they_hold(tmp_path):
     found = people(tmp_path, "who", list(range(800)))
     assert (found.groupby("who")[SPLIT].nunique() == 1).all()
@@ -71,6 +72,7 @@ def test_by_group_all_rows_of_one_value_are_on_one_side_whatever_else_they_hold(
     assert (sides[0][both] == sides[1][both]).all()
 
 
+@pytest.mark.slow
 def test_without_a_group_the_rows_of_a_person_are_on_all_sides_and_rows_without_one_go_by_themselves(tmp_path):
     apart = people(tmp_path, None, list(range(800)), equal_rows="apart")
     assert (apart.groupby("who")[SPLIT].nunique() > 1).mean() > 0.5

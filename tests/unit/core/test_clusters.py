@@ -70,6 +70,7 @@ def test_the_group_of_the_split_is_the_entity_and_a_row_without_one_is_its_own()
     assert list(charter.features) == ["x"]
 
 
+@pytest.mark.slow
 def test_an_equal_challenger_is_not_better_for_its_luck_with_some_people():
     """Taken for independent, rows of 60 people make one of two equal models surely better in a third of the cases."""
     groups, who = of_people(60, 50)

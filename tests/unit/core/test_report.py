@@ -3,6 +3,7 @@
 import math
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ SECTIONS = st.builds(Section, title=WORDS, parts=st.lists(st.one_of(TEXTS, TABLE
 PAGES = st.builds(Document, title=WORDS, lead=WORDS, sections=st.lists(SECTIONS, max_size=3).map(tuple))
 
 
+@pytest.mark.slow
 @given(PAGES)
 def test_a_page_comes_back_as_it_was_and_looks_the_same(page: Document) -> None:
     again = Document.model_validate_json(page.model_dump_json())

@@ -392,6 +392,7 @@ def test_the_live_check(answers_with, status, body, problem):
             live_check.check(url, 1, GOLDEN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [404, 502, 503, 504])
 def test_what_is_not_our_server_yet_is_asked_again(answers_with, monkeypatch, status):
     tries = []

@@ -63,6 +63,7 @@ def other(answers: list[dict]) -> list[dict]:
     return [{**answers[0], "probability": answers[0]["probability"] + 1e-3}, *answers[1:]]
 
 
+@pytest.mark.slow
 def test_a_local_server_that_answers_otherwise_is_stopped_and_the_old_one_serves(published, tmp_path, monkeypatch):
     monkeypatch.setattr(deployer, "DRAIN_SECONDS", 0)
     answers, python = tmp_path / "answers.json", tmp_path / "python"
@@ -163,6 +164,7 @@ def cluster_that_answers(tmp_path, monkeypatch):
             server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("honest", [True, False], ids=["as the model did", "otherwise"])
 def test_a_seldon_deployment_stays_only_if_it_answers_as_the_model_did(published, cluster_that_answers, honest):
     answers = golden(published)

@@ -57,6 +57,7 @@ def test_one_at_a_time(api: ApiServer, cluster: Cluster) -> None:
     assert holder(api) == ""
 
 
+@pytest.mark.slow
 def test_whoever_waits_too_long_is_told_who_is_at_work(api: ApiServer, cluster: Cluster) -> None:
     with Turn(cluster, "models", "unit") as first:
         time.sleep(1.2)  # longer than the lease: it is renewed

@@ -178,6 +178,7 @@ def test_the_rest_of_the_file_decides_what_a_comma_is_and_the_unit_stays() -> No
     assert (found.rules, found.question) == (Plain("number", decimal=",", unit="€"), "")
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_unit() -> None:
     assert [found.note for found in (written(DOLLARS), written([f"{i} %" for i in N])) if found] == [
         "in $",

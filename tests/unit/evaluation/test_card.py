@@ -1,5 +1,6 @@
 """The model card shows what a person has to know, as data."""
 
+import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ciclo.components.answering.engine import Engine
@@ -18,6 +19,7 @@ from tests.unit.evaluation.test_fairness import compared, fitted, rows
 RAW = {"name": "unit", "data": {"source": "t.csv", "target": "y", "columns": {"y": TARGETS["binary"], **COLUMNS}}}
 
 
+@pytest.mark.slow
 def test_the_card_tells_the_decision_the_use_the_needs_and_what_is_left_out(tmp_path):
     columns = {
         "y": TARGETS["binary"],

@@ -135,6 +135,7 @@ def test_a_champion_is_never_scored_on_rows_of_its_own_training_time(tmp_path):
         assert (compared(asked, lied, tmp_path, challenger, champion).champion != honest.champion) is changes
 
 
+@pytest.mark.slow
 def test_whatever_a_champion_is_compared_with_is_compared_on_rows_it_has_not_seen(tmp_path):
     """Whatever is told of rows it has seen changes nothing beside the simple answers, nor against its first version."""
     asked, frame = project(timed=True), rows()
@@ -159,6 +160,7 @@ def test_whatever_a_champion_is_compared_with_is_compared_on_rows_it_has_not_see
     assert (honest.champion_baselines, honest.origin) == (other.champion_baselines, other.origin)
 
 
+@pytest.mark.slow
 def test_a_champion_is_asked_through_its_tested_model(tmp_path):
     """The refitted one has seen test rows: whatever it learnt there, the comparison is the same."""
     asked, frame = project(timed=True), rows()
@@ -174,6 +176,7 @@ def test_a_champion_is_asked_through_its_tested_model(tmp_path):
     assert found[0].champion_rows == found[1].champion_rows == 300
 
 
+@pytest.mark.slow
 def test_a_champion_is_not_scored_on_too_few_unseen_rows(tmp_path):
     asked, frame = project(timed=True), rows()
     model = fitted(asked, LogisticRegression(), frame)

@@ -39,6 +39,7 @@ def test_every_task_has_its_anchor_its_errors_and_its_windows(task):
     assert abs(asked.metric.gain(found.estimation.reference, found.score.point)) < 0.15
 
 
+@pytest.mark.slow
 def test_the_anchor_is_todays_rule_where_there_is_one_and_the_most_important_feature_else():
     _, train, *_ = made()
     number = next(c.name for c in train.contract.columns if c.type == "number")

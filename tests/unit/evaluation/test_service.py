@@ -36,6 +36,7 @@ def test_what_is_not_met_is_a_warning(taken, deployment, missed):
     assert all(c.level == "warning" for c in checks)
 
 
+@pytest.mark.slow
 def test_rows_are_timed_one_by_one_and_the_first_does_not_count():
     asked, frame = project(), rows(rows=30)
     test = Dataset(Contract.of(asked, ("false", "true")), frame)

@@ -29,6 +29,7 @@ def published(tmp_path, **lineage):
     return current
 
 
+@pytest.mark.slow
 def test_the_feature_of_the_champion_stays_though_another_tells_more(tmp_path):
     current = published(tmp_path, single_feature="noise")
     fixed, path = fixed_feature(project(), current), dataset(tmp_path / "d.parquet", rows=2200)
@@ -40,6 +41,7 @@ def test_the_feature_of_the_champion_stays_though_another_tells_more(tmp_path):
     assert pq.read_schema(tmp_path / "b.parquet").metadata[SINGLE_FEATURE] == b"noise"
 
 
+@pytest.mark.slow
 def test_the_feature_is_chosen_where_there_is_none_and_anew_only_where_it_is_gone(tmp_path):
     empty = Settings(home=tmp_path / "empty", _env_file=None)
     assert fixed_feature(project(), empty) == Fixed()

@@ -45,6 +45,7 @@ def tick(store, addresses, time=NOW, seen=None, past=(), report_key="", **fields
     return taken
 
 
+@pytest.mark.slow
 def test_a_mail_is_readable_as_text_and_as_html_and_shows_the_picture(store):
     with mail_server() as inbox:
         tick(store, [mail_address(inbox.port)], seen=view(), since=NOW - 2 * DAY, report_key="projects/loans/r.html")
@@ -88,6 +89,7 @@ def test_hostile_names_break_no_mail(store):
     assert len(html) < 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["down", "refuses", "silent"])
 @pytest.mark.parametrize(("server", "address"), [(mail_server, mail_address), (webhook, hook_address)])
 def test_a_receiver_that_fails_stops_no_tick_and_gets_the_alert_with_the_next(

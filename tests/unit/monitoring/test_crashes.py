@@ -75,6 +75,7 @@ def worse(eager):
     return eager
 
 
+@pytest.mark.slow
 def test_a_tick_has_the_steps_that_are_tried(worse):
     afresh(worse)
     seen = []

@@ -249,6 +249,7 @@ def test_a_dry_run_prints_and_files_nothing(here, capsys, eager, project_file):
     assert eager.history().decisions == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "header", "carried"),
     [

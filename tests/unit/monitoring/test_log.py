@@ -161,6 +161,7 @@ STEPS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(steps=st.lists(STEPS, max_size=12), seed=st.integers(0, 9))
 @settings(max_examples=40)
 def test_whatever_becomes_of_the_index_the_history_is_what_was_filed(tmp_path_factory, steps, seed):

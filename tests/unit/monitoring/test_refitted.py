@@ -54,6 +54,7 @@ def refitted(make_world, tmp_path):
     return build
 
 
+@pytest.mark.slow
 def test_a_refit_that_is_surely_worse_starts_one_run_that_goes_back(refitted):
     world, now = refitted(0.4)
     hour = timedelta(hours=1)
@@ -76,6 +77,7 @@ def test_a_refit_that_is_surely_worse_starts_one_run_that_goes_back(refitted):
 MODES = {"recommend": ("models restore", "ciclo models restore"), "approve": ("ciclo allow", "ciclo allow")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_policy_that_leaves_runs_to_a_person_leaves_the_way_back_to_one(refitted, mode):
     world, now = refitted(0.4, mode=mode)
@@ -90,6 +92,7 @@ def test_a_policy_that_leaves_runs_to_a_person_leaves_the_way_back_to_one(refitt
     assert (allowed.action, world.backend.count) == (("restore", 1) if mode == "approve" else ("recommend", 0))
 
 
+@pytest.mark.slow
 def test_without_a_backend_the_way_back_is_recommended(refitted):
     world, now = refitted(0.4)
     decision = world.tick(now + timedelta(hours=1), submit=None)
@@ -97,6 +100,7 @@ def test_without_a_backend_the_way_back_is_recommended(refitted):
     assert "ciclo models restore" in next_step(world.project, decision)
 
 
+@pytest.mark.slow
 def test_nobody_goes_back_while_another_champion_waits_to_serve(refitted, tmp_path):
     world, now = refitted(0.4)
     world.publish(tmp_path, deployed=False)
@@ -105,6 +109,7 @@ def test_nobody_goes_back_while_another_champion_waits_to_serve(refitted, tmp_pa
     assert "has been the champion since" in decision.reason
 
 
+@pytest.mark.slow
 def test_a_run_that_died_before_it_was_submitted_still_goes_back(refitted):
     """A later tick takes the claim over, and what it submits trains nothing."""
     world, now = refitted(0.4)
@@ -161,6 +166,7 @@ def test_the_way_back_goes_before_what_would_happen_by_itself(decided, said, see
     assert (found.retrain_end is None) is own
 
 
+@pytest.mark.slow
 def test_one_that_is_no_worse_is_written_down_and_nobody_is_told(refitted):
     world, now = refitted(0.0)
     decision = world.tick(now + timedelta(hours=1))
@@ -169,6 +175,7 @@ def test_one_that_is_no_worse_is_written_down_and_nobody_is_told(refitted):
     assert decision.evidence["refit_rows"] == 2_000
 
 
+@pytest.mark.slow
 def test_only_the_first_rows_are_compared(refitted):
     """However bad later answers are: the rows are the same at every tick, so that luck has one chance."""
     world, now = refitted(0.02)

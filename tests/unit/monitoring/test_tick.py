@@ -49,6 +49,7 @@ def test_too_little_data_is_noted_and_decides_nothing(make_world):
     assert "199 rows, 200 are needed" in decision.reason
 
 
+@pytest.mark.slow
 def test_drift_is_watched_then_retrained_on_rows_whose_labels_are_known(make_world):
     world = make_world()
     world.project = world.project.model_copy(
@@ -68,12 +69,14 @@ def test_drift_is_watched_then_retrained_on_rows_whose_labels_are_known(make_wor
     assert world.backend.runs == {claim.run_name: [claim.run_id]}
 
 
+@pytest.mark.slow
 def test_only_what_the_champion_answered_is_judged(eager):
     eager.serve(NOW, version=1)
     eager.serve(NOW, shift=3, version=2)
     assert eager.tick().action == "ok"
 
 
+@pytest.mark.slow
 def test_performance_alone_can_alarm(eager):
     eager.serve(NOW, rows=800, labels=True)
     assert eager.tick().action == "ok"
@@ -96,6 +99,7 @@ def test_labels_that_come_late_are_judged_late(make_world):
     assert decision.action == "ok"
 
 
+@pytest.mark.slow
 def test_without_a_submitter_a_retraining_is_only_recommended(eager):
     eager.serve(NOW, shift=1)
     decision = eager.tick(submit=None)
@@ -127,6 +131,7 @@ def test_the_same_tick_decides_the_same(eager):
 # What serves is watched, whatever the champion is.
 
 
+@pytest.mark.slow
 def test_what_serves_is_watched_and_not_a_champion_whose_deployment_failed(eager, tmp_path):
     eager.publish(tmp_path, deployed=False)
     eager.serve(NOW, version=1)
@@ -141,6 +146,7 @@ def unserved(eager, tmp_path):
     return eager, datetime.now(UTC) + timedelta(hours=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shift", "failed", "action"),
     [(0, False, "ok"), (0, True, "alert"), (1, False, "blocked"), (1, True, "blocked")],
@@ -162,6 +168,7 @@ def test_a_champion_that_does_not_serve_is_deployed_before_anything_is_retrained
         assert name.startswith("loans-serve-")
 
 
+@pytest.mark.slow
 def test_a_champion_that_the_tick_could_deploy_is_watched_at_once(unserved):
     world, now = unserved
     world.serve(now, version=2)
@@ -176,6 +183,7 @@ def test_a_champion_that_the_tick_could_deploy_is_watched_at_once(unserved):
     assert "champion since" not in decision.reason
 
 
+@pytest.mark.slow
 def test_a_deployment_that_may_still_be_going_on_is_left_alone(unserved):
     world, now = unserved
     world.serve(now)
@@ -186,6 +194,7 @@ def test_a_deployment_that_may_still_be_going_on_is_left_alone(unserved):
     assert world.backend.served == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "action"), [(0, "alert"), (1, "retrain")], ids=["quiet", "drift"])
 def test_a_server_that_does_not_run_is_told_of(eager, shift, action):
     eager.serve(NOW, shift=shift)
@@ -195,6 +204,7 @@ def test_a_server_that_does_not_run_is_told_of(eager, shift, action):
     assert decision.reason.startswith("The server of version 1 does not run on this machine; `ciclo deploy`")
 
 
+@pytest.mark.slow
 def test_a_champion_that_does_not_serve_is_tried_once_a_day(unserved):
     world, now = unserved
     for hours in (0, 1, 24):
@@ -264,6 +274,7 @@ def test_how_a_run_ended(run, state, made, replaced, later, expected):
         assert outcome.time == NOW + timedelta(hours=1)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_is_noticed_by_the_next_tick(eager, tmp_path):
     eager.serve(NOW, shift=1)
     eager.tick()
@@ -276,6 +287,7 @@ def test_the_end_of_a_run_is_noticed_by_the_next_tick(eager, tmp_path):
     assert (outcome.result, outcome.version, outcome.run_id) == ("promoted", 2, claim.run_id)
 
 
+@pytest.mark.slow
 def test_what_another_run_promoted_is_not_taken_for_what_this_one_did(eager, tmp_path):
     eager.serve(NOW, shift=1)
     eager.tick()
@@ -287,6 +299,7 @@ def test_what_another_run_promoted_is_not_taken_for_what_this_one_did(eager, tmp
     assert (outcome.result, outcome.version) == ("refused", None)
 
 
+@pytest.mark.slow
 def test_a_run_that_finds_nothing_better_than_the_simple_answers_twice_calls_design_at_once(eager):
     eager.serve(NOW, shift=1)
     eager.tick()

@@ -123,6 +123,7 @@ def test_the_tested_model_is_a_version_with_its_lineage_and_the_champion(opened,
     assert (move["version"], move["by"], move["why"]) == (2, "run run-2", WHY)
 
 
+@pytest.mark.slow
 def test_whoever_dies_at_whatever_write_is_followed_by_one_who_finishes_it(opened):
     for writes in itertools.count(1):
         registry = opened(writes)

@@ -73,6 +73,7 @@ def test_a_stage_that_is_told_to_stop_puts_back_what_it_changed_and_says_so(tmp_
     assert note.ending == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_second_signal_does_not_stop_the_putting_back(tmp_path: Path) -> None:
     body = "print('changed', flush=True); time.sleep(60)\n    except SystemExit:\n        time.sleep(1); print('done')"
     child = start(body, tmp_path)

@@ -254,6 +254,7 @@ def test_what_the_values_leave_open_is_asked(asked: tuple[Any, str], name: str) 
     assert ASKED[name][1] in column["why"]
 
 
+@pytest.mark.slow
 def test_a_value_of_another_currency_is_quarantined_with_its_reason(tmp_path: Path) -> None:
     cells = [f"{'€' if i == 7 else '$'}{v:.2f}" for i, v in enumerate(AMOUNTS)]
     rows, text = prepared(tmp_path, write(tmp_path, "amount", cells))
@@ -294,6 +295,7 @@ def test_a_target_spelt_in_several_ways_is_a_boolean(tmp_path: Path) -> None:
     assert rows["paid"].tolist() == [cell in ("Yes", "TRUE") for cell in cells]
 
 
+@pytest.mark.slow
 def test_times_without_a_zone_beside_times_with_one_are_counted(tmp_path: Path) -> None:
     cells = [f"{t:%Y-%m-%dT%H:%M}{'+02:00' if i % 3 else ''}" for i, t in enumerate(MINUTES)]
     dates = [f"{t:%d/%m/%Y %H:%M}{'Z' if i < 5 else ''}" for i, t in enumerate(MINUTES)]
@@ -310,6 +312,7 @@ def test_times_without_a_zone_beside_times_with_one_are_counted(tmp_path: Path) 
     assert "115 of its times say no zone" in (tmp_path / "report").read_text()
 
 
+@pytest.mark.slow
 def test_malformed_records_are_counted_and_one_is_shown(tmp_path: Path) -> None:
     lines = ["a,b,y", *(f"{v},note {i},{i % 2}" for i, v in enumerate(X))]
     lines[8] = r'7,"he said \"no\", twice",1'
@@ -603,6 +606,7 @@ def test_scientific_notation_has_no_thousands(tmp_path: Path) -> None:
     assert rows["e"].tolist() == pytest.approx([float(cell.replace(",", ".")) for cell in cells]), text
 
 
+@pytest.mark.slow
 def test_days_as_floats_are_days_in_text_too(tmp_path: Path) -> None:
     """pandas writes whole numbers of a column with a gap as 20230105.0."""
     cells = [f"{d:%Y%m%d}.0" for d in DAYS]

@@ -82,6 +82,7 @@ def test_what_a_few_days_save_is_not_clear():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["none", "sigmoid", "isotonic"])
 def test_what_the_project_asks_for_is_done_and_survives_the_file(tmp_path, method):
     charter, candidate, known, test = case(tmp_path, rows=400, calibration=method)
@@ -133,6 +134,7 @@ def several(tmp_path, rows=1_500, estimator="nearest_neighbours", **changes):
     return charter, charter.candidates["it"], data.split("train", "validation"), data.split("test")
 
 
+@pytest.mark.slow
 def test_overconfident_neighbours_of_three_classes_get_a_temperature_and_new_rows_agree(tmp_path):
     charter, candidate, known, test = several(tmp_path)
     labels = learn_labels(charter, candidate, known, SURE, 0)
@@ -159,6 +161,7 @@ def test_overconfident_neighbours_of_three_classes_get_a_temperature_and_new_row
     ("none", "none", ""), ("temperature", "temperature", "the project asks for it"),
     ("isotonic", "isotonic", "the project asks for it"),
 ])  # fmt: skip
+@pytest.mark.slow
 def test_of_three_classes_what_helps_or_is_asked_for_is_done(tmp_path, asked, given, says):
     charter, candidate, known, _ = several(tmp_path, 600, "logistic_regression", calibration=asked)
     labels = learn_labels(charter, candidate, known, {"C": 1.0}, 0)
@@ -200,6 +203,7 @@ def test_days_are_the_evidence_for_a_calibration(tmp_path, days, calibrated):
     assert (learn_labels(charter, candidate, known, SURE, 0).calibration != "none") is calibrated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["auto", "sigmoid"])
 def test_where_positives_come_in_a_burst_the_rest_is_learnt_and_it_is_said(tmp_path, calibration):
     charter, candidate, known = by_day(tmp_path, 40, calibration=calibration, estimator="logistic_regression")

@@ -285,6 +285,7 @@ def test_labels_are_those_of_the_tested_model():
     assert labels_from(told) == Labels(calibration="isotonic", threshold=0.2)
 
 
+@pytest.mark.slow
 def test_a_slice_in_which_the_newest_rows_turn_everything_round_is_found_where_the_whole_hides_it(tmp_path):
     """A tenth of the rows, those without a colour; without slices the refit would be served."""
     frame = rows(count=2_400)
@@ -302,6 +303,7 @@ def test_a_slice_in_which_the_newest_rows_turn_everything_round_is_found_where_t
     assert told["'colour' is red"]["difference"] < told["'colour' is red"]["usual"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alike", [False, True], ids=["slices apart", "slices alike"])
 def test_of_refits_like_the_others_one_in_a_hundred_is_refused_for_a_slice(alike):
     """However many slices there are; the whole is held to its own hundredth."""

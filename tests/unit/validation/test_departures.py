@@ -92,6 +92,7 @@ def test_without_times_the_fixed_limit_holds_and_chance_is_no_distance():
     assert not any(moved(20, 0.0, fixed=0.01) for _ in range(20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "shift", "passed"), [("time", 1.0, False), ("time", 0.0, True), ("hash", 0.6, True)]
 )

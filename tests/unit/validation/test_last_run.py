@@ -47,6 +47,7 @@ def findings(then: Accepted | None, rows: Dataset) -> list[str]:
 PLAIN = charter({"y": TARGETS["binary"], **COLUMNS})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [150, 600])
 def test_rows_of_one_distribution_are_alike(rows):
     found = [
@@ -68,6 +69,7 @@ def timed(days: int, seed: int, a_day: int = 40) -> pd.DataFrame:
     return frame.assign(y=rng.random(rows) < 0.4)
 
 
+@pytest.mark.slow
 def test_days_that_differ_by_themselves_are_no_finding_and_a_column_that_moved_is():
     asked = project(
         data={
@@ -267,6 +269,7 @@ def test_columns_without_values_and_profiles_of_earlier_releases_are_compared_as
     assert findings(old, rows_of(PLAIN, NOW))
 
 
+@pytest.mark.slow
 def test_both_runs_are_drawn_beside_each_other():
     then, rows = accepted(rows_of(PLAIN, BEFORE)), rows_of(PLAIN, CHANGES["a new category"][0])
     report = Report("both")
