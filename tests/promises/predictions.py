@@ -17,6 +17,7 @@ from ciclo.components.core.errors import RefusedError, StorageError
 from ciclo.components.storage.database import VERSIONS, metadata
 from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
 from ciclo.components.storage.windows import WINDOW_COLUMNS
+from tests.depth import rounds
 from tests.present_schema import ONE_PROBABILITY, ONE_PROBABILITY_ROWS, ROWS, TABLES
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -164,7 +165,7 @@ class PredictionStorePromises:
 
     @pytest.mark.slow
     def test_a_big_window_comes_back_whole(self, store):
-        rows, names = 50_000, [f"f{i}" for i in range(20)]
+        rows, names = rounds(10_000, 50_000), [f"f{i}" for i in range(20)]
         values = np.random.default_rng(0).normal(size=(rows, 20))
         store.record(
             [
@@ -177,7 +178,7 @@ class PredictionStorePromises:
                 for i, v in enumerate(values.tolist())
             ]
         )
-        store.label([label("true", request_id=str(i), number=n) for i in range(0, 500, 2) for n in range(100)])
+        store.label([label("true", request_id=str(i), number=n) for i in range(0, rows // 100, 2) for n in range(100)])
         found = window(store)
         assert len(found) == rows
         assert found["label"].notna().sum() == rows / 2

@@ -14,6 +14,7 @@ from ciclo.components.tables.stored import Stored
 from ciclo.components.validation.beside import distributions, target_parts
 from ciclo.components.validation.checks import reference_profile, validate
 from ciclo.components.validation.report import validation_report
+from tests.depth import rounds
 from tests.tables import COLUMNS, dataset, project
 
 
@@ -42,7 +43,7 @@ def test_bins_hold_every_row_and_tell_the_target_of_their_rows(tmp_path):
 @pytest.mark.slow
 def test_a_report_of_very_many_columns_stays_below_a_megabyte():
     rng = np.random.default_rng(0)
-    names = [f"<column> {i} {'of a long name ' * 6}" for i in range(700)]
+    names = [f"<column> {i} {'of a long name ' * 6}" for i in range(rounds(300, 700))]
     frame = pd.DataFrame({n: rng.normal(size=300) for n in names})
     for n in names[:40]:
         frame[n] = pd.Series([f"&{'word ' * 30}{v}" for v in rng.integers(0, 30, 300)], dtype=object)
