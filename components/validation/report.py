@@ -14,6 +14,7 @@ from ciclo.components.validation.checks import Findings
 from ciclo.components.validation.last_run_report import show_last_run
 
 DRAWN = 60  # columns beside the target
+PICTURES = 450_000  # bytes of them, so that a report stays below a megabyte
 CELLS = 24  # columns of a heat map
 LISTED = 200  # rows of a table
 
@@ -74,17 +75,18 @@ def _beside(report: Report, findings: Findings, names: list[str]) -> None:
     contract, sample = findings.sample.contract, findings.sample
     _, classes = target_parts(sample)
     report.section("Every column beside the target")
-    drawn = names[:DRAWN]
-    rest = f" The {DRAWN} of {len(names)} that go most with it." if len(names) > DRAWN else ""
+    several = len(classes) > 1
+    meaning = (
+        "share of each class" if several else f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
+    )
+    pictures = [(column.name, column.svg(meaning)) for column in distributions(sample, names[:DRAWN])]
+    taken = np.cumsum([len(picture.encode()) for _, picture in pictures])
+    drawn = pictures[: max(int(np.searchsorted(taken, PICTURES, side="right")), 1)]
+    rest = f" The {len(drawn)} of {len(names)} that go most with it." if len(names) > len(drawn) else ""
     report.text(f"Of {len(sample):,} training rows: how many have which value, and what their target is.{rest}")
-    if len(classes) > 1:
-        report.chart(key(class_key(classes)))
-        meaning = "share of each class"
-    else:
-        meaning = f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
-        report.chart(key([("accent", "rows"), ("second", meaning), ("past", "of all rows, or of missing values")]))
-    pictures = [(column.name, column.svg(meaning)) for column in distributions(sample, drawn)]
-    report.charts(pictures)
+    counted = [("accent", "rows"), ("second", meaning), ("past", "of all rows, or of missing values")]
+    report.chart(key(class_key(classes) if several else counted))
+    report.charts(drawn)
 
 
 def _together(report: Report, findings: Findings, names: list[str]) -> None:

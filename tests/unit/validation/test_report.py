@@ -14,7 +14,6 @@ from ciclo.components.tables.stored import Stored
 from ciclo.components.validation.beside import distributions, target_parts
 from ciclo.components.validation.checks import reference_profile, validate
 from ciclo.components.validation.report import validation_report
-from tests.depth import rounds
 from tests.tables import COLUMNS, dataset, project
 
 
@@ -41,19 +40,19 @@ def test_bins_hold_every_row_and_tell_the_target_of_their_rows(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_report_of_very_many_columns_stays_below_a_megabyte():
+@pytest.mark.parametrize("categories", [40, 300])
+def test_a_report_of_very_many_columns_stays_below_a_megabyte(categories):
     rng = np.random.default_rng(0)
-    names = [f"<column> {i} {'of a long name ' * 6}" for i in range(rounds(300, 700))]
-    frame = pd.DataFrame({n: rng.normal(size=300) for n in names})
-    for n in names[:40]:
-        frame[n] = pd.Series([f"&{'word ' * 30}{v}" for v in rng.integers(0, 30, 300)], dtype=object)
+    names = [f"<column> {i} {'of a long name ' * 6}" for i in range(300)]
+    texts = {n: np.array([f"&{'word ' * 30}{v}" for v in rng.integers(0, 30, 300)], object) for n in names[:categories]}
+    frame = pd.DataFrame({**texts, **{n: rng.normal(size=300) for n in names[categories:]}})
     frame = frame.mask(rng.random(frame.shape) < 0.1)
     frame["y"] = rng.choice(list("abcdefgh"), 300)
     frame[SPLIT] = np.where(np.arange(300) % 5 > 1, "train", np.where(np.arange(300) % 5 == 1, "validation", "test"))
-    kinds = {n: {"type": "category" if n in names[:40] else "number"} for n in names}
+    kinds = {n: {"type": "category" if n in names[:categories] else "number"} for n in names}
     charter = project(data={"source": "t.csv", "target": "y", "columns": {**kinds, "y": {"type": "category"}}})
     rows = Dataset(Contract.of(charter, tuple("abcdefgh")), frame)
     findings = validate(charter, rows, "d" * 64, Accepted(1, True, rows.contract, reference_profile(rows)))
     html = validation_report("unit", findings).html()
     assert len(html.encode()) < 1_000_000, len(html.encode())
-    assert html.count('beside the target"') == 60
+    assert 40 <= html.count('beside the target"') < 60
