@@ -32,6 +32,7 @@ MODELS = [
     ("binary", "logistic_regression"),
     ("multiclass", "random_forest"),
     ("multiclass", "gradient_boosting"),
+    ("multiclass", "lightgbm"),  # which the serving environment does not have
     ("regression", "gradient_boosting"),
     ("regression", "ridge"),
 ]
