@@ -5,6 +5,7 @@
 #
 # A package index of your own is a build argument (--build-arg PIP_INDEX_URL=...): it is used while building and stays
 # out of the images, whose last stage only copies what was installed.
+# --build-arg EXTRA=lightgbm adds LightGBM, and the OpenMP that it needs, to the image that fits.
 # Tests of libraries and pip stay out as well: 130 and 110 MB that nothing imports. What is left are the libraries
 # themselves, the largest Arrow, SciPy, pandas and scikit-learn, with their compiled bytecode, since the root is read-only
 # and every start of a task would compile anew. Bytecode knows its source by digest and not by time, so that the same files
@@ -53,8 +54,9 @@ COPY pipelines pipelines
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 FROM build AS pipeline-build
-COPY requirements/pipeline.txt .
-RUN pip install --no-compile --no-deps --require-hashes -r pipeline.txt && pip check
+ARG EXTRA=
+COPY requirements/pipeline.txt requirements/lightgbm.txt ./
+RUN pip install --no-compile --no-deps --require-hashes -r pipeline.txt ${EXTRA:+-r ${EXTRA}.txt} && pip check
 COPY --from=wheel /build/dist dist
 RUN pip install --no-compile --no-deps dist/*.whl && pip uninstall --yes pip && \
     find /opt/ciclo/lib -depth -type d -name tests -exec rm -r {} + && \
@@ -62,6 +64,11 @@ RUN pip install --no-compile --no-deps dist/*.whl && pip uninstall --yes pip && 
     python -W error::SyntaxWarning -c 'import ciclo.pipelines.training.pipeline'
 
 FROM image AS pipeline
+ARG EXTRA=
+USER root
+RUN [ -z "$EXTRA" ] || { apt-get -qq update && apt-get -qq install --no-install-recommends libgomp1 && \
+    rm -r /var/lib/apt/lists/*; }
+USER 65532:65532
 COPY --from=pipeline-build /opt/ciclo /opt/ciclo
 CMD ["ciclo", "--help"]
 

@@ -124,8 +124,9 @@ test-images: env ## run the training pipeline in the built image (needs a Docker
 
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies anew and write requirements/*.txt with hashes
-	$(UV) $(COMPILE) --upgrade --extra pipeline --extra model-registry --extra dev pyproject.toml -o requirements/dev.txt
+	$(UV) $(COMPILE) --upgrade --extra pipeline --extra lightgbm --extra model-registry --extra dev pyproject.toml -o requirements/dev.txt
 	$(UV) $(COMPILE) --upgrade --extra pipeline -c requirements/dev.txt pyproject.toml -o requirements/pipeline.txt
+	$(UV) $(COMPILE) --upgrade --no-deps --extra lightgbm -c requirements/dev.txt pyproject.toml -o requirements/lightgbm.txt
 	$(UV) $(COMPILE) --upgrade --extra serving pyproject.toml -o requirements/serving.txt
 	$(UV) $(COMPILE) --upgrade --group pyproject.toml:build -o requirements/build.txt
 

@@ -40,10 +40,11 @@ class Case:
 
 MOST, LEAST = "at most 5 %", "at least 90 %"
 ROWS, WEEKS2, WEEKS4 = Truth(2_800), Truth(2_800, 14, 10), Truth(5_600, 28, 10)
+UNEVEN = Truth(2_800, 14, 10, uneven=True)
 CASES = (
     Case("equal, 2,800 independent rows", "change", ROWS, asked=MOST),
     Case("equal, 14 days, design effect 10", "change", WEEKS2, asked=MOST),
-    Case("equal, 14 uneven days, design effect 10", "change", Truth(2_800, 14, 10, uneven=True), asked=MOST),
+    Case("equal, 14 uneven days, design effect 10", "change", UNEVEN, asked=MOST),
     Case("equal, lognormal errors, RMSE, 2,800 rows", "change", ROWS, heavy=True, asked=MOST),
     Case("better by .03, 2,800 independent rows", "change", ROWS, 0.03, asked=LEAST),
     Case("better by .07, 28 days, design effect 10", "change", WEEKS4, 0.07, asked=LEAST),
@@ -69,6 +70,7 @@ CASES = (
     ),
     Case("equal, accuracy, 500 rows", "refresh", Truth(500), labels="accuracy_score", apart=0.002),
     Case("equal, accuracy, 2,000 rows", "refresh", Truth(2_000), labels="accuracy_score", apart=0.01),
+    Case("worse by the margin, 14 uneven days, design effect 10", "refresh", UNEVEN, -0.01, asked=MOST),
 )
 SIMULATIONS, QUICK = 400, 40
 CHUNKS = 4

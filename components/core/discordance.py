@@ -75,7 +75,12 @@ def least_width(metric: Metric, y: Array, confidence: float) -> float:
 
 
 def _of_ranks(interval: Interval, ours: Scorer, theirs: Scorer | None, confidence: float) -> Interval:
-    """Two rankings that are both perfect: one row of the rarest class could yet be last."""
+    """Rankings that are perfect: one row of the rarest class could yet be last.
+
+    As many pairs of different rows as there are of that class are independent, so a model of a lesser AUC than the
+    bound would rank all right more seldom than one less the confidence. Where days or people have luck of their own,
+    nothing of it is seen in a perfect ranking, and the bound is that of independent rows.
+    """
     alike = theirs is not None and np.array_equal(ours.prediction, theirs.prediction)
     if ours.metric.needs != "probability" or alike or interval.high - interval.low > TINY:
         return interval

@@ -69,6 +69,20 @@ _BOOSTING: Kinds = {
     "n_iter_no_change": "integer[1,)",
     "tol": "number[0,)",
 }
+_LIGHTGBM: Kinds = {
+    "learning_rate": "number(0,)",
+    "n_estimators": "integer[1,)",
+    "num_leaves": "integer[2,131072]",
+    "max_depth": "integer[-1,)",
+    "min_child_samples": "integer[0,)",
+    "min_child_weight": "number[0,)",
+    "min_split_gain": "number[0,)",
+    "subsample": "number(0,1]",
+    "subsample_freq": "integer[0,)",
+    "colsample_bytree": "number(0,1]",
+    "reg_alpha": "number[0,)",
+    "reg_lambda": "number[0,)",
+}
 _LINEAR: Kinds = {"fit_intercept": "boolean", "tol": "number[0,)"}
 _NEIGHBOURS: Kinds = {"n_neighbors": "integer[1,) none", "weights": "uniform distance none", "p": "number(0,) none"}
 _VECTORS: Kinds = {
@@ -124,6 +138,14 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "gradient_boosting": Estimator(
         {**_BOOSTING, "loss": "log_loss", "class_weight": "balanced none"},
         {**_BOOSTING, "loss": "squared_error absolute_error gamma poisson quantile", "quantile": "number[0,1] none"},
+    ),
+    "lightgbm": Estimator(
+        {**_LIGHTGBM, "class_weight": "balanced none"},
+        {
+            **_LIGHTGBM,
+            "objective": "regression regression_l1 huber quantile gamma poisson tweedie",
+            "alpha": "number(0,1)",
+        },
     ),
     "nearest_neighbours": Estimator(_NEIGHBOURS, _NEIGHBOURS),
     "support_vectors": Estimator({**_VECTORS, "class_weight": "balanced none"}, {**_VECTORS, "epsilon": "number[0,)"}),

@@ -34,7 +34,8 @@ class Infrastructure(Section):
     """What the users of the predictions need of the service; the model card shows whether it is met.
 
     Attributes:
-        latency_ms: Longest time the model may take for one row, in 95 of 100 cases.
+        latency_ms: Longest time the model may take for one row, in 95 of 100 cases; a server that surely takes longer
+            does not go live.
         memory_mb: Most memory one replica may be given, in units of 1,048,576 bytes.
         requests_per_second: Rows of one second that all replicas together have to answer.
     """

@@ -28,7 +28,7 @@ def deployment(project: str, endpoint: dsl.Output[dsl.Artifact]) -> str:
 
         served = serve(project_from_json(project), settings()) or Endpoint("", 0)
         served.write(Path(endpoint.path))
-        endpoint.metadata.update({"url": served.url, "version": served.version})
+        endpoint.metadata.update(served.facts)
         log.done(served.summary + served.pace)
         if served.url:
             log.ends("served")

@@ -4,12 +4,10 @@ Deployment alone moves the name ``serving``, and only after the live check.
 """
 
 import fcntl
-import math
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import live_check, process
 from ciclo.components.deployment.cluster import Cluster
 from ciclo.components.deployment.endpoint import Endpoint
+from ciclo.components.deployment.pace import require_pace
 from ciclo.components.deployment.rollout import rollout
 from ciclo.components.releases.names import CHAMPION, SERVING, Alias, Move
 from ciclo.components.releases.promotion import unfit
@@ -80,7 +79,7 @@ def deploy(project: Project, version: int, settings: Settings) -> Endpoint:
     Raises:
         VerdictError: If it is not the champion, or became it against the rules without anybody's override.
         UnreadableError: If it cannot be read.
-        DeploymentError: If the server does not come up or answers differently.
+        DeploymentError: If the server does not come up, answers differently, or is too slow for its users.
     """
     registry = open_registry(project.name, settings)
     with tempfile.TemporaryDirectory() as folder:
@@ -89,20 +88,9 @@ def deploy(project: Project, version: int, settings: Settings) -> Endpoint:
             case "none":
                 return Endpoint("", version)
             case "process":
-                served = _replace_process(bundle, champion, registry, settings)
+                return _replace_process(project, bundle, champion, registry, settings)
             case "seldon":
-                served = _replace_seldon(project, bundle, champion, registry, settings)
-        return _paced(project, served, bundle)
-
-
-def _paced(project: Project, served: Endpoint, bundle: Bundle) -> Endpoint:
-    """The endpoint with how fast it answers, which is compared with what the users need."""
-    taken, most = live_check.pace(served.url, bundle.golden), project.design.infrastructure.latency_ms
-    if not taken <= most:
-        structlog.get_logger().warning(
-            "the server is slower than its users need", milliseconds=round(taken, 1), latency_ms=most
-        )
-    return replace(served, milliseconds=round(taken, 1) if math.isfinite(taken) else 0.0)
+                return _replace_seldon(project, bundle, champion, registry, settings)
 
 
 def champion_to_serve(registry: Registry, version: int, folder: Path) -> tuple[Alias, Bundle]:
@@ -139,12 +127,12 @@ def champion_to_serve(registry: Registry, version: int, folder: Path) -> tuple[A
     return champion, bundle
 
 
-def _name(registry: Registry, champion: Alias, settings: Settings) -> None:
+def _name(registry: Registry, champion: Alias, settings: Settings, pace: str = "") -> None:
     """Name the champion as what serves, unless that is the name it has already."""
     serving = registry.alias(SERVING)
     if serving is not None and serving.digest == champion.digest:
         return
-    move = Move(by=settings.deployer, why="it answers the live check", action="deploy")
+    move = Move(by=settings.deployer, why=f"it answers the live check{pace}", action="deploy")
     registry.move(SERVING, champion.version, move, expected=serving, signer=signer_from(settings))
 
 
@@ -176,7 +164,9 @@ def stop(project: str, settings: Settings) -> None:
         process.sweep(_logs(project, settings), None)
 
 
-def _replace_process(bundle: Bundle, champion: Alias, registry: Registry, settings: Settings) -> Endpoint:
+def _replace_process(
+    project: Project, bundle: Bundle, champion: Alias, registry: Registry, settings: Settings
+) -> Endpoint:
     with _alone(bundle.project, settings):
         old, logs = endpoint(bundle.project, settings), _logs(bundle.project, settings)
         named = registry.alias(SERVING)
@@ -185,8 +175,10 @@ def _replace_process(bundle: Bundle, champion: Alias, registry: Registry, settin
         new = process.start(bundle.project, bundle.version, settings, log)
         try:
             live_check.check(new.url, new.version, bundle.golden)
+            limit = project.design.infrastructure.latency_ms
+            new = new.at(require_pace(new.url, bundle.golden, limit, old.url if old else ""))
             new.write(_file(bundle.project, settings))
-            _name(registry, champion, settings)
+            _name(registry, champion, settings, new.pace)
         except BaseException:
             _point_back(old, bundle.project, settings)
             _name_back(registry, named, settings)
@@ -211,9 +203,9 @@ def _replace_seldon(
 ) -> Endpoint:
     named = registry.alias(SERVING)
     undo = partial(_name_back, registry, named, settings)
-    with rollout(project, bundle.version, bundle.golden, settings, Cluster(), undo) as url:
-        _name(registry, champion, settings)
-    return Endpoint(url, bundle.version)
+    with rollout(project, bundle.version, bundle.golden, settings, Cluster(), undo) as served:
+        _name(registry, champion, settings, served.pace)
+    return served
 
 
 def _logs(project: str, settings: Settings) -> Path:

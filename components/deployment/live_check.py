@@ -1,7 +1,6 @@
 """The live check: a new server has to answer the golden requests as the model did when it was judged."""
 
 import json
-import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ CONNECT_SECONDS = 30
 SETTLE_SECONDS = 30
 IN_A_ROW = 5  # answers of the new version, after which the old one is taken for gone
 ASK_SECONDS = 10
-PACED = 20
 NOT_THERE = frozenset({404, 502, 503, 504})  # what answers is not our server, or not yet
 
 
@@ -78,19 +76,6 @@ def settle(url: str, version: int, golden: dict[str, Any]) -> None:
             seen = answer.problem or f"version {answer.version}"
             raise DeploymentError(f"{url} does not lead to version {version}", seen=seen)
         time.sleep(0.1)
-
-
-def pace(url: str, golden: dict[str, Any]) -> float:
-    """How long the real server takes for a row, over the network there is: milliseconds in 95 % of a few requests.
-
-    Args:
-        url: Its address.
-        golden: Rows to ask; NaN if it did not answer one of them.
-    """
-    rows = golden["rows"]
-    answers = [ask(url, [rows[number % len(rows)]]) for number in range(PACED)]
-    taken = sorted(answer.milliseconds for answer in answers if not answer.problem)
-    return taken[math.ceil(0.95 * len(taken)) - 1] if taken else math.nan
 
 
 def ask(url: str, rows: list[dict[str, Any]]) -> Answer:

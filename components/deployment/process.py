@@ -162,7 +162,7 @@ def _foreign(variables: Mapping[str, str]) -> dict[str, str]:
 def _wait_until_healthy(endpoint: Endpoint, project: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     expected = {"project": project, "version": endpoint.version}
-    while _health(endpoint.url) != expected:
+    while not expected.items() <= _health(endpoint.url).items():
         if not alive(endpoint) or time.monotonic() > deadline:
             problem = "does not become healthy" if alive(endpoint) else "ended while it started"
             raise DeploymentError(
@@ -172,12 +172,12 @@ def _wait_until_healthy(endpoint: Endpoint, project: str, log: Path) -> None:
         time.sleep(0.1)
 
 
-def _health(url: str) -> Any:
+def _health(url: str) -> dict[str, Any]:
     try:
         with urlopen(f"{url}/health/status", timeout=5) as answer:  # noqa: S310
-            return json.load(answer).get("jsonData")
-    except (URLError, OSError, ValueError):
-        return None
+            return dict(json.load(answer)["jsonData"])
+    except (URLError, OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def tail(log: Path) -> str:

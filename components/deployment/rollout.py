@@ -31,6 +31,8 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.deployment import live_check
 from ciclo.components.deployment.canary import Trial
 from ciclo.components.deployment.cluster import CONFIG_MAP, DEPLOYMENT, SECRET, SELDON, SERVICE, Cluster, Object
+from ciclo.components.deployment.endpoint import Endpoint
+from ciclo.components.deployment.pace import Pace, require_pace
 from ciclo.components.deployment.seldon import (
     CONFIG,
     DIGEST,
@@ -83,7 +85,7 @@ def rollout(
     settings: Settings,
     cluster: Cluster,
     undo: Callable[[], None] = lambda: None,
-) -> Iterator[str]:
+) -> Iterator[Endpoint]:
     """Put a version in service; if that or the body fails, put back what was there.
 
     Args:
@@ -95,18 +97,18 @@ def rollout(
         undo: Called when what was there is put back, to take back what the body did.
 
     Yields:
-        The address that clients use, which answers with the new version.
+        Where clients ask, which answers with the new version.
 
     Raises:
-        DeploymentError: If it is refused, does not become available or does not answer as it should, or if another
-            deployment is at work.
+        DeploymentError: If it is refused, does not become available, does not answer as it should or is too slow for
+            its users, or if another deployment is at work.
     """
     with Turn(cluster, settings.serving_namespace, project.name) as turn:
         work = _Rollout(project, version, golden, settings, cluster, turn)
         before = work.standing()
         try:
-            slot = work.bring_up(before)
-            yield service_url(project.name, settings.serving_namespace)
+            slot, pace = work.bring_up(before)
+            yield Endpoint(service_url(project.name, settings.serving_namespace), version).at(pace)
         except BaseException as error:
             work.put_back(before, error)
             undo()
@@ -150,11 +152,11 @@ class _Rollout:
             live = next((one for one in predictors.values() if self._available(one)), None)
         return Standing(made, found, live)
 
-    def bring_up(self, before: Standing) -> str:
+    def bring_up(self, before: Standing) -> tuple[str, Pace]:
         """Put the version in its slot, check it there, and point clients at it.
 
         Returns:
-            The slot.
+            The slot, and how fast it answers.
         """
         live = before.live
         used = live["name"] if live else ""
@@ -172,9 +174,11 @@ class _Rollout:
             self._apply([live, wanted])
         self._wait(wanted)
         self._check(slot)
+        limit = self._project.design.infrastructure.latency_ms
+        pace = require_pace(self._address(slot), self._golden, limit, self._address(used) if used else "")
         self._point(slot)
         live_check.settle(service_url(self._name, self._namespace), self._version, self._golden)
-        return slot
+        return slot, pace
 
     def put_back(self, before: Standing, error: BaseException) -> None:
         """Point clients at what served and take the new version out; the error that led here stays the one raised."""

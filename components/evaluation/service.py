@@ -1,7 +1,7 @@
 """Would the model serve as the project needs? How long it takes here, and what it is given on the cluster.
 
 These are warnings in the model card: a machine that trains is not the machine that serves, and the wrapper of Seldon
-Core and the network are not in it. A deployment's live check asks through both.
+Core and the network are not in it. Deployment asks through both, and holds the real server to the limit.
 """
 
 import json

@@ -21,6 +21,7 @@ _OUTCOMES = {
     "escalated": "no new model was good enough in the training run, and the design is in question",
     "stopped": "the training run stopped before training was worth it",
     "restored": "the refitted model was taken back, and the tested one is the champion again",
+    "served": "the champion was deployed, without any training",
     "overtaken": "another champion was there before the refitted model could be taken back",
 }
 
@@ -55,7 +56,8 @@ def end_of_run(project: str, state: str, trigger: str, run: str, notes: Sequence
         unread: Why that cannot be read, if it cannot.
     """
     broken = [note for note in notes if note.ending in ("failed", "cancelled")]
-    outcome = next((note.ending for note in reversed(notes) if note.ending in _OUTCOMES), None)
+    ends = [note.ending for note in notes if note.ending in _OUTCOMES]
+    outcome = next((ending for ending in reversed(ends) if ending != "served"), ends[-1] if ends else None)
     reasons = [f"{note.stage}: {note.reason}" for note in notes]
     reasons += [f"What the stages wrote down cannot be read: {unread}"] if unread else []
     facts = [*reasons, f"Trigger: {trigger}", f"Run: {run}" if run else "Look it up among the runs."]

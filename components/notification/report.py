@@ -17,7 +17,7 @@ def end_report(project: str, news: Message, written: Written, trigger: str) -> R
         written: What the stages wrote down.
         trigger: Why the run was started.
     """
-    ended = [note for note in written.notes if note.ending != "served"]
+    ended = [note for note in written.notes if note.ending != "served"] or written.notes
     reason = ended[-1].reason if ended else "What came of it was not written down."
     tone = "warn" if ended and ended[-1].ending in ("stopped", "kept", "waiting", "overtaken") else TONES[news.severity]
     word = news.title.removeprefix(f"{project}: ")

@@ -1,7 +1,8 @@
 """Going back to the tested model, where the refitted one that serves in its place turns out to be worse.
 
 A version is never changed. So the tested model becomes a version of its own, with the verdict it was given, and the
-champion by a move that counts as a rollback of the refitted one. It is verified, signed, deployed and kept like any.
+champion by a move that counts as a rollback of the refitted one. It is verified, signed, deployed and kept like any;
+``candidate`` is not moved to it, so that what waits for a person goes on to wait.
 Of one refitted version there is one such version: whoever dies on the way is followed by another who finishes it, and
 of two at the same time both come to the same.
 """
@@ -18,7 +19,7 @@ from ciclo.components.core.errors import ConflictError, VerdictError
 from ciclo.components.core.report import Document
 from ciclo.components.publishing.provenance import card_files
 from ciclo.components.releases.names import CHAMPION, Alias
-from ciclo.components.releases.promotion import nominate, take_back
+from ciclo.components.releases.promotion import take_back
 from ciclo.components.releases.registry import File, Registry
 from ciclo.components.storage.bundle import CARD_DATA, FILES, GOLDEN, LINEAGE, REFITTED, Bundle
 from ciclo.components.storage.signing import Signer
@@ -84,7 +85,7 @@ def restore(
         by: Who wants it.
         why: Why.
         signer: Who signs version and move.
-        origin: What its lineage says of the run that does it; by default it names the run that made the champion.
+        origin: What its lineage says of the run that does it; by default that no run does.
 
     Returns:
         The champion.
@@ -103,9 +104,11 @@ def restore(
                 f"version {champion.version} of {registry.project} serves its tested model already",
                 hint=f"To go back to an earlier version: `ciclo models rollback {registry.project}`.",
             )
-        files, sole = _files(bundle, by, why, origin or {}), f"tested-of-{champion.version}"
+        files, sole = (
+            _files(bundle, by, why, origin or {"run": "", "trigger": f"{by}: {why}"}),
+            f"tested-of-{champion.version}",
+        )
         version = registry.publish(files, signer=signer, parent=champion.version, sole=sole)
-    nominate(registry, version, by=by, why=why, signer=signer)
     try:
         return take_back(registry, version, by=by, why=why, signer=signer)
     except (ConflictError, VerdictError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ciclo.components.core.errors import CicloError, SettingsError
 from ciclo.components.core.images import LABEL, REFERENCE
+from ciclo.components.core.lightgbm_trees import library
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.storage.signing import signer_from, trust_from
@@ -49,6 +50,9 @@ def preflight(project: Project, settings: Settings) -> list[Finding]:
         ("object store", lambda: _store(settings)),
         ("signing keys", lambda: _keys(settings)),
     ]
+    elsewhere = settings.deployer == "seldon" and not settings.in_a_pod  # a pod fits, of an image of its own
+    if not elsewhere and any(candidate.estimator == "lightgbm" for candidate in project.candidates.values()):
+        questions += [("LightGBM", lambda: f"version {library().__version__}")]
     if settings.deployer == "seldon":
         questions += [
             ("namespace", lambda: _namespace(settings)),

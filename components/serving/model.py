@@ -4,12 +4,14 @@ The environment says which version: ``CICLO_PROJECT`` and ``CICLO_VERSION``, bes
 """
 
 import atexit
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Any
 
@@ -52,6 +54,7 @@ class Served:
     recorder: Recorder
     meter: Meter
     answered: AnsweredRequests
+    load_seconds: float
 
 
 class Model:
@@ -84,13 +87,15 @@ class Model:
         log.info("serving", project=self._served.project, version=self._served.version)
 
     def health_status(self) -> dict[str, Any]:
-        """Say what is served.
+        """Say what is served, how long it took to load, and the most memory that this process has held.
 
         Raises:
             SeldonMicroserviceException: With status 503 until ``load`` is done.
         """
         served = self._loaded()
-        return {"project": served.project, "version": served.version}
+        memory = round(getrusage(RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+        facts = {"load_seconds": round(served.load_seconds, 3), "memory_mb": memory}
+        return {"project": served.project, "version": served.version, **facts}
 
     def metrics(self) -> list[dict[str, Any]]:
         """Hand over the custom metrics; health checks ask for them."""
@@ -136,9 +141,11 @@ def serve(settings: Settings) -> Served:
     """
     if not settings.project or settings.version is None:
         raise SettingsError("there is no version to serve", hint="Set CICLO_PROJECT and CICLO_VERSION.")
+    began = perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         bundle = open_registry(settings.project, settings).fetch(settings.version, Path(folder))
         engine = _engine(bundle)
+    load_seconds = perf_counter() - began
     meter = Meter(settings.version)
     spool = settings.home / "spool" / settings.project
     return Served(
@@ -152,6 +159,7 @@ def serve(settings: Settings) -> Served:
             settings.project,
             PredictionStore(settings.predictions_uri, wait=LOOK_SECONDS),
         ),
+        load_seconds,
     )
 
 

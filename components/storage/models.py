@@ -20,6 +20,8 @@ TRUSTED = (
     "ciclo.components.core.empty_columns.zero_if_empty",  # of numbers that trees are given
     "ciclo.components.core.among_numbers.AmongNumbers",  # of imputers that look at all numbers
     "ciclo.components.core.fences.Fences",  # of outliers
+    "ciclo.components.core.lightgbm_trees.LightGBMClassifier",
+    "ciclo.components.core.lightgbm_trees.LightGBMRegressor",
     "functools.partial",  # of check_array, inside histogram gradient boosting with categories
     "numpy.cos",  # of what comes round; skops trusts it by itself on numpy 2 alone
     "numpy.dtype",

@@ -28,6 +28,7 @@ from ciclo.components.core.cleaning_policy import beyond_reach
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import ProjectError
 from ciclo.components.core.estimators import Values
+from ciclo.components.core.lightgbm_trees import LightGBMClassifier, LightGBMRegressor
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Candidate, Range
 from ciclo.components.training.preprocessing import Style, categories, numbers, preprocessor
@@ -70,9 +71,18 @@ def _forest(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
 
 
 def _boosting(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
-    first, count = len(numbers(contract)), len(categories(contract))  # what else there is comes after them
-    positions = list(range(first, first + count)) or None
-    return {"categorical_features": positions, "early_stopping": False, "random_state": seed}
+    return {"categorical_features": _positions(contract), "early_stopping": False, "random_state": seed}
+
+
+def _lightgbm(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
+    threads = -1 if rows >= THREADED_ROWS else 1
+    return {"categorical_features": _positions(contract), "n_jobs": threads, "random_state": seed}
+
+
+def _positions(contract: Contract) -> list[int] | None:
+    """Where trees are given categories; what else there is comes after them."""
+    first, count = len(numbers(contract)), len(categories(contract))
+    return list(range(first, first + count)) or None
 
 
 def _seeded(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
@@ -101,6 +111,13 @@ _BOOSTING: dict[str, Values] = {
     "min_samples_leaf": Range(low=5, high=200, log=True),
     "l2_regularization": (0.0, 0.1, 1.0, 10.0),
 }
+_LIGHTGBM: dict[str, Values] = {
+    "learning_rate": Range(low=0.02, high=0.3, log=True),
+    "n_estimators": Range(low=30, high=200, log=True),
+    "num_leaves": Range(low=4, high=32, log=True),
+    "min_child_samples": Range(low=5, high=200, log=True),
+    "reg_lambda": (0.0, 0.1, 1.0, 10.0),
+}
 _NEIGHBOURS: dict[str, Values] = {
     "n_neighbors": Range(low=1, high=50, log=True),
     "weights": ("uniform", "distance"),
@@ -128,6 +145,7 @@ RECIPES: dict[str, Recipe] = {
     "gradient_boosting": Recipe(
         "trees", HistGradientBoostingClassifier, HistGradientBoostingRegressor, _BOOSTING, _boosting
     ),
+    "lightgbm": Recipe("trees", LightGBMClassifier, LightGBMRegressor, _LIGHTGBM, _lightgbm),
     "nearest_neighbours": Recipe(
         "linear",
         KNeighborsClassifier,

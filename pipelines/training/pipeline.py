@@ -44,6 +44,7 @@ def training_pipeline(
     window_end: str = "",
     trigger: str = "manual",
     restore: int = 0,
+    deploy_only: bool = False,
 ) -> None:
     """Run one turn of the cycle.
 
@@ -55,6 +56,7 @@ def training_pipeline(
         trigger: Why the run was started.
         restore: The version whose tested model is to serve again in place of its refitted one, without any training; 0
             for a run that trains.
+        deploy_only: Whether to deploy the champion as it is, without any training.
     """
     notified = notification(project=project, trigger=trigger)
     configure(notified, "Notification", memory="1Gi", minutes=5, secrets=ALERT_KEYS)
@@ -65,6 +67,8 @@ def training_pipeline(
             configure(restored, "Back to the tested model", minutes=15)
             mount_signing_key(restored)
             _serve(project, "Deployment of the tested model").after(restored)
+        with dsl.Elif(deploy_only == True, "as-it-is"):  # noqa: E712  (kfp reads the comparison)
+            _serve(project, "Deployment of the champion")
         with dsl.Else("forward"):
             ingested = ingestion(project=project, window_start=window_start, window_end=window_end)
             configure(ingested, "Ingestion", cpu="2", memory="4Gi", minutes=60, secrets=(*DATABASE_KEYS, *SOURCE_KEYS))

@@ -22,6 +22,7 @@ STAGES = {
         "Deployment",
         "Back to the tested model",
         "Deployment of the tested model",
+        "Deployment of the champion",
     ),
     *(f"Deployment as it is: {why}" for why in STOPS),
     *(f"Stop: {why}" for why in STOPS),
@@ -33,6 +34,8 @@ SECRETS = {
     **{title: {"CICLO_PREDICTIONS"} for title in STAGES if title.startswith("Deployment")},
     "Notification": {"CICLO_ALERTS"},
 }
+GOES_BACK = "int(inputs.parameter_values['pipelinechannel--restore']) != 0"
+DEPLOYS_ONLY = "inputs.parameter_values['pipelinechannel--deploy_only'] == true"
 SIGNING = ("Ingestion", "Publishing", "Deployment", "Back to the tested model")
 
 
@@ -64,8 +67,12 @@ def test_every_stage_is_in_the_graph_under_its_title(compiled: Any) -> None:
 
 def test_every_condition_has_an_else_that_ends_in_a_task(compiled: Any) -> None:
     for tasks in conditions(compiled).values():
-        first, second = sorted(tasks.values(), key=len)
-        assert second == f"!({first})"
+        *asked, otherwise = sorted(tasks.values(), key=len)
+        others = ""
+        for condition in asked:
+            assert condition.startswith(others)
+            others += f"!({condition.removeprefix(others)}) && "
+        assert otherwise == others.removesuffix(" && ")
     for name in (name for tasks in conditions(compiled).values() for name in tasks):
         leaves = [t["componentRef"]["name"] for t in compiled.dags[f"comp-{name}"].values()]
         assert any("executorLabel" in compiled.spec["components"][leaf] for leaf in leaves), name
@@ -74,16 +81,22 @@ def test_every_condition_has_an_else_that_ends_in_a_task(compiled: Any) -> None:
 def test_decisions_are_plain_words_in_the_unnamed_output(compiled: Any) -> None:
     plain = re.compile(r"inputs\.parameter_values\['pipelinechannel--[a-z]+-Output'\] == '[a-z_]+'")
     asked = [min(tasks.values(), key=len) for tasks in conditions(compiled).values()]
-    number = "int(inputs.parameter_values['pipelinechannel--restore']) != 0"
-    assert [condition for condition in asked if not plain.fullmatch(condition)] == [number]
+    assert [condition for condition in asked if not plain.fullmatch(condition)] == [GOES_BACK]
 
 
-def test_a_run_that_goes_back_does_that_and_deploys_and_nothing_else(compiled: Any) -> None:
-    (dag,) = [tasks for tasks in conditions(compiled).values() if any("restore" in c for c in tasks.values())]
-    (group,) = [name for name, condition in dag.items() if not condition.startswith("!")]
-    tasks = compiled.dags[f"comp-{group}"]
-    titles = {task["taskInfo"]["name"]: task.get("dependentTasks", []) for task in tasks.values()}
-    assert titles == {"Back to the tested model": [], "Deployment of the tested model": ["restoring"]}
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        (GOES_BACK, {"Back to the tested model": [], "Deployment of the tested model": ["restoring"]}),
+        (f"!({GOES_BACK}) && {DEPLOYS_ONLY}", {"Deployment of the champion": []}),
+    ],
+)
+def test_a_run_that_does_not_train_does_what_it_is_for_and_nothing_else(
+    compiled: Any, condition: str, wanted: dict[str, list[str]]
+) -> None:
+    (group,) = [name for tasks in conditions(compiled).values() for name, found in tasks.items() if found == condition]
+    tasks = compiled.dags[f"comp-{group}"].values()
+    assert {task["taskInfo"]["name"]: task.get("dependentTasks", []) for task in tasks} == wanted
 
 
 def test_nothing_that_can_be_skipped_is_collected(compiled: Any) -> None:
@@ -153,7 +166,8 @@ def test_nothing_relies_on_what_the_backend_does_not_keep(compiled: Any) -> None
 
 def test_parameters_are_described_and_their_defaults_are_one_line(compiled: Any) -> None:
     parameters = compiled.spec["root"]["inputDefinitions"]["parameters"]
-    assert set(parameters) == {"project", "candidates", "window_start", "window_end", "trigger", "restore"}
+    window = {"window_start", "window_end"}
+    assert set(parameters) == {"project", "candidates", *window, "trigger", "restore", "deploy_only"}
     for name, parameter in parameters.items():
         assert parameter["description"], name
         assert "\n" not in str(parameter["defaultValue"]), name

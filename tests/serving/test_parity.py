@@ -32,10 +32,11 @@ MODELS = some(
     [
         ("binary", "gradient_boosting"),
         ("binary", "logistic_regression"),
+        ("multiclass", "lightgbm"),  # which the serving environment does not have
         ("multiclass", "random_forest"),
-        ("multiclass", "gradient_boosting"),
         ("regression", "gradient_boosting"),
         ("regression", "ridge"),
+        ("multiclass", "gradient_boosting"),
     ],
     2,
 )

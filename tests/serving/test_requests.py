@@ -161,7 +161,10 @@ def test_bad_feedback_is_told_what_to_change(server, message, part):
 
 def test_health_names_what_is_served(server):
     with urlopen(f"{server.endpoint.url}/health/status", timeout=30) as answer:
-        assert json.load(answer)["jsonData"] == {"project": "unit", "version": 1}
+        told = json.load(answer)["jsonData"]
+    assert (told["project"], told["version"]) == ("unit", 1)
+    assert 0 < told["load_seconds"] < 60
+    assert 50 < told["memory_mb"] < 5_000
 
 
 def test_metrics_carry_the_version(server):

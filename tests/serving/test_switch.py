@@ -59,7 +59,15 @@ def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
 
     try:
         crown(first)
+        impatient = project(design={"infrastructure": {"latency_ms": 0.01}})
+        with pytest.raises(DeploymentError, match=r"too slow for its users.*20 of 20 requests|too slow.*100 of 100"):
+            deployer.deploy(impatient, 1, first.settings)
+        assert (names(), deployer.endpoint("unit", first.settings)) == ([1, None], None)
         one = deployer.deploy(charter, 1, first.settings)
+        assert 0 < one.milliseconds < 5_000
+        assert 0 < one.load_seconds < 60
+        assert 50 < one.memory_mb < 5_000
+        assert f"a row in {one.milliseconds:g} ms" in registry.alias("serving").why
         assert deployer.endpoint("unit", first.settings) == one == read(tmp_path)
         assert names() == [1, 1]
         traffic = Traffic(first)

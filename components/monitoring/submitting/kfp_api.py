@@ -37,7 +37,13 @@ _ADVICE = {
 
 
 def arguments(
-    project: Project, *, window_start: str = "", window_end: str = "", trigger: str = "manual", restore: int = 0
+    project: Project,
+    *,
+    window_start: str = "",
+    window_end: str = "",
+    trigger: str = "manual",
+    restore: int = 0,
+    deploy_only: bool = False,
 ) -> dict[str, Any]:
     """The parameters of a run.
 
@@ -47,14 +53,16 @@ def arguments(
         window_end: End of the rows to read, exclusive.
         trigger: Why it is run.
         restore: The version whose tested model is to serve again; 0 to train.
+        deploy_only: Whether to deploy the champion as it is, without any training.
     """
+    rare = {"restore": restore, "deploy_only": deploy_only}  # which a pipeline that was compiled earlier may not know
     return {
         "project": project_to_json(project),
         "candidates": list(project.candidates),
         "window_start": window_start,
         "window_end": window_end,
         "trigger": trigger,
-        **({"restore": restore} if restore else {}),  # which a pipeline that was compiled earlier does not know
+        **{name: value for name, value in rare.items() if value},
     }
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import yaml
 
@@ -135,6 +135,9 @@ class KfpSubmitter:
             )
         start, end = window_start.isoformat() if window_start else "", window_end.isoformat()
         parameters = arguments(self._project, window_start=start, window_end=end, trigger=trigger, restore=restore)
+        return self._create(name, parameters, description)
+
+    def _create(self, name: str, parameters: dict[str, Any], description: str) -> str:
         return self._api.create_once(name, self._package, parameters, self._experiment_id, description).run_id
 
     def _knows(self, parameter: str) -> bool:
@@ -155,11 +158,13 @@ class KfpSubmitter:
         return False
 
     def serve(self, name: str, window_end: datetime) -> tuple[str, bool]:
-        """See ``Submitter``; every run deploys the champion at its end, whatever it came to."""
+        """See ``Submitter``; a pipeline of an earlier release trains before it deploys the champion."""
         found = self.find(name)
         if found is None:
-            trigger = "the champion does not serve"
-            self.submit(name, None, window_end, trigger, trigger)
+            trigger, deploy_only = "the champion does not serve", self._knows("deploy_only")
+            end = window_end.isoformat()
+            parameters = arguments(self._project, window_end=end, trigger=trigger, deploy_only=deploy_only)
+            self._create(name, parameters, trigger)
             return f"the run '{name}' was submitted to deploy it", False
         state = self.state(found)
         if state == "running":

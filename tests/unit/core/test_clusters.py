@@ -3,13 +3,24 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
-from ciclo.components.core.clusters import Clustered, Groups, covariance, gain_interval, groups_of, jackknife
+from ciclo.components.core.clusters import (
+    Clustered,
+    Groups,
+    covariance,
+    effective_groups,
+    gain_interval,
+    groups_of,
+    jackknife,
+    score_interval,
+)
+from ciclo.components.core.intervals import scorer
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.project_file import project_from_mapping
 
 DAYS, A_DAY = 14, 200
+MAE = METRICS["mean_absolute_error"]
 
 
 def days_of_rows(rng, effect):
@@ -111,6 +122,31 @@ def test_a_difference_from_another_statistic_carries_both_errors():
     alone, both = found.away_from(0.75, 0.0, 0.99), found.away_from(0.75, 0.04, 0.99)
     assert (alone.point, both.point) == (pytest.approx(-0.05), pytest.approx(-0.05))
     assert (both.high - both.point) / (alone.high - alone.point) == pytest.approx(0.05 / 0.03)
+
+
+def test_days_of_different_size_count_for_fewer():
+    groups = np.repeat(np.arange(20), [100] * 10 + [1] * 10)
+    assert effective_groups(groups) == pytest.approx(1010**2 / (10 * 100**2 + 10))
+    assert effective_groups(np.repeat(np.arange(20), 7)) == 20
+    assert effective_groups(np.array([0, 0, 0])) == 1
+    found = Clustered(point=0.7, error=0.03, groups=20)
+    alike, uneven = found.interval(0.95), found.interval(0.95, effective_groups(groups))
+    assert (uneven.high - 0.7) / (alike.high - 0.7) == pytest.approx(t.ppf(0.95, 9.2) / t.ppf(0.95, 19), rel=1e-3)
+    assert np.isfinite(found.interval(0.95, 1.0).high)
+
+
+def test_the_gain_and_the_score_know_how_uneven_days_are():
+    rng = np.random.default_rng(4)
+    y, noise = rng.normal(size=(2, 2_000))
+    widths = []
+    for days in (np.arange(2_000) % 20, np.sort(rng.choice(20, 2_000, p=np.r_[0.62, np.full(19, 0.02)]))):
+        plain = Clustered.of(scorer(MAE, y, y + noise, []), days).interval(0.95)
+        told = score_interval(MAE, y, y + noise, [], groups=days, confidence=0.95)
+        gain = gain_interval(MAE, y, y + noise, np.zeros(2_000), [], groups=days, confidence=0.95)
+        widths.append((told.high - told.point) / (plain.high - plain.point))
+        assert gain.bounded
+    assert widths[0] == pytest.approx(1)
+    assert widths[1] > 1.2
 
 
 @pytest.mark.parametrize("days", [1, 9])

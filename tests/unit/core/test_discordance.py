@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, norm
 
 from ciclo.components.core.clusters import gain_interval, groups_of, score_interval
 from ciclo.components.core.metrics import METRICS
@@ -140,3 +140,28 @@ def test_of_many_classes_f1_is_that_of_those_that_occur():
     y, said = np.array([0, 0, 1, 1] * 10), np.array([0, 2, 1, 1] * 10)
     found = score_interval(F1, y, said, [0, 1, 2], groups=np.arange(40), confidence=0.95)
     assert found.point == pytest.approx(F1.score(y, said, [0, 1, 2])) == pytest.approx((2 / 3 + 1) / 2)
+
+
+@pytest.mark.parametrize(("positive", "negative"), [(8, 200), (30, 60), (100, 100)])
+@pytest.mark.parametrize("kind", ["some positives are last", "some of both are", "two normal distributions"])
+def test_a_perfect_ranking_is_seldom_better_than_its_bound_says(kind, positive, negative):
+    """A model whose AUC is that of the bound ranks all rows right in at most 5 % of the tests, however it errs.
+
+    As many pairs of different rows as the rarer class has are independent, and each is in order as often as the AUC is.
+    """
+    y = np.repeat([1, 0], [positive, negative])
+    right = np.column_stack([1 - y, y]).astype(float)
+    told = score_interval(AUC, y, right, [0, 1], groups=groups_of(None, y.size), confidence=0.95)
+    assert told.low == pytest.approx(0.05 ** (1 / min(positive, negative)))
+    assert (told.point, told.high) == (1.0, 1.0)
+
+    draws, lost = 4_000, 1 - told.low
+    rng = np.random.default_rng([positive, negative])
+    first, second = (rng.normal(size=(draws, count)) for count in (positive, negative))
+    if kind == "two normal distributions":
+        first = first + np.sqrt(2) * norm.ppf(told.low)
+    else:
+        of_both = lost / 2 if kind == "some of both are" else lost
+        first = np.where(rng.random(first.shape) < of_both, -1e3, first + 100)
+        second = second if of_both == lost else np.where(rng.random(second.shape) < of_both, 1e3, second)
+    assert (first.min(axis=1) > second.max(axis=1)).mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)

@@ -188,7 +188,7 @@ def test_on_a_cluster_what_serves_is_named_within_the_rollout(releases, monkeypa
     def rollout(project, version, golden, settings, cluster, undo):
         told.append(f"in service with {names(releases)}")
         try:
-            yield "http://unit"
+            yield Endpoint("http://unit", version)
         except BaseException:
             told.append("put back")
             undo()

@@ -211,6 +211,7 @@ ALARMS = {
     "alarmed two windows ago": ((decision(14), decision(7, "ok", False)), 2),
     "alarmed longer ago than the last N": ((decision(21), decision(14, "ok", False)), 1),
     "all three": ((decision(14), decision(7)), 3),
+    "ticks that were always a little early, more than the last N": ((decision(18.9), decision(12.6), decision(6.3)), 3),
     "about another champion": ((decision(7, version=7),), 1),
     "the same window twice": ((decision(0), decision(0), decision(0)), 1),
 }

@@ -63,16 +63,34 @@ def test_a_run_is_submitted_with_all_it_needs(backend, submitter):
     assert "restore" not in parameters
 
 
+def teach(package, *parameters):
+    """Let the compiled pipeline have parameters."""
+    documents = list(yaml.safe_load_all(PACKAGE))
+    known = {name: {"parameterType": "STRING"} for name in parameters}
+    documents[0]["root"] = {"inputDefinitions": {"parameters": known}}
+    package.write_text(yaml.safe_dump_all(documents))
+
+
 def test_a_run_that_goes_back_says_from_which_version(backend, package, submitter):
     with pytest.raises(SubmissionError, match=r"cannot go back to a tested model.*Compile and install it again"):
         submitter.submit("loans-restore-1", None, END, "worse", "", restore=3)
     assert not backend.requests, "a pipeline that does not know the way back would train"
-    documents = list(yaml.safe_load_all(PACKAGE))
-    documents[0]["root"] = {"inputDefinitions": {"parameters": {"restore": {"parameterType": "NUMBER_INTEGER"}}}}
-    package.write_text(yaml.safe_dump_all(documents))
+    teach(package, "restore")
     submitter.submit("loans-restore-1", None, END, "worse", "", restore=3)
     (body,) = backend.requests
     assert body["runtime_config"]["parameters"]["restore"] == 3
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["a pipeline of today", "one of an earlier release"])
+def test_a_champion_that_does_not_serve_is_deployed_without_training_where_the_pipeline_can(
+    backend, package, submitter, knows
+):
+    teach(package, *(["deploy_only"] if knows else []))
+    assert submitter.serve("loans-serve-1", END) == ("the run 'loans-serve-1' was submitted to deploy it", False)
+    assert submitter.serve("loans-serve-1", END) == ("the run 'loans-serve-1' is about to deploy it", False)
+    (body,) = backend.requests
+    parameters = body["runtime_config"]["parameters"]
+    assert (parameters.get("deploy_only"), parameters["trigger"]) == (knows or None, "the champion does not serve")
 
 
 @given(st.text(max_size=400))

@@ -39,6 +39,7 @@ CUT = ("deployment", "cancelled", "told to stop")
         ("COMPLETE", [KEPT, SERVED], "info", "no new model was good enough", "no better by 0.01"),
         ("COMPLETE", [ESCALATED, SERVED], "warning", "the design is in question", "simple answers"),
         ("COMPLETE", [UNUSABLE], "info", "stopped", "the target has one value"),
+        ("COMPLETE", [SERVED], "info", "the champion was deployed", "version 4 answers"),
         ("COMPLETE", [], "warning", "complete", "not written down"),
         ("FAILED", [PROMOTED, BROKEN], "error", "failed in deployment", "does not serve yet"),
         ("COMPLETE", [KEPT, BROKEN], "error", "failed in deployment", "ErrImagePull"),

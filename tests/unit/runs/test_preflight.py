@@ -1,5 +1,6 @@
 """What a run needs, as a table: each missing piece is named with its setting, before anything is read or trained."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,22 @@ def test_a_laptop_is_ready_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert [(f.about, f.problem) for f in found] == [("deployer", ""), ("object store", ""), ("signing keys", "")]
     assert all(finding.seen for finding in found)
     assert [path.name for path in (tmp_path / "store").rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_an_extra_that_a_candidate_needs_is_asked_for_where_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Settings
+) -> None:
+    training = {"candidates": {"quick": {"estimator": "lightgbm"}}}
+    asked = project_from_mapping({**PROJECT.model_dump(mode="json"), "training": training}, origin="test")
+
+    def problem(settings: Settings) -> str | None:
+        return next((f.problem for f in preflight(asked, settings) if f.about == "LightGBM"), None)
+
+    laptop = Settings(home=tmp_path)
+    assert problem(laptop) == ""
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    assert "pip install 'ciclo[lightgbm]'" in (problem(laptop) or "")
+    assert problem(cluster) is None, "the image that fits is another one"
 
 
 def test_a_pod_without_settings_does_not_take_itself_for_a_laptop(

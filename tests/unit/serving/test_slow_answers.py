@@ -36,7 +36,7 @@ def served(tmp_path, monkeypatch):
     monkeypatch.setattr(answering, "LOCK_SECONDS", 0.05)
     store = PredictionStore(f"sqlite:///{tmp_path}/predictions.sqlite")
     known = AnsweredRequests(tmp_path / "answered.sqlite", "unit", store)
-    return Served("unit", 1, Engine(), Recorder(tmp_path / "spool", store), Meter(1), known)
+    return Served("unit", 1, Engine(), Recorder(tmp_path / "spool", store), Meter(1), known, 0.0)
 
 
 def request(x=1.0, **meta):

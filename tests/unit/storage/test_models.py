@@ -37,6 +37,7 @@ SMALL = {
     "random_forest": {"n_estimators": 3, "n_jobs": 1},  # threads add up in any order
     "extra_trees": {"n_estimators": 3, "n_jobs": 1},
     "gradient_boosting": {"max_iter": 3},
+    "lightgbm": {"n_estimators": 3},
 }
 
 # With all that can be stated of missing values and outliers: what cannot be stored of that, no recipe stores.

@@ -2,11 +2,14 @@
 
 import inspect
 import numbers
+import re
 
+import numpy as np
 import pytest
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from ciclo.components.core.estimators import ESTIMATORS, problem_of
+from ciclo.components.core.lightgbm_trees import LightGBMClassifier, LightGBMRegressor
 from ciclo.components.core.project import DEFAULT_CANDIDATES
 from ciclo.components.core.sections import Range
 from ciclo.components.training.candidates import RECIPES
@@ -17,6 +20,7 @@ NOT_SEARCHED = {
     "interaction_cst", "leaf_size", "metric", "metric_params", "monotonic_cst", "n_jobs", "oob_score", "penalty",
     "positive", "precompute", "probability", "random_state", "scoring", "verbose", "warm_start",
 }  # fmt: skip
+HARMLESS = {("max_depth", -2), ("subsample_freq", -1)}  # LightGBM takes any negative one for none
 CASES = [
     (name, task, kind)
     for name, recipe in RECIPES.items()
@@ -56,9 +60,43 @@ def test_the_parameters_are_those_of_the_class(name, task, kind):
         assert parameters is None
         return
     known = set(inspect.signature(kind).parameters) - NOT_SEARCHED
+    if name == "lightgbm":  # which says when it is fitted what it does not take
+        assert set(parameters) == known
+        return
     assert {p: set(words.split()) for p, words in parameters.items()} == {
         p: kinds(kind._parameter_constraints[p]) for p in known
     }
+
+
+def ends(words: str) -> list[float | str | None]:
+    """Values at the ends of the intervals of a parameter and beyond them, and each of its words."""
+    found: list[float | str | None] = []
+    for kind in words.split():
+        if not kind.startswith(("integer", "number")):
+            found.append(None if kind == "none" else kind)
+            continue
+        low, high = re.sub(r"[a-z()\[\]]", "", kind).split(",")
+        step = 1 if kind.startswith("integer") else 0.25
+        found += [int(end) + side for end in (low, high) if end for side in (-step, 0, step)]
+    return found
+
+
+@pytest.mark.parametrize(("task", "kind"), [("binary", LightGBMClassifier), ("regression", LightGBMRegressor)])
+def test_lightgbm_takes_what_the_table_lets_through_and_nothing_beyond(task, kind):
+    X, y = np.arange(40.0).reshape(-1, 1), 1 + np.arange(40) % 2
+    tried = 0
+    for parameter, words in ESTIMATORS["lightgbm"].parameters(task).items():
+        for value in ends(words):
+            asked = {"n_estimators": 1, **({"objective": "quantile"} if parameter == "alpha" else {}), parameter: value}
+            fits = problem_of("lightgbm", {parameter: [value]}, task) == ""
+            try:
+                kind(**asked).fit(X, y)
+            except ValueError:
+                assert not fits, (parameter, value)
+            else:
+                assert fits or (parameter, value) in HARMLESS
+            tried += 1
+    assert tried > 40
 
 
 @pytest.mark.parametrize(("name", "task", "kind"), CASES, ids=str)
