@@ -10,6 +10,7 @@ from ciclo.components.core.metrics import predictions
 from ciclo.components.core.settings import Settings
 from ciclo.components.deployment.process import serving_python
 from tests.depth import some
+from tests.recipes import HAS_LIGHTGBM
 from tests.serving.conftest import publish
 
 LOAD = """
@@ -32,7 +33,7 @@ MODELS = some(
     [
         ("binary", "gradient_boosting"),
         ("binary", "logistic_regression"),
-        ("multiclass", "lightgbm"),  # which the serving environment does not have
+        ("multiclass", "lightgbm" if HAS_LIGHTGBM else "extra_trees"),  # which the serving environment does not have
         ("multiclass", "random_forest"),
         ("regression", "gradient_boosting"),
         ("regression", "ridge"),

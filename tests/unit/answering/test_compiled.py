@@ -18,18 +18,13 @@ from ciclo.components.answering.preparing import NotCompiledError
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.sections import Candidate
 from ciclo.components.tables.datasets import Dataset
-from ciclo.components.training.candidates import RECIPES, build
+from ciclo.components.training.candidates import build
 from ciclo.components.training.labels import Labels, fit_model
 from tests.depth import some
+from tests.recipes import TASK_ESTIMATORS
 from tests.tables import dataset, project, table
 
 CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
-BUILT_IN = [
-    (task, name)
-    for task in CLASSES
-    for name, recipe in RECIPES.items()
-    if (recipe.regressor if task == "regression" else recipe.classifier) is not None
-]
 
 
 def fitted(task, estimator, parameters=None, data=None):
@@ -40,7 +35,7 @@ def fitted(task, estimator, parameters=None, data=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "estimator"), some(BUILT_IN))
+@pytest.mark.parametrize(("task", "estimator"), some(TASK_ESTIMATORS))
 def test_every_built_in_candidate_compiles_exactly(task, estimator):
     model, contract, X = fitted(task, estimator)
     found = parity(model, contract, X, seed=1)
@@ -116,7 +111,7 @@ def test_a_calibration_and_a_threshold_are_compiled_with_it(tmp_path, estimator,
 @pytest.mark.parametrize(
     ("estimator", "calibration"),
     [
-        *((name, "temperature") for name in some([name for task, name in BUILT_IN if task == "multiclass"])),
+        *((name, "temperature") for name in some([name for task, name in TASK_ESTIMATORS if task == "multiclass"])),
         ("logistic_regression", "sigmoid"),
         ("extra_trees", "sigmoid"),
     ],

@@ -2,14 +2,15 @@
 
 import sys
 
-import lightgbm
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from ciclo.components.core.errors import SettingsError
-from ciclo.components.core.lightgbm_trees import POSITIVE, LightGBMClassifier, LightGBMRegressor
+from ciclo.components.core.lightgbm_trees import POSITIVE, LightGBMClassifier, LightGBMRegressor, library
+from tests.recipes import needs_lightgbm
 
+pytestmark = needs_lightgbm
 SPECIAL = np.array([np.nan, 0.0, -0.0, 1e-300, 1e-36, 1e30, -1e30, 2.0**53 + 1, -1.0, 1e9])
 CATEGORY = 3
 
@@ -38,7 +39,7 @@ def test_answers_are_those_of_lightgbm(kind, count, missing):
     asked = rows(2_000, missing, rng)
     odd = rng.random(asked.shape) < 0.2
     asked[odd] = rng.choice(SPECIAL, odd.sum())
-    theirs = lightgbm.Booster(model_str=model.trees_.tobytes().decode()).predict(asked, num_threads=1)
+    theirs = library().Booster(model_str=model.trees_.tobytes().decode()).predict(asked, num_threads=1)
     ours = model.predict_proba(asked) if classes else model.predict(asked)
     np.testing.assert_allclose(ours[:, 1] if kind == "binary" else ours, theirs, rtol=1e-14, atol=1e-15)
     assert count == 12 or np.unique(theirs).size > 20

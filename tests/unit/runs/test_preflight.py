@@ -10,6 +10,7 @@ from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
 from ciclo.components.runs.preflight import preflight, require_ready
 from ciclo.components.storage.signing import make_keys
+from tests.recipes import needs_lightgbm
 
 COLUMNS = {"x": {"type": "number"}, "y": {"type": "boolean"}}
 PROJECT = project_from_mapping(
@@ -84,6 +85,7 @@ def test_a_laptop_is_ready_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "store").rglob("*") if path.is_file()] == [".lock"]
 
 
+@needs_lightgbm
 def test_an_extra_that_a_candidate_needs_is_asked_for_where_it_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Settings
 ) -> None:

@@ -26,9 +26,10 @@ from ciclo.components.core.sections import Candidate
 from ciclo.components.storage.models import TRUSTED, dump_model, parse_model
 from ciclo.components.storage.pickles import no_pickle
 from ciclo.components.storage.rehearsal import load_models
-from ciclo.components.training.candidates import RECIPES, build
+from ciclo.components.training.candidates import build
 from ciclo.components.training.preprocessing import Style, preprocessor
 from tests.forged_models import hostile
+from tests.recipes import TASK_ESTIMATORS, needs_lightgbm
 from tests.tables import project, table
 
 CLASSES = {"binary": ("false", "true"), "multiclass": ("low", "mid", "high"), "regression": ()}
@@ -64,15 +65,6 @@ def _rows(task: Task) -> tuple[Contract, pd.DataFrame, Any]:
     return contract, contract.frame(frame), contract.encode(frame["y"])
 
 
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
-RECIPE_TASKS = [
-    (name, task)
-    for name, recipe in RECIPES.items()
-    for task in TASKS
-    if (recipe.regressor if task == "regression" else recipe.classifier) is not None
-]
-
-
 def _same(model: Any, again: Any, X: pd.DataFrame) -> None:
     method = "predict_proba" if hasattr(model, "predict_proba") else "predict"
     np.testing.assert_array_equal(getattr(model, method)(X), getattr(again, method)(X))
@@ -82,7 +74,7 @@ def _same(model: Any, again: Any, X: pd.DataFrame) -> None:
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Every recipe for every task it is one for: name to model, rows and file."""
     folder, models = tmp_path_factory.mktemp("models"), {}
-    for name, task in RECIPE_TASKS:
+    for task, name in TASK_ESTIMATORS:
         contract, X, y = _rows(task)
         wanted = project(task, cleaning=POLICY) if task == "multiclass" else project(task)
         model = build(Candidate(estimator=name), wanted, contract, len(X), SMALL.get(name, {}))
@@ -99,7 +91,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [f"{name}-{task}" for name, task in RECIPE_TASKS])
+@pytest.mark.parametrize("name", [f"{name}-{task}" for task, name in TASK_ESTIMATORS])
 def test_every_recipe_comes_back_bit_for_bit(name: str, fitted: dict[str, Any]) -> None:
     model, X, path = fitted[name]
     no_pickle(path.name, path.read_bytes())
@@ -191,6 +183,7 @@ def test_what_could_not_be_read_back_is_not_written(estimator: Any, tmp_path: Pa
     assert not (tmp_path / "model.skops").exists()
 
 
+@needs_lightgbm
 def test_the_list_of_trusted_types_is_needed_whole(fitted: dict[str, Any]) -> None:
     needed = {kind for _, _, path in fitted.values() for kind in skops.io.get_untrusted_types(file=path)}
     there = {"numpy.cos", "numpy.sin", "sklearn.impute._iterative.IterativeImputer"}

@@ -13,6 +13,7 @@ from ciclo.components.core.lightgbm_trees import LightGBMClassifier, LightGBMReg
 from ciclo.components.core.project import DEFAULT_CANDIDATES
 from ciclo.components.core.sections import Range
 from ciclo.components.training.candidates import RECIPES
+from tests.recipes import needs_lightgbm
 
 # Parameters that are not searched: set by the recipe, of no effect on the model, not one value, or on their way out.
 NOT_SEARCHED = {
@@ -81,6 +82,7 @@ def ends(words: str) -> list[float | str | None]:
     return found
 
 
+@needs_lightgbm
 @pytest.mark.parametrize(("task", "kind"), [("binary", LightGBMClassifier), ("regression", LightGBMRegressor)])
 def test_lightgbm_takes_what_the_table_lets_through_and_nothing_beyond(task, kind):
     X, y = np.arange(40.0).reshape(-1, 1), 1 + np.arange(40) % 2

@@ -17,25 +17,20 @@ from ciclo.components.storage.models import parse_model
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training import trials as trials_module
 from ciclo.components.training import worker
-from ciclo.components.training.candidates import RECIPES, build
+from ciclo.components.training.candidates import build
 from ciclo.components.training.children import death
 from ciclo.components.training.folds import plan_for
 from ciclo.components.training.search import fit
 from ciclo.components.training.trials import PATIENCE, RANDOM_TRIALS, contains, run_trials, seed_of
 from tests.depth import some
+from tests.recipes import TASK_ESTIMATORS
 from tests.tables import dataset, project
 
 QUICK = {"trials": 2, "search_rows": 300}
-CASES = [
-    (task, name)
-    for task in ("binary", "multiclass", "regression")
-    for name, recipe in RECIPES.items()
-    if (recipe.regressor if task == "regression" else recipe.classifier)
-]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "name"), some(CASES), ids=str)
+@pytest.mark.parametrize(("task", "name"), some(TASK_ESTIMATORS), ids=str)
 def test_every_candidate_learns_and_survives_the_file(tmp_path, task, name):
     parsed = project(task, training={**QUICK, "candidates": {"it": {"estimator": name}}})
     path = dataset(tmp_path / "d.parquet", task)
