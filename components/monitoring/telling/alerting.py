@@ -191,7 +191,8 @@ def _composed(
 ) -> Alert:
     report, dashboard = _address(settings, report_key), _dashboard(settings)
     title, lines = content(news, decision, project, report, dashboard, view)
-    shot = picture(decision, view) if view is not None and news.occasion != "resolved" else b""
+    waiting = routes(settings, project)
+    shot = picture(decision, view) if waiting and view is not None and news.occasion != "resolved" else b""
     return Alert(
         number=number,
         news=news,
@@ -201,7 +202,7 @@ def _composed(
         text=as_text(lines),
         html=as_html(title, lines, with_picture=bool(shot)),
         picture=base64.b64encode(shot).decode(),
-        waiting=routes(settings, project),
+        waiting=waiting,
     )
 
 

@@ -235,15 +235,15 @@ def fitted():
 
 
 @pytest.fixture
-def make_world(tmp_path, fitted):
+def make_world(quick_path, fitted):
     """Build a world with a champion; keyword arguments are those of ``monitoring`` in the project."""
 
     def build(**monitoring):
         model, contract, profile = fitted
-        settings = Settings(home=tmp_path / "home")
+        settings = Settings(home=quick_path / "home")
         settings.home.mkdir(exist_ok=True)
         world = World(settings, project(**monitoring), model, contract, profile, np.random.default_rng(1))
-        world.publish(tmp_path)
+        world.publish(quick_path)
         return world
 
     return build
