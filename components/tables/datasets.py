@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.own_columns import SPLIT
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.treatment import Treatment
 
 Split = Literal["train", "validation", "test"]
@@ -35,9 +35,14 @@ _TREATMENTS_OF = TypeAdapter(list[Treatment])
 
 
 def connect() -> Any:
-    """A fresh DuckDB as an ibis backend: what does not fit into a gigabyte goes to files in the temporary folder."""
+    """A fresh DuckDB as an ibis backend: what does not fit into a gigabyte goes to files in the temporary folder.
+
+    Selects stay nested as they are written, so that an inner one is worked out once, however often an outer one looks
+    at its columns.
+    """
     import ibis
 
+    ibis.options.sql.fuse_selects = False
     return ibis.duckdb.connect(**BOUNDS)
 
 
@@ -88,6 +93,9 @@ def write_stream(expression: Any, path: str | Path, metadata: dict[bytes, bytes]
 def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> int:
     """Write a table that comes part by part, in row groups of ``BATCH`` rows where these are no heavy ones.
 
+    Text has dictionaries, since DuckDB then reads a value once that many rows have; numbers and identities are only
+    made larger by them.
+
     Args:
         path: Parquet file to write.
         schema: Of the file; a column that a part lacks is null there.
@@ -97,7 +105,8 @@ def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) 
         How many there are.
     """
     rows, held = 0, schema.empty_table()
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    coded = [field.name for field in schema if pa.types.is_string(field.type) and field.name != ROW_ID]
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=coded) as writer:
         for part in parts:
             held = pa.concat_tables([held, part], promote_options="default")
             if len(held) >= BATCH or held.nbytes >= _HEAVY:
