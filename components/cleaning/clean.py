@@ -163,10 +163,10 @@ def check_rows(project: Project, raw_path: str | Path) -> Checked:
     named = [row_id(values, project.data.id_columns).name(ROW_ID)]
     if needs_key(project):
         named.append(row_id(values, key_columns(project)).name(KEY))
-    said = [f"{PREFIX}z{n}" for n in times.values()]
-    rows = stored(read.select(LINE, *typed, *named, reasons.name(REASONS), *said), "checked")
+    zoned = [f"{PREFIX}z{n}" for n in times.values()]
+    rows = stored(read.select(LINE, *typed, *named, reasons.name(REASONS), *zoned), "checked")
     zones = _zones(rows, times)
-    rows = rows.drop(*said)
+    rows = rows.drop(*zoned)
     good = rows.filter(rows[REASONS].length() == 0)
     key = KEY if needs_key(project) else ROW_ID
     repeated = stored(repeats(good, key, precedence(good, project)), "repeated")
