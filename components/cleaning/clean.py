@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
@@ -21,7 +20,18 @@ from ciclo.components.cleaning.treatments import dropped, gaps, treatments
 from ciclo.components.core.cleaning_policy import beyond_reach
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import CicloError, DataError, QuarantineError, UnusableError
-from ciclo.components.core.own_columns import KEY, LINE, MALFORMED, OCCURRENCE, PATTERN, REASONS, ROW_ID, SPLIT, STAYED
+from ciclo.components.core.own_columns import (
+    KEY,
+    LINE,
+    MALFORMED,
+    OCCURRENCE,
+    PATTERN,
+    PREFIX,
+    REASONS,
+    ROW_ID,
+    SPLIT,
+    STAYED,
+)
 from ciclo.components.core.project import Project
 from ciclo.components.core.splits import copies_fall_apart, hashed_features
 from ciclo.components.releases.accepted import Accepted
@@ -59,20 +69,19 @@ def clean(
             together and are too many; if missing values cannot be imputed as the project has it on so many rows.
         ProjectError: If the project asks for classes the target does not have.
     """
-    with TemporaryDirectory() as scratch:
-        checked = check_rows(project, raw_path, Path(scratch))
-        reasons = _quarantine(checked, quarantine_path)
-        report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, reasons, project, checked.zones)
-        try:
-            _refuse(report, project)
-            kept = checked.stored(_keep(checked, project), "kept.parquet")
-            report, contract = _described(report, kept, project)
-            report.check_splits()
-        except CicloError as refusal:
-            if report_path is not None:
-                cleaning_report(project.name, report, quarantine_path, refusal, accepted).write(report_path)
-            raise
-        written = write_rows(kept.order_by(LINE), dataset_path, contract, report.treatments)
+    checked = check_rows(project, raw_path)
+    reasons = _quarantine(checked, quarantine_path)
+    report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, reasons, project, checked.zones)
+    try:
+        _refuse(report, project)
+        kept = checked.stored(_keep(checked, project), "kept")
+        report, contract = _described(report, kept, project)
+        report.check_splits()
+    except CicloError as refusal:
+        if report_path is not None:
+            cleaning_report(project.name, report, quarantine_path, refusal, accepted).write(report_path)
+        raise
+    written = write_rows(kept.order_by(LINE), dataset_path, contract, report.treatments)
     report.balance(written)
     if report_path is not None:
         cleaning_report(project.name, report, quarantine_path, accepted=accepted).write(report_path)
@@ -103,7 +112,7 @@ class Checked:
     """Rows that were read, named and held against the rules.
 
     Attributes:
-        stored: Writes an expression out under a name, and gives what was written.
+        stored: Works an expression out and gives it as a table of that name.
         raw: The raw table.
         rows: ``LINE``, the typed columns, ``ROW_ID``, ``REASONS``, and ``KEY`` where duplicates go by it.
         repeated: ``LINE``, ``OCCURRENCE`` and ``STAYED`` of the good rows that are the same as one with precedence.
@@ -119,16 +128,16 @@ class Checked:
     zones: dict[str, tuple[int, int]]
 
 
-def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked:
+def check_rows(project: Project, raw_path: str | Path) -> Checked:
     """Read, name and check every row.
 
-    Each step is written out, since an engine would otherwise work out a value anew for every rule that looks at it.
+    What several steps look at is a table of the engine, which goes to files where it does not fit into memory; within a
+    step ``connect`` has values worked out once.
     """
     connection = connect()
 
     def stored(expression: Any, name: str) -> Any:
-        expression.to_parquet(scratch / name)
-        return connection.read_parquet(scratch / name)
+        return connection.create_table(name, expression, temp=True)
 
     raw = connection.read_parquet(raw_path)
     values = read_columns(raw, project)
@@ -137,18 +146,14 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
         for n, (name, column) in enumerate(project.data.columns.items())
         if column.type == "timestamp" and raw[name].type().is_string()
     }
-    read = stored(
-        raw.select(
-            LINE,
-            malformed=raw[MALFORMED].notnull(),
-            **{f"v{n}": value.typed for n, value in enumerate(values.values())},
-            **{f"m{n}": value.missing for n, value in enumerate(values.values())},
-            **{f"e{n}": value.inexact for n, value in enumerate(values.values()) if value.inexact is not None},
-            **{f"z{n}": says_zone(raw[name]) for name, n in times.items()},
-        ),
-        "read.parquet",
+    read = raw.select(
+        LINE,
+        malformed=raw[MALFORMED].notnull(),
+        **{f"v{n}": value.typed for n, value in enumerate(values.values())},
+        **{f"m{n}": value.missing for n, value in enumerate(values.values())},
+        **{f"e{n}": value.inexact for n, value in enumerate(values.values()) if value.inexact is not None},
+        **{f"{PREFIX}z{n}": says_zone(raw[name]) for name, n in times.items()},
     )
-    zones = _zones(read, times)
     values = {
         name: Value(read[f"v{n}"], read[f"m{n}"], None if value.inexact is None else read[f"e{n}"])
         for n, (name, value) in enumerate(values.items())
@@ -158,23 +163,26 @@ def check_rows(project: Project, raw_path: str | Path, scratch: Path) -> Checked
     named = [row_id(values, project.data.id_columns).name(ROW_ID)]
     if needs_key(project):
         named.append(row_id(values, key_columns(project)).name(KEY))
-    rows = stored(read.select(LINE, *typed, *named, reasons.name(REASONS)), "checked.parquet")
+    zoned = [f"{PREFIX}z{n}" for n in times.values()]
+    rows = stored(read.select(LINE, *typed, *named, reasons.name(REASONS), *zoned), "checked")
+    zones = _zones(rows, times)
+    rows = rows.drop(*zoned)
     good = rows.filter(rows[REASONS].length() == 0)
     key = KEY if needs_key(project) else ROW_ID
-    repeated = stored(repeats(good, key, precedence(good, project)), "repeated.parquet")
+    repeated = stored(repeats(good, key, precedence(good, project)), "repeated")
     return Checked(stored, raw, rows, repeated, duplicate_reason(project), zones)
 
 
-def _zones(read: Any, places: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+def _zones(rows: Any, places: Mapping[str, int]) -> dict[str, tuple[int, int]]:
     """How many times say their zone and how many do not, by column that holds both."""
     if not places:
         return {}
     counts = {
-        f"{kind}{n}": (read[f"v{n}"].notnull() & (read[f"z{n}"] if kind == "z" else ~read[f"z{n}"])).sum()
-        for n in places.values()
+        f"{kind}{n}": (rows[name].notnull() & (rows[f"{PREFIX}z{n}"] if kind == "z" else ~rows[f"{PREFIX}z{n}"])).sum()
+        for name, n in places.items()
         for kind in ("z", "n")
     }
-    (row,) = collect(read.aggregate(**counts)).to_pylist()
+    (row,) = collect(rows.aggregate(**counts)).to_pylist()
     found = {name: (int(row[f"z{n}"] or 0), int(row[f"n{n}"] or 0)) for name, n in places.items()}
     return {name: both for name, both in found.items() if all(both)}
 
@@ -198,7 +206,7 @@ def _keep(checked: Checked, project: Project) -> Any:
     if checked.duplicate:
         good = good.anti_join(checked.repeated, LINE)
     if needs_key(project):
-        good = checked.stored(good.drop(KEY), "different.parquet")
+        good = checked.stored(good.drop(KEY), "different")
     if not checked.duplicate:
         good = _numbered(good, checked.repeated)
     elif needs_key(project) and project.data.id_columns:
@@ -225,11 +233,11 @@ def _named(checked: Checked, good: Any, project: Project) -> tuple[Any, Any]:
     split, own = project.cleaning.split, good[ROW_ID]
     if split.equal_rows == "together":
         named = pattern_id(good, hashed_features(project)).name(PATTERN)
-        keyed = checked.stored(good.select(LINE, named), "patterns.parquet")
+        keyed = checked.stored(good.select(LINE, named), "patterns")
         if split.group is None:
             _check_patterns(keyed)
         counted = keyed.group_by(PATTERN).aggregate(rows=keyed.count())
-        several = checked.stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several.parquet")
+        several = checked.stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several")
         good = good.left_join(keyed.semi_join(several, PATTERN), LINE).drop(f"{LINE}_right")
         own = good[PATTERN].fill_null(good[ROW_ID])
     elif copies_fall_apart(project):

@@ -58,8 +58,11 @@ def group_id(value: Any, name: str, identity: Any) -> Any:
 
 
 def _digest(columns: dict[str, Any]) -> Any:
-    parts = [(ibis.literal(name + "=") + _text(columns[name])).fill_null(name) for name in sorted(columns)]
-    return ibis.literal(_BETWEEN).join(parts).hexdigest("md5")
+    parts: list[Any] = []
+    for name in sorted(columns):
+        start = _BETWEEN * bool(parts) + name
+        parts += [columns[name].isnull().ifelse(start, f"{start}="), _text(columns[name])]
+    return ibis.literal("").join(parts).hexdigest("md5")  # a value that is null is left out
 
 
 def _text(value: Any) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 from ciclo.components.cleaning.duplicates import duplicate_reason
 from ciclo.components.cleaning.rules import beyond, missing_reason, outlier_reasons
 from ciclo.components.core.cleaning_policy import Outlier
-from ciclo.components.core.fences import tukey
 from ciclo.components.core.own_columns import LINE, SPLIT
 from ciclo.components.core.project import Project
+from ciclo.components.core.quartiles import tukey
 from ciclo.components.core.treatment import Treatment
 from ciclo.components.core.wording import number
 from ciclo.components.tables.datasets import collect

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.quartiles import tukey
 
 
 class Fences(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -61,20 +62,6 @@ class Fences(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         if self.action == "clip":
             return np.clip(values, self.low_, self.high_)
         return np.asarray((values < self.low_) | (values > self.high_), dtype="float64")
-
-
-def tukey(values: Array, k: float) -> tuple[float, float]:
-    """Tukey's fences ``Q1 - k IQR`` and ``Q3 + k IQR``; infinite where the quartiles are equal.
-
-    Args:
-        values: Numbers, NaN where missing; shape ``(rows,)``.
-        k: How many interquartile ranges.
-    """
-    known = values[~np.isnan(values)]
-    first, third = np.quantile(known, [0.25, 0.75]) if known.size else (0.0, 0.0)
-    if first == third:
-        return -np.inf, np.inf
-    return float(first - k * (third - first)), float(third + k * (third - first))
 
 
 def _numbers(X: Any) -> Array:  # noqa: N803

@@ -50,7 +50,7 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
         source = open_source(str(path), Path(scratch), header=header)
         names = [column for column in source.table.columns if column not in (LINE, MALFORMED)]
         _check_names(names, target, str(path))
-        facts = measure(source.table, names, Path(scratch))
+        facts = measure(source.table, names)
         assumed = not target
         target = target or likely_target(facts)
         wanted = guess_target(facts[target])

@@ -4,7 +4,6 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import ibis
@@ -59,16 +58,15 @@ class _Batch:
     words: dict[int, dict[str, int]]
 
 
-def measure(table: Any, names: Collection[str], scratch: Path) -> dict[str, Facts]:
+def measure(table: Any, names: Collection[str]) -> dict[str, Facts]:
     """Count the columns of a raw table.
 
     Args:
         table: The raw table.
         names: Columns to look at.
-        scratch: Folder for the values as they were read, so that each is read once.
     """
     rows = int(collect(table.aggregate(rows=table.count()))["rows"][0].as_py())
-    read_in = [_read(table, batch, scratch / f"batch-{n}") for n, batch in enumerate(_batches(table, names, rows))]
+    read_in = [_read(table, batch, f"batch_{n}") for n, batch in enumerate(_batches(table, names, rows))]
     written = {
         (n, place): found
         for n, batch in enumerate(read_in)
@@ -100,36 +98,34 @@ def _batches(table: Any, names: Collection[str], rows: int) -> Iterator[Sequence
         yield from batches(columns, rows)
 
 
-def _read(table: Any, names: Sequence[str], path: Path) -> _Batch:
-    """Read every different value of each column once."""
+def _read(table: Any, names: Sequence[str], batch: str) -> _Batch:
+    """Read every different value of each column once, into tables of the engine that begin with a name."""
     connection = table.get_backend()
 
     def stored(expression: Any, name: str) -> Any:
-        expression.to_parquet(path / name)
-        return connection.read_parquet(path / name)
+        return connection.create_table(f"{batch}_{name}", expression, temp=True)
 
-    path.mkdir()
     cells = stacked(table, names)
     values = cells.group_by("place", "raw").aggregate(rows=lambda t: t.count())
     is_text = values["raw"].type().is_string()
     if is_text:
         word = values["raw"].strip()
         word = word.lower().isin(MISSING_WORDS).ifelse(word, ibis.null("string"))
-        values = stored(values.mutate(word=word), "values.parquet")
+        values = stored(values.mutate(word=word), "values")
         values = values.mutate(raw=values["word"].isnull().ifelse(values["raw"], ibis.null("string")))
     else:
-        values = stored(values, "values.parquet")
+        values = stored(values, "values")
     raw = values["raw"]
     readings = stored(
         values.mutate(text=read(raw, Plain("category")).typed, number=read(raw, Plain("number")).typed),
-        "numbers.parquet",
+        "numbers",
     )
     raw, number = readings["raw"], readings["number"]
     flag, time = (read(raw, Plain(kind)).typed for kind in ("boolean", "timestamp"))
     if is_text:  # a number is no time, and only two of them are true or false
         flag = number.isnull().ifelse(flag, ibis.cases((number == 1, True), (number == 0, False)))
         time = number.isnull().ifelse(time, ibis.null(time.type()))
-    readings = stored(readings.mutate(flag=flag, time=time), "readings.parquet")
+    readings = stored(readings.mutate(flag=flag, time=time), "readings")
     facts = _facts(readings, Plain("number"))
     return _Batch(
         names, readings, facts, _marks(readings, facts) if is_text else {}, _words(readings) if is_text else {}

@@ -1,5 +1,6 @@
 """The source of a project as one Parquet file, with what was read and from where."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from ciclo.components.core.rules import date_form
 from ciclo.components.core.settings import settings
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.sources.places.place import Asked
-from ciclo.components.tables.datasets import collect
+from ciclo.components.tables.datasets import collect, write_stream
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,10 @@ def _write(source: Source, window: Window, data: Data, path: str | Path) -> tupl
             row = collect(seen).to_pylist()[0]
             outside, start, end = int(row["outside"]), _iso(row["start"]), _iso(row["end"])
             taken = source.table.filter(~window.outside(time))
-        taken.to_parquet(path, compression="zstd")
+        if source.laid_out is not None and outside == 0:
+            shutil.move(source.laid_out, path)
+        else:
+            write_stream(taken, path)
     except duckdb.Error as error:
         raise DataError("the source cannot be read to its end", seen=str(error).split("\n")[0]) from error
     return outside, start, end

@@ -43,6 +43,7 @@ class Source:
         unusable: Those of them whose values are lists or the like, with their type.
         indexes: Columns that are but numbers of rows, with why they are taken for them.
         files: What was read.
+        laid_out: The Parquet file that is the table as it stands; None where there is none.
     """
 
     table: Any
@@ -53,6 +54,7 @@ class Source:
     unusable: dict[str, str]
     indexes: dict[str, str]
     files: tuple[SourceFile, ...] = ()
+    laid_out: Path | None = None
 
     def require_unchanged(self) -> None:
         """See, when all is read, that nobody wrote to a file meanwhile.
@@ -116,6 +118,7 @@ def open_source(
         unusable={name: kind for file in opened for name, kind in file.unusable.items()},
         indexes={name: why for file in opened for name, why in file.indexes.items()},
         files=tuple(files),
+        laid_out=opened[0].laid_out(1, scratch) if len(opened) == 1 and isinstance(opened[0], TextFile) else None,
     )
 
 

@@ -23,14 +23,12 @@ class Ragged:
         fields: How many it has.
         start: Its first byte.
         end: The byte after it.
-        ends_empty: Whether its last field is empty.
     """
 
     number: int
     fields: int
     start: int
     end: int
-    ends_empty: bool
 
 
 @dataclass
@@ -83,28 +81,31 @@ def _part(found: Scan, part: Array, offset: int, delimiter: int, width: int, end
 
     The last line end of a part that is cut is not in the file.
     """
-    quotes = np.flatnonzero(part == _QUOTE)
-    marks = np.flatnonzero((part == delimiter) | (part == _LF))
+    is_quote, is_break = part == _QUOTE, part == _LF
+    is_end, is_mark = is_break, is_break | (part == delimiter)
+    quotes = np.flatnonzero(is_quote)
     if len(quotes):
-        marks = marks[np.searchsorted(quotes, marks) % 2 == 0]
-    places = np.flatnonzero(part[marks] == _LF)
-    if not len(places):
+        is_outside = ~np.logical_xor.accumulate(is_quote)
+        is_end, is_mark = is_break & is_outside, is_mark & is_outside
+    last = np.flatnonzero(is_end)
+    if not len(last):
         return 0
-    taken = int(marks[places[-1]]) + 1
-    marks, last = marks[: places[-1] + 1], marks[places]
+    taken = int(last[-1]) + 1
+    marks = np.flatnonzero(is_mark[:taken])
     first = np.concatenate([[0], last[:-1] + 1])
-    fields = np.diff(places, prepend=-1)
+    fields = np.diff(np.searchsorted(marks, last), prepend=-1)
     has_return = (part[last - 1] == _CR) & (last > first)
     ends |= set(np.unique(has_return[: -1 if is_cut else None]).tolist())
     returns = int(np.count_nonzero(part[:taken] == _CR))
+    longest = int((last - first).max())
     regular = (
         returns == int(has_return.sum())
         and _quoted_well(part, quotes[quotes < taken], delimiter)
-        and int((last - first).max()) < _LONGEST_RECORD
-        and int(np.diff(marks, prepend=-1).max()) <= LONGEST_FIELD
+        and longest < _LONGEST_RECORD
+        and (longest <= LONGEST_FIELD or int(np.diff(marks, prepend=-1).max()) <= LONGEST_FIELD)
     )
     found.is_regular &= regular
-    found.has_inner_breaks |= len(last) < int(np.count_nonzero(part[:taken] == _LF))
+    found.has_inner_breaks |= len(last) < int(np.count_nonzero(is_break[:taken]))
     blank = last - has_return == first
     numbers = found.records + np.cumsum(~blank)
     found.records = int(numbers[-1])
@@ -116,7 +117,6 @@ def _part(found: Scan, part: Array, offset: int, delimiter: int, width: int, end
                 fields=int(fields[place]),
                 start=offset + int(first[place]),
                 end=offset + end,
-                ends_empty=bool(part[end - 1] == delimiter),
             )
         )
     return taken

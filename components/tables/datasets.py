@@ -6,7 +6,7 @@ expressions on DuckDB, which a bigger engine can run unchanged.
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.own_columns import SPLIT
+from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.treatment import Treatment
 
 Split = Literal["train", "validation", "test"]
@@ -28,15 +28,21 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # Of the engine: what does not fit goes to files.
 BOUNDS = {"memory_limit": "1GB", "temp_directory": tempfile.gettempdir()}
 BATCH = 100_000
+_HEAVY = 1 << 26  # bytes of a row group that is written before it has as many rows
 _CONTRACT = b"ciclo.contract"
 _TREATMENTS = b"ciclo.treatments"
 _TREATMENTS_OF = TypeAdapter(list[Treatment])
 
 
 def connect() -> Any:
-    """A fresh DuckDB as an ibis backend: what does not fit into a gigabyte goes to files in the temporary folder."""
+    """A fresh DuckDB as an ibis backend: what does not fit into a gigabyte goes to files in the temporary folder.
+
+    Selects stay nested as they are written, so that an inner one is worked out once, however often an outer one looks
+    at its columns.
+    """
     import ibis
 
+    ibis.options.sql.fuse_selects = False
     return ibis.duckdb.connect(**BOUNDS)
 
 
@@ -64,15 +70,50 @@ def write_rows(expression: Any, path: str | Path, contract: Contract, treatments
     Returns:
         How many there are.
     """
-    rows = 0
-    reader = _query(expression).to_arrow_reader(BATCH)
     done = _TREATMENTS_OF.dump_json([*treatments])
-    schema = reader.schema.with_metadata({_CONTRACT: contract.model_dump_json().encode(), _TREATMENTS: done})
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
+    return write_stream(expression, path, {_CONTRACT: contract.model_dump_json().encode(), _TREATMENTS: done})
+
+
+def write_stream(expression: Any, path: str | Path, metadata: dict[bytes, bytes] | None = None) -> int:
+    """Write the rows of an ibis expression as Parquet, batch by batch, and say how many there are.
+
+    Arrow's writer takes half the time of DuckDB's where most columns are text.
+
+    Args:
+        expression: On ``connect()``.
+        path: Parquet file to write.
+        metadata: To keep inside the file.
+    """
+    reader = _query(expression).to_arrow_reader(BATCH)
+    parts = (pa.Table.from_batches([batch]) for batch in reader)
+    return write_parts(path, reader.schema.with_metadata(metadata), parts)
+
+
+def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> int:
+    """Write a table that comes part by part, in row groups of ``BATCH`` rows where these are no heavy ones.
+
+    Text has dictionaries, since DuckDB then reads a value once that many rows have; numbers and identities are only
+    made larger by them.
+
+    Args:
+        path: Parquet file to write.
+        schema: Of the file; a column that a part lacks is null there.
+        parts: The rows.
+
+    Returns:
+        How many there are.
+    """
+    rows, held = 0, schema.empty_table()
+    coded = [field.name for field in schema if pa.types.is_string(field.type) and field.name != ROW_ID]
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=coded) as writer:
+        for part in parts:
+            held = pa.concat_tables([held, part], promote_options="default")
+            if len(held) >= BATCH or held.nbytes >= _HEAVY:
+                writer.write_table(held)
+                rows, held = rows + len(held), schema.empty_table()
+        if len(held):
+            writer.write_table(held)
+    return rows + len(held)
 
 
 def write_table(table: pa.Table, path: str | Path, contract: Contract | None = None) -> None:

@@ -15,6 +15,7 @@ from ciclo.components.core.metrics import Array
 LEAST_VALUES = 20
 _LEAST_ROWS_EACH = 3
 _MOST_ROWS_EACH = 50
+_NEGLIGIBLE = 1e-6
 _EVEN = 0.5  # variance of the rows of a value over their mean; 1 where rows fall on values by chance
 _THINGS = (
     "person|people|patient|customer|client|user|subject|member|employee|worker|student|pupil|teacher|participant|donor|"
@@ -83,6 +84,8 @@ class SeenRows:
         for at, part in enumerate((values, others)):
             with np.errstate(over="ignore"):
                 self._hashes[at] = self._hashes[at] * np.uint64(1_000_003) + _hashed(part)
+        if self.by_chance < _NEGLIGIBLE:
+            return
         rows = others.value_counts(dropna=False).to_numpy()
         self._alike *= float((rows**2).sum()) / max(len(others), 1) ** 2
 
@@ -90,11 +93,14 @@ class SeenRows:
     def share(self) -> float:
         """Share of the rows whose features stand among the others."""
         rows, others = self._hashes
-        return float(np.isin(rows, others).mean()) if len(rows) else 0.0
+        return float(pd.Series(rows).isin(others).mean()) if len(rows) else 0.0
 
     @property
     def by_chance(self) -> float:
-        """The share that would do so if the columns had nothing to do with one another."""
+        """The share that would do so if the columns had nothing to do with one another, at most.
+
+        More columns only make it smaller, so that it is no longer counted where it is as good as none.
+        """
         return 1 - float(np.exp(-len(self._hashes[1]) * self._alike))
 
 

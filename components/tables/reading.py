@@ -69,23 +69,21 @@ def says_zone(text: Any) -> Any:
 
 
 def _read_text(raw: Any, rules: Rules) -> Value:
-    text = raw.strip()
-    missing = raw.isnull() | (text == "")
-    words = missing_words(rules)
-    if words:
-        missing = missing | text.isin(words)
+    text, words = raw.strip(), missing_words(rules)
+    missing = _blank(raw)
     if rules.type == "category":
         value = _spelled(_folded(text), rules, text)
-        missing = missing | value.isin(words).fill_null(False) if words else missing
+        missing = missing | text.isin(words) | value.isin(words).fill_null(False) if words else missing
         return Value(missing.ifelse(ibis.null("string"), value), missing)
     if (plain := _plain(text, rules)) is not None:
+        missing = missing | text.isin(words) if words else missing
         text = plain
         typed = _TEXT[rules.type](text)
     else:
         # Trimming is the dear part: only what cannot be read as it stands is trimmed. What can be is a word as it
         # stands.
         read = _TEXT[rules.type](raw)
-        missing = read.isnull().ifelse(missing, raw.isin(words) if words else False)
+        missing = read.isnull().ifelse(missing | text.isin(words), raw.isin(words)) if words else missing
         typed = read.isnull().ifelse(_TEXT[rules.type](text), read)
     if numbers := missing_numbers(rules):
         number = typed.cast("float64") if rules.type in ("number", "integer") else _number_text(text)
@@ -97,7 +95,12 @@ def _read_text(raw: Any, rules: Rules) -> Value:
         return Value(typed, missing)
     number = _number_text(text)
     whole = (text.re_search(DIGITS) | ((number % 1 == 0) & (number.abs() > LARGEST_EXACT))).fill_null(False)
-    return Value(typed, missing, typed.isnull() & ~missing & whole)
+    return Value(typed, missing, typed.isnull().ifelse(~missing & whole, False))
+
+
+def _blank(text: Any) -> Any:
+    """Whether there is nothing but white space, all of which sorts before every other character that is written."""
+    return text.isnull() | (text < "!").ifelse(text.strip() == "", False)
 
 
 def _plain(text: Any, rules: Rules) -> Any:
@@ -132,9 +135,9 @@ def _number_text(text: Any) -> Any:
 
 
 def _integer_text(text: Any) -> Any:
-    whole = _whole(_number_text(text))
     exact = text.re_search(r"^[+-]?[0-9]{16,}$")  # more digits than a float holds
-    return exact.ifelse(text.try_cast("int64"), whole)
+    written = exact.ifelse(text.try_cast("int64"), _whole(_number_text(text)))
+    return text.re_search(r"^-?[0-9]{1,15}$").ifelse(text.try_cast("int64"), written)
 
 
 def _boolean_text(text: Any) -> Any:

@@ -1,6 +1,6 @@
 """A cleaned dataset that stays on disk: looked at one column at a time, so that its rows need not fit in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from pathlib import Path
 
@@ -29,7 +29,8 @@ class Stored:
 
     def __init__(self, path: str | Path) -> None:
         self.contract = read_contract(path)
-        self._file, self._splits = pq.ParquetFile(path), SPLITS
+        self._file = pq.ParquetFile(path)
+        self._splits: Sequence[Split] = SPLITS
         sides = (batch[SPLIT] for batch in self._file.iter_batches(BATCH, columns=[SPLIT]))
         known = pa.array(SPLITS)
         # The side of every row, a byte each: it is asked for with every column.
@@ -42,11 +43,12 @@ class Stored:
         )
         counts = np.bincount(self._sides, minlength=len(SPLITS))
         self._sizes = {name: int(counts[place]) for place, name in enumerate(SPLITS)}
+        self._held = self._rows_of(SPLITS)
 
     def split(self, *names: Split) -> "Stored":
         """The rows of one or more splits."""
         part = copy(self)
-        part._splits = names
+        part._splits, part._held = names, part._rows_of(names)
         return part
 
     def __len__(self) -> int:
@@ -82,16 +84,16 @@ class Stored:
 
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """The rows of the splits, one batch after the other; nothing is read ahead, and no part that holds none."""
-        held, chosen = self._held()
+        held, chosen = self._held
         start = 0
         for batch in self._file.iter_batches(BATCH, row_groups=held, columns=names):
             own = chosen[start : start + batch.num_rows]
             start += batch.num_rows
             yield batch if own.all() else batch.filter(pa.array(own))
 
-    def _held(self) -> tuple[list[int], Array]:
-        """The row groups that hold rows of the splits, and which of their rows those are."""
-        wanted = np.isin(np.arange(NO_SIDE + 1), [SPLITS.index(name) for name in self._splits])
+    def _rows_of(self, splits: Sequence[Split]) -> tuple[list[int], Array]:
+        """The row groups that hold rows of some splits, and which of their rows those are."""
+        wanted = np.isin(np.arange(NO_SIDE + 1), [SPLITS.index(name) for name in splits])
         sizes = [self._file.metadata.row_group(place).num_rows for place in range(self._file.num_row_groups)]
         parts = np.split(wanted[self._sides], np.cumsum(sizes)[:-1])
         held = [place for place, part in enumerate(parts) if part.any()]

@@ -46,7 +46,7 @@ def test_it_answers_so_whatever_parts_the_file_is_written_in(tmp_path, ordered, 
         for name in here.features.columns:
             pd.testing.assert_series_equal(there.features[name], here.features[name], check_names=False)
         assert np.array_equal(there.sample(20, 0).rows[ROW_ID], there.column(ROW_ID)[np.sort(_drawn(len(there), 20))])
-        read = sum(batch.num_rows for batch in there._file.iter_batches(row_groups=there._held()[0], columns=[SPLIT]))
+        read = sum(batch.num_rows for batch in there._file.iter_batches(row_groups=there._held[0], columns=[SPLIT]))
         assert read <= len(here) + 2 * len(splits) * groups if ordered else read <= 300
 
 

@@ -12,9 +12,10 @@ from ciclo.components.answering.compiled import parity
 from ciclo.components.answering.learnt import learnt
 from ciclo.components.core.among_numbers import AmongNumbers
 from ciclo.components.core.contract import Contract
-from ciclo.components.core.fences import Fences, tukey
+from ciclo.components.core.fences import Fences
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.quartiles import tukey
 from ciclo.components.core.sections import Candidate
 from ciclo.components.training.candidates import build, too_large
 from ciclo.components.training.preprocessing import preprocessor
