@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Tests and runs start many short processes: our own code is compiled by the first of them, and not by each.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 PROJECT ?= examples/flights/project.yaml
