@@ -136,6 +136,8 @@ TIMES: dict[str, tuple[list[str], list[datetime], bool]] = {
     "day/month": ([f"{d:%d/%m/%Y}" for d in DAYS], [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS], True),
     "day.month and time": ([f"{t:%d.%m.%Y %H:%M}" for t in MINUTES], MINUTES, True),
     "month/day and time": ([f"{t.month}/{t.day}/{t.year} {t.hour}:30" for t in MINUTES], MINUTES, False),
+    "browsers in Britain": ([f"{t:%d/%m/%Y, %H:%M:%S}" for t in MINUTES], MINUTES, True),
+    "Chrome in the States": ([f"{t.month}/{t.day}/{t.year}, {t:%I:%M:%S\u202f%p}" for t in MINUTES], MINUTES, False),
     "month/day and half days": ([f"{t.month}/{t.day}/{t.year} {t:%I:%M %p}" for t in MINUTES], MINUTES, False),
 }
 
@@ -153,6 +155,16 @@ def test_times_as_they_are_written(tmp_path: Path) -> None:
 
 MIDNIGHTS = [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS]
 DATES: dict[str, tuple[list[str], list[datetime], str]] = {
+    "Oracle with a zone": (
+        [f"{t:%d-%b-%y %I.%M}.00.000000 {t:%p} +00:00".upper() for t in MINUTES],
+        MINUTES,
+        "31-Dec-26",
+    ),
+    "SQL Server": (
+        [f"{t:%b} {t.day:2} {t.year} {t:%I:%M%p}".replace(" 0", "  ") for t in MINUTES],
+        MINUTES,
+        "31-Dec-2026",
+    ),
     "year first": ([f"{d:%Y/%m/%d}" for d in DAYS], MIDNIGHTS, "2026/12/31"),
     "year first and time": ([f"{t.year}.{t.month}.{t.day} {t:%H:%M}" for t in MINUTES], MINUTES, "2026/12/31"),
     "Oracle": ([f"{d:%d-%b-%y}".upper() for d in DAYS], MIDNIGHTS, "31-Dec-26"),
@@ -472,6 +484,11 @@ KINDS: dict[str, tuple[pa.Array, list[Any], str]] = {
     "whole floats": (pa.array([float(i * 5 % 97) for i in N]), [float(i * 5 % 97) for i in N], "number"),
     "seconds": (pa.array(MINUTES, pa.timestamp("s")), MINUTES, "timestamp"),
     "milliseconds of a zone": (pa.array(MINUTES, pa.timestamp("ms", "Europe/Zurich")), MINUTES, "timestamp"),
+    "nanoseconds": (
+        pa.array([1_680_000_000_123_456_999 + 10**14 * i for i in N], pa.timestamp("ns", "UTC")),
+        [datetime.fromtimestamp(1_680_000_000 + 10**5 * i, UTC).replace(microsecond=123_456) for i in N],
+        "timestamp",
+    ),
     "microseconds": (pa.array(MINUTES, pa.timestamp("us", "UTC")), MINUTES, "timestamp"),
     "nanoseconds of a zone": (pa.array(MINUTES, pa.timestamp("ns", "America/New_York")), MINUTES, "timestamp"),
     "days as numbers": (pa.array([int(f"{d:%Y%m%d}") for d in DAYS]), MIDNIGHTS, "timestamp"),
