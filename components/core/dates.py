@@ -87,7 +87,8 @@ def iso_steps(form: DateForm) -> tuple[tuple[str, str], ...]:
 
 def mixed_zones(zoned: int, others: int) -> str:
     """What is said where some times of a column say their zone and others do not."""
-    return f"{others:,} of its times say no zone and are taken for UTC, beside {zoned:,} with one"
+    say = "says no zone and is" if others == 1 else "say no zone and are"
+    return f"{others:,} of its times {say} taken for UTC, beside {zoned:,} with one"
 
 
 @cache
