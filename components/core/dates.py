@@ -17,15 +17,18 @@ FORMS: Final[tuple[DateForm, ...]] = get_args(DateForm)
 COMPACT: Final = "20261231"
 SHORT_YEARS: Final = "years 69 to 99 are 1969 to 1999, and 00 to 68 are 2000 to 2068"  # as POSIX strptime has it
 # A time that says its zone.
-ZONED: Final = r"[T :].*[0-9](?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)\s*$"
+ZONED: Final = r"[T :].*[0-9AaPpMm.] ?(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)\s*$"
 
 _MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
 _CLOCK = r"(?:[0-9]|[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?"
-_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)?"
-_HALF_DAY = r"(?:0?[1-9]|1[0-2]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)? ?[AaPp][Mm]"
+ZONE: Final = r"(?: ?(?:Z|UTC|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?))?"
+# Chrome and Node write a narrow space in front of it, others one that does not break.
+_HALF, _AM, _PM = (f"[ \u00a0\u202f]?[{letters}]\\.?[Mm]\\.?" for letters in ("AaPp", "Aa", "Pp"))
+_HALF_DAY = rf"(?:0?[1-9]|1[0-2]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{{1,9}})?)?{_HALF}{ZONE}"
 _DOTS = r"\.[0-5][0-9]\.[0-5][0-9](?:\.[0-9]{1,9})?"
-_DOTTED = rf"(?:(?:[0-9]|[01][0-9]|2[0-3]){_DOTS}|(?:0?[1-9]|1[0-2]){_DOTS} ?[AaPp][Mm])"
-_TIME = rf"(?:[T ](?:{_CLOCK}{_ZONE}|{_HALF_DAY}))?"
+_DOTTED = rf"(?:(?:[0-9]|[01][0-9]|2[0-3]){_DOTS}|(?:0?[1-9]|1[0-2]){_DOTS}{_HALF}){ZONE}"
+_APART = "(?:[T ]|, ?| {2})"  # a day from its time
+_TIME = rf"(?:{_APART}(?:{_CLOCK}{ZONE}|{_HALF_DAY}))?"
 _ONE_OR_TWO = "[0-9]{1,2}"
 
 
@@ -44,7 +47,7 @@ SHORT_MONTH: Final = f"(?:{'|'.join(_in_any_case(name[:3]) for name in _MONTHS)}
 _MONTH = rf"(?:{'|'.join(map(_month, _MONTHS))})\.?"
 _ANY_MONTH = rf"({SHORT_MONTH})[A-Za-z]*\.?"
 _MARK, _COMMA, _BREAK = "[ ./-]{0,2}", "(?:, ?|[ ./-]{0,2})", "(?:, ?|[ /-])"
-_NAMED_TIME = rf"(?:(?:[T ]|, |:)(?:{_CLOCK}{_ZONE}|{_HALF_DAY}|{_DOTTED}))?"
+_NAMED_TIME = rf"(?:(?:{_APART}|:)(?:{_CLOCK}{ZONE}|{_HALF_DAY}|{_DOTTED}))?"
 
 
 def _same_mark(*parts: str) -> str:
@@ -61,7 +64,7 @@ def _named(year: str) -> str:
 
 
 _DAY_OF_YEAR = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-_COMPACT_TIME = rf"(?:[T ]?[0-9]{{4}}(?:[0-9]{{2}})?{_ZONE}|[T ]{_CLOCK}{_ZONE})?"
+_COMPACT_TIME = rf"(?:[T ]?[0-9]{{4}}(?:[0-9]{{2}})?{ZONE}|[T ]{_CLOCK}{ZONE})?"
 
 PATTERNS: Final[dict[DateForm, str]] = {
     "31/12/2026": f"^{_same_mark(_ONE_OR_TWO, _ONE_OR_TWO, '[0-9]{4}')}{_TIME}$",
@@ -84,7 +87,8 @@ def iso_steps(form: DateForm) -> tuple[tuple[str, str], ...]:
 
 def mixed_zones(zoned: int, others: int) -> str:
     """What is said where some times of a column say their zone and others do not."""
-    return f"{others:,} of its times say no zone and are taken for UTC, beside {zoned:,} with one"
+    say = "says no zone and is" if others == 1 else "say no zone and are"
+    return f"{others:,} of its times {say} taken for UTC, beside {zoned:,} with one"
 
 
 @cache
@@ -125,8 +129,6 @@ def _named_steps(digits: str) -> _Steps:
         *(((rf"^{year}{_MARK}{_ANY_MONTH}{_MARK}([0-9]{{1,2}})", r"\1-\2-\3"),) if digits == "4" else _CENTURY),
         *((f"^(.{{5}}){_in_any_case(name[:3])}-", rf"\g<1>{n:02d}-") for n, name in enumerate(_MONTHS, 1)),
         _PAD_DAY,
-        (r"^(.{10})(?::|, )", r"\1 "),
-        (r"^(.{10}[T ][0-9]{1,2})\.([0-5][0-9])\.([0-5][0-9])", r"\1:\2:\3"),
     )
 
 
@@ -150,8 +152,10 @@ _DATES: dict[DateForm, _Steps] = {
 }
 _HOUR = r"^(.{10}[T ])"
 _CLOCKS: _Steps = (
+    (r"^(.{10})(?::|, ?| {2})", r"\1 "),
+    (rf"{_HOUR}([0-9]{{1,2}})\.([0-5][0-9])\.([0-5][0-9])", r"\1\2:\3:\4"),
     (rf"{_HOUR}([0-9]:)", r"\g<1>0\2"),
-    (rf"{_HOUR}12(:[0-9:.]+) ?[Aa][Mm]$", r"\g<1>00\2"),
-    *((rf"{_HOUR}{h:02d}(:[0-9:.]+) ?[Pp][Mm]$", rf"\g<1>{h + 12}\2") for h in range(1, 12)),
-    (r" ?[AaPp][Mm]$", ""),
+    (rf"{_HOUR}12(:[0-9:.]+){_AM}", r"\g<1>00\2"),
+    *((rf"{_HOUR}{h:02d}(:[0-9:.]+){_PM}", rf"\g<1>{h + 12}\2") for h in range(1, 12)),
+    (_HALF, ""),
 )

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ciclo.components.core.errors import ProjectError
+from ciclo.components.core.objections import objections
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.core.wording import did_you_mean
 
 
 def read_project(path: str | Path) -> Project:
@@ -93,8 +93,9 @@ def project_from_mapping(raw: Any, *, origin: str) -> Project:
     try:
         return Project.model_validate(raw)
     except ValidationError as error:
-        problems = "; ".join(_explain(dict(e), Project) for e in error.errors())
-        raise ProjectError(f"{origin} is not valid: {problems}", hint="Correct the field and run again.") from error
+        raise ProjectError(
+            f"{origin} is not valid: {objections(error, Project, raw)}", hint="Correct the field and run again."
+        ) from error
 
 
 def read_policy(path: str | Path, base: Monitoring) -> Monitoring:
@@ -118,11 +119,13 @@ def read_policy(path: str | Path, base: Monitoring) -> Monitoring:
         raise ProjectError(
             f"{path} has to be a mapping of fields", seen=type(section).__name__, hint="Give fields of monitoring."
         )
+    laid = _laid_over(base.model_dump(), section)
     try:
-        return Monitoring.model_validate(_laid_over(base.model_dump(), section))
+        return Monitoring.model_validate(laid)
     except ValidationError as error:
-        problems = "; ".join(_explain(dict(e), Monitoring) for e in error.errors())
-        raise ProjectError(f"{path} is not valid: {problems}", hint="Give fields of monitoring alone.") from error
+        raise ProjectError(
+            f"{path} is not valid: {objections(error, Monitoring, laid)}", hint="Give fields of monitoring alone."
+        ) from error
 
 
 def _laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,33 +166,3 @@ def _objection(error: Exception) -> str:
     mark = error.problem_mark or error.context_mark
     place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return " ".join(f"{error.problem or error.context or 'it cannot be parsed'}{place}".split())
-
-
-def _explain(error: dict[str, Any], root: type[BaseModel]) -> str:
-    path = [str(part) for part in error["loc"]]
-    field = ".".join(path) or "project"
-    if error["type"] == "extra_forbidden":
-        return f"{field}: unknown field{did_you_mean(path[-1], _fields_at(root, path[:-1]))}"
-    if error["type"] == "missing":
-        return f"{field}: missing, has to be given"
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    hidden = isinstance(error["input"], dict) or _may_be_secret(field, error["input"])
-    shown = "" if hidden else f", not {error['input']!r}"
-    return f"{field}: {message}{shown}" if path else message
-
-
-def _may_be_secret(field: str, value: object) -> bool:
-    """Whether what somebody wrote must not be repeated: an address can hold a password or a token."""
-    return field.startswith(("monitoring.alerts", "data.source")) or "://" in str(value)
-
-
-def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The field names at a path, looking through optional values and mappings."""
-    for part in path:
-        field = model.model_fields.get(part)
-        if field is None:
-            continue
-        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                model = kind
-    return list(model.model_fields)

@@ -16,8 +16,8 @@ patterns here; a property test holds the two to each other value by value.
 - A column may say that its numbers are written otherwise (``1.622,15 €``), or its times (``17/04/2023``); text is then
   turned into the plain form first, by ``core.written`` and ``core.dates``. Values that are no text are what they are;
   only where times are written ``20230105`` is a whole number one.
-- Times are ISO 8601, UTC where no zone is given, and within the years 1 and 9999 in UTC. A time that is a category is
-  its ISO text.
+- Times are ISO 8601, UTC where no zone is given, and within the years 1 and 9999 in UTC; a space may stand before the
+  zone, and ``UTC`` for it. What is finer than a microsecond is cut off. A time that is a category is its ISO text.
 """
 
 import math
@@ -30,7 +30,7 @@ from enum import Enum
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from ciclo.components.core.dates import iso_time
+from ciclo.components.core.dates import ZONE, iso_time
 from ciclo.components.core.rules import ColumnType, Plain, Rules, date_form, is_compact, number_form
 from ciclo.components.core.written import labels, plain_number, same_label
 
@@ -49,9 +49,10 @@ DIGITS = r"^[+-]?[0-9]+$"
 WHOLE_FLOAT = r"^(?:-?(0)|(-?[1-9][0-9]{0,15}))\.0+$"
 TIME = (
     r"^(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9][0-9]|[1-9][0-9][0-9][0-9])-[0-9][0-9]-[0-9][0-9]"
-    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?"
-    r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)?)?$"
+    rf"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{{1,9}})?)?{ZONE})?$"
 )
+# What makes ISO 8601 of the zones that databases write: 2023-04-17 08:30 UTC, 2023-04-17 08:30 +02:00.
+ZONES: Final = (("UTC", "Z"), (" Z", "Z"), (" +", "+"), (" -", "-"))
 
 _NUMBER, _DIGITS, _TIME = re.compile(NUMBER), re.compile(DIGITS), re.compile(TIME)
 _WHOLE_FLOAT = re.compile(WHOLE_FLOAT)
@@ -226,7 +227,7 @@ def _scalar(raw: Any) -> Any:
     if type(raw).__name__ in _MISSING_TYPES:
         return None
     if hasattr(raw, "to_pydatetime"):
-        return raw.to_pydatetime()
+        return raw.to_pydatetime(warn=False)  # of pandas, which may have nanoseconds
     if hasattr(raw, "item"):
         single = type(raw).__name__ in ("float32", "float16")
         raw = _Single(raw) if single else raw.item()
@@ -299,8 +300,12 @@ def _category(raw: Any) -> str | Refusal:
 
 def _time(raw: Any) -> datetime | Refusal:
     if isinstance(raw, str):
+        if not _TIME.fullmatch(raw):
+            return Refusal.TYPE
+        for written, iso in ZONES:
+            raw = raw.replace(written, iso)
         try:
-            raw = datetime.fromisoformat(raw) if _TIME.fullmatch(raw) else None
+            raw = datetime.fromisoformat(raw)
         except ValueError:
             return Refusal.TYPE
     if isinstance(raw, date) and not isinstance(raw, datetime):

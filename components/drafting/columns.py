@@ -8,11 +8,10 @@ from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.dates import SHORT_YEARS, mixed_zones
 from ciclo.components.core.rules import ColumnType, Plain, written
 from ciclo.components.core.values import LARGEST_WHOLE, reader
-from ciclo.components.core.wording import figure, listed
+from ciclo.components.core.wording import counted, figure, listed
 from ciclo.components.core.written import same_label
 
 LEVELS = 200
-MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "?")  # in any case; they mean nothing until the file lists them
 _TOLERANCE = 0.01
 _BUDGET = Cleaning().quarantine_budget
 FEW = 20
@@ -50,7 +49,9 @@ class Facts:
         last: Last time.
         levels: Rows by value, for at most ``LEVELS`` values.
         words: Rows by word that is likely to stand for a missing value, and is taken for one.
-        strays: Rows by value that is no number in a column of numbers, the most frequent first.
+        impossible: Values written like an ISO date that no calendar has.
+        strays: Rows by value that is no number in a column of numbers, or no time in one of times, the most frequent
+            first.
         zoned: Times that say their zone.
         rules: How its numbers or times are written, where that is not plain.
         question: What the values leave open about that.
@@ -68,6 +69,7 @@ class Facts:
     infinite: int = 0
     booleans: int = 0
     times: int = 0
+    impossible: int = 0
     padded: int = 0
     length: float = 0.0
     longest: str = ""
@@ -107,6 +109,12 @@ class Facts:
     def is_number(self) -> bool:
         """Whether its values are numbers, and not codes made of digits."""
         return self.mostly(self.numbers + self.infinite) and self.padded == 0
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are times, some of which may be on days that do not exist."""
+        is_iso = self.times > 0 and self.mostly(self.times + self.impossible)
+        return is_iso or (self.rules is not None and self.rules.type == "timestamp")
 
     @property
     def is_whole(self) -> bool:
@@ -163,7 +171,7 @@ class Guess:
         """Why the words are listed, for the comment."""
         if not self.missing:
             return ""
-        seen = (f"{quoted(word)} in {rows:,} row{'s' if rows > 1 else ''}" for word, rows in self.missing.items())
+        seen = (f"{quoted(word)} in {counted(rows, 'row')}" for word, rows in self.missing.items())
         return f"; taken for missing: {listed(seen, 5)}"
 
 
@@ -200,7 +208,7 @@ def _guess(facts: Facts) -> Guess:
         return Guess("category", f"always {quoted(next(iter(facts.levels)))}{facts.missing}", "a constant")
     if facts.is_flag:
         return Guess("boolean", f"{shares(facts)}{facts.missing}{meanings(facts)}")
-    if facts.mostly(facts.times) or (facts.rules is not None and facts.rules.type == "timestamp"):
+    if facts.is_time:
         span = f"{facts.first} to {facts.last}" if facts.first else f"dates such as {quoted(facts.longest)}"
         zones = f"; {mixed_zones(facts.zoned, facts.present - facts.zoned)}" if 0 < facts.zoned < facts.present else ""
         return Guess("timestamp", f"{span}{facts.missing}{zones}", "a time is no feature by itself")
@@ -267,19 +275,26 @@ def strays_of(facts: Facts, count: int) -> str:
     """What is said of the values that are no numbers; those of one row each say nothing by themselves."""
     reasons = []
     if facts.infinite:
-        reasons.append(f"{_values(facts.infinite)} infinite or beyond 3.4e38")
+        reasons.append(counted(facts.infinite, "value is", "values are") + " infinite or beyond 3.4e38")
     if (others := facts.present - count - facts.infinite) > 0:
-        frequent = [f"{quoted(word)} in {rows:,} rows" for word, rows in facts.strays.items() if rows > 1]
+        frequent = [f"{quoted(word)} in {counted(rows, 'row')}" for word, rows in facts.strays.items() if rows > 1]
         which = f" ({listed(frequent, 3)})" if frequent else ""
-        reasons.append(f"{_values(others)} not numbers{which}")
+        reasons.append(f"{counted(others, 'value is no number', 'values are no numbers')}{which}")
     if not reasons:
         return ""
     advice = "; list the word in missing if it says that there is no value" if others > _BUDGET * facts.rows else ""
     return f", {' and '.join(reasons)}; those rows are quarantined{advice}"
 
 
-def _values(count: int) -> str:
-    return "1 value is" if count == 1 else f"{count:,} values are"
+def no_days(facts: Facts, *, is_time_column: bool) -> str:
+    """What is said of the values in a column of times that are none; empty if there are none or it is asked about."""
+    count = facts.present - facts.times
+    if count == 0 or facts.question:
+        return ""
+    are = counted(count, "value is no day of the calendar", "values are no days of the calendar")
+    missing = "it is read as missing" if count == 1 else "they are read as missing"
+    then = "those rows are quarantined" if is_time_column else missing
+    return f"{are}, such as {quoted(next(iter(facts.strays)))}: {then}"
 
 
 def quoted(text: str) -> str:

@@ -9,7 +9,7 @@ import ibis
 
 from ciclo.components.core.dates import COMPACT, PATTERNS, SHORT_MONTH, DateForm, WrittenDate
 from ciclo.components.core.rules import Plain, number_form
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.core.written import GAP, MINUS, NegativeForm
 
 _TOLERANCE = 0.01
@@ -293,11 +293,11 @@ def _with_unit(column: Written, marks: Marks) -> Written:
     total, bare = sum(units.values()), marks.units.get("", 0)
     unit = next(iter(units))
     if units[unit] < (1 - _TOLERANCE) * total:
-        seen = listed((f"{unit!r} in {rows:,} rows" for unit, rows in units.items()), 5)
+        seen = listed((f"{unit!r} in {counted(rows, 'row')}" for unit, rows in units.items()), 5)
         return replace(column, question=f"its numbers have several units ({seen}): bring them to one")
     column = replace(column, rules=replace(column.rules, unit=unit))
     if unit == "%" and bare > _TOLERANCE * marks.present:
         seen = f"{total:,} of its numbers have a % and {bare:,} have none"
         return replace(column, question=f"{seen}: bring them to one unit")
     note = f"in {unit}" if unit != "%" else "in per cent: 12.5 % is 12.5"
-    return replace(column, note=f"{note}, which {bare:,} values do not say" if bare else note)
+    return replace(column, note=f"{note}, which {counted(bare, 'value does', 'values do')} not say" if bare else note)

@@ -10,7 +10,7 @@ import yaml
 from ciclo.components.core.metrics import DEFAULT_METRIC
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.drafting.columns import Guess
 from ciclo.components.drafting.target import TargetGuess
 from ciclo.components.sources.layout import Source
@@ -92,7 +92,7 @@ class Draft:
         ]
         lines += ["# not be used, and what an unlikely value is, no file can say of itself."]
         if source is not None:
-            lines.append(f"# {source.rows:,} rows, {len(self.columns)} columns.")
+            lines.append(f"# {counted(source.rows, 'row')}, {counted(len(self.columns), 'column')}.")
             lines += [_comment(self.malformed)] if self.malformed else []
             lines += [_comment(f"{n!r} is left out: it holds {kind}.") for n, kind in source.unusable.items()]
         ignored = [f"{n!r} ({g.ignored})" for n, g in self.columns.items() if g.ignored and n != self.time_column]

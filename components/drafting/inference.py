@@ -13,8 +13,8 @@ from ciclo.components.core.cleaning_policy import Cleaning
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
 from ciclo.components.core.rules import Plain
-from ciclo.components.core.wording import clean, did_you_mean, listed
-from ciclo.components.drafting.columns import Facts, Guess, guess_column
+from ciclo.components.core.wording import clean, counted, did_you_mean, listed
+from ciclo.components.drafting.columns import Facts, Guess, guess_column, no_days
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.drafting.measuring import measure
 from ciclo.components.drafting.structure import with_sides, with_structure
@@ -62,6 +62,11 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
         _check_usable(guesses, facts[target], str(path))
         time, later = _time_column(source, facts, guesses, target, wanted.task)
         guesses |= {name: guesses[name].noted(f"never before '{time}': is it known in time?") for name in later}
+        guesses |= {
+            name: guess.noted(note)
+            for name, guess in guesses.items()
+            if guess.type == "timestamp" and (note := no_days(facts[name], is_time_column=name == time))
+        }
         draft = Draft(
             name=name or _slug(str(path)),
             source=str(path),
@@ -181,7 +186,7 @@ def _malformed(source: Source) -> str:
     then = "will be quarantined"
     if row["rows"] > Cleaning().quarantine_budget * source.rows:
         then += ", which is more than cleaning.quarantine_budget bears"
-    count = f"{row['rows']:,} of {source.rows:,} records {'is' if row['rows'] == 1 else 'are'} malformed"
+    count = f"{row['rows']:,} of {counted(source.rows, 'record')} {'is' if row['rows'] == 1 else 'are'} malformed"
     return f"{count} and {then}, such as record {row['first']:,}: {clean(row['text'], 160)}. {advice}"
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,8 @@ import ibis
 from ciclo.components.core.dates import COMPACT
 from ciclo.components.core.rules import Plain, number_form
 from ciclo.components.core.values import LARGEST_NUMBER, LARGEST_WHOLE
-from ciclo.components.drafting.columns import LEVELS, MISSING_WORDS, Facts
+from ciclo.components.drafting.absent import NO_DAYS, is_mark, is_no_day, word_of
+from ciclo.components.drafting.columns import LEVELS, Facts
 from ciclo.components.drafting.conventions import (
     MARKED,
     Marks,
@@ -31,9 +32,12 @@ from ciclo.components.tables.stacking import batches, stacked
 
 _STRAYS = 5
 _MOSTLY = 0.9
+_AGREE = 0.99
+_READ = ("text", "number", "flag", "time")
 _COMPACT_DAYS = (19_000_101, 21_001_231)
 # Digits that are no number: those of a code, or of a telephone behind a plus.
 _CODE = r"^[+-]?0[0-9]|^\+[0-9]{9,15}$"
+_ISO_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _POWER = r"^[+-]?[0-9.]+[eE]"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 
@@ -45,10 +49,11 @@ class _Batch:
     Attributes:
         names: The columns; their places are counted from 0.
         readings: Every different value: ``place``, ``raw``, what it is as ``text``, ``number``, ``flag`` and ``time``,
-            and in how many ``rows`` it stands.
+            in how many ``rows`` it stands, and the ``word`` for which the others are null.
         facts: What was counted, by place.
         marks: In which ways they may be written, for the columns worth a second look.
         words: Rows by word that is likely to stand for a missing value, by place.
+        strays: Rows by value that is no time in a column of times, by place.
     """
 
     names: Sequence[str]
@@ -56,6 +61,7 @@ class _Batch:
     facts: dict[int, dict[str, Any]]
     marks: dict[int, Marks]
     words: dict[int, dict[str, int]]
+    strays: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
 def measure(table: Any, names: Collection[str]) -> dict[str, Facts]:
@@ -80,11 +86,10 @@ def measure(table: Any, names: Collection[str]) -> dict[str, Facts]:
     for n, batch in enumerate(read_in):
         mine = {place: found for (other, place), found in written.items() if other == n}
         for rules in {found.rules for found in mine.values()}:
-            places = [place for place, found in mine.items() if found.rules == rules]
-            again = batch.readings.filter(batch.readings["place"].isin(places))
-            typed = read(again["raw"], rules).typed
-            column = "time" if rules.type == "timestamp" else "number"
-            batch.facts |= _facts(again.mutate(**{column: typed}), rules)
+            _read_again(batch, [place for place, found in mine.items() if found.rules == rules], rules)
+        _read_again(batch, [p for p, row in batch.facts.items() if p not in mine and _is_time(row)], Plain("timestamp"))
+        for place in _restored(batch, mine):
+            mine.pop(place, None)
         facts |= _described(batch, mine, rows)
     return {name: facts[name] for name in names}
 
@@ -109,9 +114,7 @@ def _read(table: Any, names: Sequence[str], batch: str) -> _Batch:
     values = cells.group_by("place", "raw").aggregate(rows=lambda t: t.count())
     is_text = values["raw"].type().is_string()
     if is_text:
-        word = values["raw"].strip()
-        word = word.lower().isin(MISSING_WORDS).ifelse(word, ibis.null("string"))
-        values = stored(values.mutate(word=word), "values")
+        values = stored(values.mutate(word=word_of(values["raw"].strip())), "values")
         values = values.mutate(raw=values["word"].isnull().ifelse(values["raw"], ibis.null("string")))
     else:
         values = stored(values, "values")
@@ -142,10 +145,11 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         is_large = text.re_search(_POWER) & (text.try_cast("float64").abs() > LARGEST_NUMBER)
         infinite = text.re_search(_INFINITE) | is_large.fill_null(False)
         marked = text.re_search(MARKED)
+        impossible = number.isnull() & time.isnull() & text.re_search(_ISO_DAY)
     else:
         is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
         always, never = readings["place"].notnull(), readings["place"].isnull()
-        has_point, marked = never if is_whole else always, never
+        has_point, marked, impossible = never if is_whole else always, never, never
         # Beside NaN, which is the largest of all to an engine.
         infinite = (raw.abs() > LARGEST_NUMBER) & (raw.abs() <= math.inf) if kind.is_floating() else never
     whole = (number % 1 == 0).fill_null(False)
@@ -159,6 +163,7 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         infinite=_sum(infinite, readings),
         booleans=_sum(flag.notnull(), readings),
         times=_sum(time.notnull(), readings),
+        impossible=_sum(impossible, readings),
         padded=_sum(text.re_search(code), readings),
         marked=_sum(marked, readings),
         letters=(text.length() * readings["rows"]).sum(),
@@ -227,26 +232,85 @@ def _trimmed(readings: Any, places: Sequence[int]) -> Any:
 
 
 def _compact(batch: _Batch) -> dict[int, Written]:
-    """The columns whose whole numbers are days, such as 20230105."""
+    """The columns whose whole numbers are days, such as 20230105, but for those that stand for none."""
     first, last = _COMPACT_DAYS
     places = [
         place
         for place, row in batch.facts.items()
         if 0 < row["present"] == row["numbers"] == row["whole"] + row["rounded"]
-        and any(first * scale <= row["minimum"] and row["maximum"] < (last + 1) * scale for scale in (1, 1_000_000))
+        and (row["minimum"] in NO_DAYS or row["minimum"] >= first)
+        and (row["maximum"] in NO_DAYS or row["maximum"] < (last + 1) * 1_000_000)
     ]
     if not places:
         return {}
-    known = batch.readings.filter(batch.readings["place"].isin(places))
+    known = batch.readings.filter(batch.readings["place"].isin(places) & batch.readings["number"].notin(NO_DAYS))
     known = known.mutate(day=read(known["raw"], Plain("timestamp", dates=COMPACT)).typed)
     counted = known.group_by("place").aggregate(
-        valid=_sum(known["day"].notnull(), known), different=known["day"].nunique()
+        valid=_sum(known["day"].notnull(), known),
+        different=known["day"].nunique(),
+        present=known["rows"].sum(),
+        minimum=known["number"].min(),
+        maximum=known["number"].max(),
     )
     found = {
-        place: compact_date(batch.names[place], row["valid"], row["different"], batch.facts[place]["present"])
+        place: compact_date(batch.names[place], row["valid"], row["different"], row["present"])
         for place, row in _by_place(counted)
+        if any(first * scale <= row["minimum"] and row["maximum"] < (last + 1) * scale for scale in (1, 1_000_000))
     }
     return {place: written for place, written in found.items() if written is not None}
+
+
+def _is_time(row: Mapping[str, Any]) -> bool:
+    """Whether a column holds ISO times of which some are none, or none that is meant."""
+    is_whole = row["times"] == row["present"] and row.get("last") != "9999-12-31"
+    return not is_whole and row["times"] > 0 and row["times"] + row["impossible"] >= _AGREE * row["present"]
+
+
+def _read_again(batch: _Batch, places: Sequence[int], rules: Plain) -> None:
+    """Count some columns anew, as their numbers or times are written; days that stand for none are words."""
+    if not places:
+        return
+    again = batch.readings.filter(batch.readings["place"].isin(places))
+    typed = read(again["raw"], rules).typed
+    if rules.type != "timestamp":
+        batch.facts |= _facts(again.mutate(number=typed), rules)
+        return
+    again = again.mutate(time=typed)
+    absent = is_no_day(again["time"])
+    if rules.dates == COMPACT:
+        absent = absent | again["number"].isin(NO_DAYS).fill_null(False)
+    for place, words in _counted(again, places, absent & again["text"].notnull(), "rows").items():
+        batch.words.setdefault(place, {}).update(words)
+    again = again.mutate(**{name: absent.ifelse(ibis.null(again[name].type()), again[name]) for name in _READ})
+    batch.facts |= _facts(again, rules)
+    batch.strays |= _counted(again, places, again["text"].notnull() & again["time"].isnull(), "rows")
+
+
+def _restored(batch: _Batch, written: Mapping[int, Written]) -> list[int]:
+    """The columns in which marks such as ``-`` are values after all, as they hold neither numbers nor times."""
+    marked = {p: [w for w in words if is_mark(w)] for p, words in batch.words.items() if any(map(is_mark, words))}
+    places = [place for place in marked if not _bears_marks(batch.facts[place], written.get(place))]
+    if not places:
+        return []
+    readings = batch.readings
+    words = list({word for place in places for word in marked[place]})
+    back = readings["place"].isin(places) & readings["word"].isin(words)
+    batch.readings = readings.mutate(
+        raw=back.ifelse(readings["word"], readings["raw"]), text=back.ifelse(readings["word"], readings["text"])
+    )
+    batch.facts |= _facts(batch.readings.filter(batch.readings["place"].isin(places)), Plain("number"))
+    for place in places:
+        batch.words[place] = {word: rows for word, rows in batch.words[place].items() if not is_mark(word)}
+        batch.strays.pop(place, None)
+    return places
+
+
+def _bears_marks(row: Mapping[str, Any], written: Written | None) -> bool:
+    """Whether different numbers or times are all that a column holds but marks."""
+    numbers = 0 if row["padded"] else row["numbers"] + row["infinite"]
+    read = max(numbers, row["times"] + row["impossible"] if row["times"] else 0)
+    is_time = written is not None and written.rules.type == "timestamp"
+    return row["distinct"] > 1 and (is_time or read >= _AGREE * row["present"])
 
 
 def _zoned(batch: _Batch, places: Sequence[int]) -> dict[int, int]:
@@ -285,7 +349,7 @@ def _described(batch: _Batch, written: Mapping[int, Written], rows: int) -> dict
             **row,
             levels=levels.get(place, {}),
             words=batch.words.get(place, {}),
-            strays=strays.get(place, {}),
+            strays=dict(list((batch.strays.get(place) or strays.get(place, {})).items())[:_STRAYS]),
             zoned=zoned.get(place, 0),
             rules=None if found is None else found.rules,
             question="" if found is None else found.question,
@@ -302,8 +366,7 @@ def _levels(batch: _Batch, places: Sequence[int]) -> dict[int, dict[str, int]]:
 def _strays(batch: _Batch, places: Sequence[int]) -> dict[int, dict[str, int]]:
     """Rows by the values that are no numbers in columns that mostly hold them, the most frequent first."""
     readings = batch.readings
-    found = _counted(readings, places, readings["text"].notnull() & readings["number"].isnull(), "rows")
-    return {place: dict(list(values.items())[:_STRAYS]) for place, values in found.items()}
+    return _counted(readings, places, readings["text"].notnull() & readings["number"].isnull(), "rows")
 
 
 def _counted(readings: Any, places: Sequence[int], wanted: Any, order: str) -> dict[int, dict[str, int]]:

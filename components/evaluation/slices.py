@@ -13,7 +13,7 @@ from ciclo.components.core.metrics import Array, Metric
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check
-from ciclo.components.core.wording import listed, number
+from ciclo.components.core.wording import counted, listed, number
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.slicing import parts, slice_name
 
@@ -76,7 +76,7 @@ def floor_checks(slices: tuple[Slice, ...], policy: Evaluation, metric: Metric) 
     message = f"no slice is surely {side} {number(floor)}"
     if poor:
         worst = sorted(poor, key=lambda s: metric.gain(s.score.point, floor))
-        names = listed((f"{s.name}: {s.score} on {s.rows:,} rows" for s in worst), 3)
+        names = listed((f"{s.name}: {s.score} on {counted(s.rows, 'row')}" for s in worst), 3)
         message = f"{metric.name} is surely {side} {number(floor)} where {names}"
     elif untold:
         names = listed((s.name for s in untold), 3)

@@ -89,7 +89,8 @@ class ParquetFile:
         value = read[read.columns[self.schema.get_field_index(name)]]
         kind = self.schema.field(name).type
         if pa.types.is_timestamp(kind):
-            return value.cast(TIME)
+            # Text of nanoseconds is cut off; a number of them would be rounded.
+            return (value.cast("string") if kind.unit == "ns" else value).cast(TIME)
         return value.cast("string") if pa.types.is_null(kind) else value
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ciclo.components.core.errors import DataError
+from ciclo.components.core.wording import counted
 from ciclo.components.sources.dialect import Dialect, quoted_after_space, shown
 
 
@@ -26,7 +27,7 @@ class Malformed:
 
 def wrong_width(fields: int, width: int, text: str) -> str:
     """Why a record with too few or too many fields is malformed."""
-    return f"{fields} field{'' if fields == 1 else 's'} where the header has {width}: {shown(text)}"
+    return f"{counted(fields, 'field')} where the header has {width}: {shown(text)}"
 
 
 def records(path: Path, name: str, dialect: Dialect) -> Iterator[list[str] | Malformed]:

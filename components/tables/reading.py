@@ -23,6 +23,7 @@ from ciclo.components.core.values import (
     LARGEST_SINGLE,
     TRUE_WORDS,
     WHOLE_FLOAT,
+    ZONES,
     common_labels,
     missing_numbers,
     missing_times,
@@ -147,7 +148,10 @@ def _boolean_text(text: Any) -> Any:
 
 
 def _time_text(text: Any) -> Any:
-    time = text.try_cast(TIME)
+    iso = text
+    for zone, instead in ZONES:
+        iso = iso.replace(zone, instead)
+    time = ibis.coalesce(text.try_cast(TIME), iso.try_cast(TIME))  # the second is asked for where the first is null
     inside = text.between("0001-01-03", "9999-12-29")  # whatever its offset, which saves the dearer question
     return text.re_search(ISO_TIME).ifelse(inside.ifelse(time, _in_years(time)), ibis.null(TIME))
 
@@ -250,7 +254,7 @@ def _category(value: Any) -> Any:
 def _iso(time: Any) -> Any:
     """A time as ``datetime.isoformat`` writes it, in UTC if it has a zone."""
     zone = "" if time.type().timezone is None else "+00:00"
-    time = time.cast(dt.Timestamp(scale=6))
+    time = _in_microseconds(time).cast(dt.Timestamp(scale=6))
     whole = time.microsecond() % 1_000_000 == 0
     return whole.ifelse(time.strftime("%Y-%m-%dT%H:%M:%S"), time.strftime("%Y-%m-%dT%H:%M:%S.%f")) + zone
 
@@ -258,7 +262,14 @@ def _iso(time: Any) -> Any:
 def _time(value: Any) -> Any:
     if not (value.type().is_timestamp() or value.type().is_date()):
         return _unreadable(value, TIME)
-    return _in_years(value.cast(TIME))
+    return _in_years(_in_microseconds(value).cast(TIME))
+
+
+def _in_microseconds(time: Any) -> Any:
+    """A time without what is finer, by way of its text, of which engines cut that off; of a number they round it."""
+    kind = time.type()
+    finer = kind.is_timestamp() and kind.scale == 9
+    return time.cast("string").cast(dt.Timestamp(timezone=kind.timezone, scale=6)) if finer else time
 
 
 def _compact_time(value: Any) -> Any:

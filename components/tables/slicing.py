@@ -41,12 +41,16 @@ def parts(values: pd.Series, like: pd.Series | None = None) -> Iterator[tuple[st
 
 
 def _named(values: pd.Series, like: pd.Series) -> tuple[Array, list[str]]:
-    """The part of each row in words, and the parts, the most frequent first; rare values are one part."""
+    """The part of each row in words, and the parts, the most frequent first; rare values are one part.
+
+    A value that is called like one of our own parts is put in quotes.
+    """
     known = like[like.notna()].astype(str).value_counts()
     rare = set(known.index[MOST_VALUES:])
     others = f"any of {len(rare)} others"
-    named = np.array([others if name in rare else name for name in values.astype(str)], dtype=object)
-    return named, [str(name) for name in known.index[:MOST_VALUES]] + ([others] if rare else [])
+    names = {name: repr(name) for name in (MISSING, others)} | dict.fromkeys(rare, others)
+    named = np.array([names.get(name, name) for name in values.astype(str)], dtype=object)
+    return named, [names.get(name, str(name)) for name in known.index[:MOST_VALUES]] + ([others] if rare else [])
 
 
 def _months(values: pd.Series, like: pd.Series) -> tuple[Array, list[str]]:
@@ -62,8 +66,8 @@ def _quarters(numbers: Array, like: Array) -> Iterator[tuple[str, Array]]:
     for value in frequent:
         yield number(float(value)), np.flatnonzero(numbers == value)
     rest, known = (np.where(np.isin(v, frequent), np.nan, v) for v in (numbers, like))
-    if np.isfinite(known).any():
-        edges = np.unique(np.nanquantile(known, np.linspace(0, 1, QUARTERS + 1)))
+    if (finite := known[np.isfinite(known)]).size:
+        edges = np.unique(np.quantile(finite, np.linspace(0, 1, QUARTERS + 1)))
         part = np.clip(np.searchsorted(edges, rest, side="right") - 1, 0, max(edges.size - 2, 0))
         ends = _distinguishable(edges)
         for place in range(max(edges.size - 1, 1)):

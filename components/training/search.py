@@ -20,6 +20,7 @@ from typing import Any
 
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_json
+from ciclo.components.core.wording import counted
 from ciclo.components.tables.datasets import file_digest
 from ciclo.components.training.children import START_SECONDS, at_work
 from ciclo.components.training.labels import Labels
@@ -72,8 +73,8 @@ class Fitted:
         if self.labels.get("calibration", "none") != "none":
             label += f", calibrated by {self.labels['calibration']}"
         return (
-            f"validation {self.score:.4g} after {len(self.trials)} trials ({chosen}); fitted on {self.rows:,} rows"
-            f"{label}{'; ' + self.cut if self.cut else ''}"
+            f"validation {self.score:.4g} after {counted(len(self.trials), 'trial')} ({chosen}); "
+            f"fitted on {self.rows:,} rows{label}{'; ' + self.cut if self.cut else ''}"
         )
 
     def metadata(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ciclo.components.core.profile import Profile, Table
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Level
 from ciclo.components.core.verdict import Check, Severity, Verdict, at_most
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import counted, number
 from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.relations import category_names
@@ -274,7 +274,7 @@ def _verdict(checks: list[Check], digest: str, rows: int) -> Verdict:
     reason = (
         "; ".join(f"{c.name}: {c.message}{_measured(c)}" for c in failed)
         if failed
-        else f"{rows:,} rows meet every error-level check, {warned} warning{'s' if warned != 1 else ''}"
+        else f"{rows:,} rows meet every error-level check, {counted(warned, 'warning')}"
     )
     return Verdict(
         gate="validation",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ciclo.components.core.errors import CicloError, DeploymentError, SubmissionError
+from ciclo.components.core.wording import counted
 
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
@@ -50,7 +51,7 @@ def findings(project: "Project", settings: "Settings", host: str) -> "Iterator[F
     """
     from ciclo.components.runs.preflight import Finding, ask, preflight
 
-    yield Finding("project", seen=f"{project.name}, {len(project.data.columns)} columns, {project.task}")
+    yield Finding("project", seen=f"{project.name}, {counted(len(project.data.columns), 'column')}, {project.task}")
     yield from preflight(project, settings)
     if settings.deployer == "process":
         yield ask("serving Python", lambda: _serving_python(settings))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ciclo.components.core.errors import SettingsError
+from ciclo.components.core.wording import counted
 
 if TYPE_CHECKING:
     from ciclo.components.monitoring.records import History
@@ -46,7 +47,9 @@ def history(
         raise SettingsError(
             f"{output} cannot be written", seen=error.strerror, hint="Give another --output."
         ) from error
-    typer.echo(f"{output} written: {len(past.decisions):,} decisions, {len(reports)} reports beside it")
+    typer.echo(
+        f"{output} written: {counted(len(past.decisions), 'decision')}, {counted(len(reports), 'report')} beside it"
+    )
     if show and not webbrowser.open(output.resolve().as_uri()):
         typer.echo("There is no browser here; open the file in one.")
 

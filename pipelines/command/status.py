@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ciclo.components.core.errors import CicloError
+from ciclo.components.core.wording import counted
 
 if TYPE_CHECKING:
     from ciclo.components.core.project import Project
@@ -33,7 +34,7 @@ def status(project: Annotated[Path, typer.Argument(help="The project file.", met
     if not lines:
         typer.echo(f"{parsed.name}: no version has been published in {current.store_uri}")
         return
-    lines.append(("registry", f"{current.store_uri} ({len(registry.versions())} versions)"))
+    lines.append(("registry", f"{current.store_uri} ({counted(len(registry.versions()), 'version')})"))
     lines += _endpoint(parsed, names[1], current)
     lines += _watch(parsed, current)
     for about, text in lines:

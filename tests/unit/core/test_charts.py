@@ -22,9 +22,10 @@ from ciclo.components.core.charts import (
     strip,
     timeline,
 )
+from ciclo.components.core.dates import mixed_zones
 from ciclo.components.core.report import Report
 from ciclo.components.core.svg import HUGE
-from ciclo.components.core.wording import clean, number
+from ciclo.components.core.wording import clean, counted, number
 
 TEXTS = st.text(max_size=40) | st.sampled_from(
     ["<script>", "</svg>", "]]>", "\u202eabc", "a" * 10_000, "\0\x1b", "\"&'"]
@@ -143,3 +144,19 @@ def test_a_chart_alone_is_taken_as_markup():
     assert "&lt;svg&gt;" in report.html()
     assert '<svg class="strip"' in report.html()
     assert "<code>ciclo run</code> &lt;b&gt;" in Report("t").text("`ciclo run` <b>").html()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (counted(0, "version"), "0 versions"),
+        (counted(1, "version"), "1 version"),
+        (counted(1_200, "version"), "1,200 versions"),
+        (counted(1, "value is", "values are"), "1 value is"),
+        (counted(2, "value is", "values are"), "2 values are"),
+        (mixed_zones(5, 1), "1 of its times says no zone and is taken for UTC, beside 5 with one"),
+        (mixed_zones(1, 5), "5 of its times say no zone and are taken for UTC, beside 1 with one"),
+    ],
+)
+def test_one_is_said_otherwise_than_many(said: str, words: str) -> None:
+    assert said == words

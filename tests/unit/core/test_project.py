@@ -95,6 +95,20 @@ def test_only_data_is_required():
             {"a": {"estimator": "random_forest", "search": {"max_features": [float("nan")]}}},
             "search.max_features.*should be a finite number",
         ),
+        *(
+            ("training.candidates", {"a": {"estimator": "random_forest", "search": {"max_depth": search}}}, says)
+            for search, says in (
+                (
+                    5,
+                    r"valid: training.candidates.a.search.max_depth: should be a list or a mapping of fields, not 5\. ",
+                ),
+                ([[1]], r"search.max_depth.0: should be true or false, a number or text, not \[1\]\. "),
+                ({"low": 1}, r"valid: training.candidates.a.search.max_depth.high: missing, has to be given\. "),
+                ({"low": "a", "high": 2}, "valid: training.candidates.a.search.max_depth.low: should be a number, not"),
+                ({"lo": 1, "high": 2}, "max_depth.low: missing, has to be given; .*max_depth.lo: unknown field"),
+            )
+        ),
+        ("cleaning.duplicates", 5, "cleaning.duplicates: should be a mapping of fields, not 5"),
         ("monitoring.window_days", 36_501, "monitoring.window_days: should be less than or equal to 36500"),
         ("monitoring.cool_down_days", 1e9, "monitoring.cool_down_days: should be less than or equal to 36500"),
         ("monitoring.budget.days", 1e9, "monitoring.budget.days: should be less than or equal to 36500"),

@@ -132,3 +132,24 @@ def test_a_floor_is_missed_only_where_the_interval_is_on_the_wrong_side(metric, 
 
 def test_without_a_floor_nothing_is_checked():
     assert floor_checks((Slice("place", "east", 50, interval(0, 0.1)),), Evaluation(), METRICS["roc_auc_score"]) == []
+
+
+@pytest.mark.parametrize("own", ["(missing)", "any of 2 others"])
+def test_a_value_that_is_called_like_a_part_is_another_part(own):
+    values = [own] * 5 + [f"v{i:02d}" for i in range(31) for _ in range(3)] + [None] * 4
+    found = list(parts_of(pd.Series(values, dtype=object)))
+    names = [name for name, _ in found]
+    assert len({*names}) == len(names)
+    assert sorted(row for _, rows in found for row in rows) == list(range(len(values)))
+    assert [name for name, rows in found if 0 in rows] == [repr(own)]
+    assert names[-2:] == ["any of 2 others", "(missing)"]
+
+
+def test_infinite_numbers_are_in_the_last_quarter_and_the_first():
+    values = pd.Series([*map(float, range(40)), np.inf, -np.inf, -np.inf, np.nan])
+    found = {name: rows.tolist() for name, rows in parts_of(values)}
+    assert [*found] == ["0 to 9.75", "9.75 to 19.5", "19.5 to 29.25", "29.25 to 39", "(missing)"]
+    assert (41 in found["0 to 9.75"], 40 in found["29.25 to 39"]) == (True, True)
+    assert sum(map(len, found.values())) == len(values)
+    few = {name: rows.tolist() for name, rows in parts_of(pd.Series([*[np.inf] * 20, *map(float, range(12))]))}
+    assert few["∞"] == list(range(20))

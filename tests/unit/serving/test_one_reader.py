@@ -313,16 +313,21 @@ def test_a_decimal_is_not_rounded_before_it_is_judged(tmp_path: Path, numbers: l
 TIMES = (  # noqa: SIM905
     "2024-02-29 2023-02-29 2024-01-01T10:00 2024-01-01T10:00:00Z 2024-01-01T10:00:00.5+02:00 2024-01-01T10:00:00+0530 "
     "2024-01-01T10 20240101 2024-1-1 01.02.2024 2024-01-01T24:00 2024-01-01T10:61 1704103200 never NA 0000-01-01 "
-    "2024-01-01T10:00:00.123456789 2024-01-01T10:00:00+16 2024-W01-1 2024-13-01 "
+    "2024-01-01T10:00:00.123456789Z 2024-01-01T10:00:00.123456789 2024-01-01T10:00:00+16 2024-W01-1 2024-13-01 "
     "9999-12-31 9999-12-31T00:00:00 9999-12-31T02:00+02:00 9999-12-31T00:00:01 9999-12-30"
 ).split()
+
+ZONED = [
+    f"2024-01-01 10:00:00{zone}"
+    for zone in (" UTC", "UTC", " Z", " +02:00", " +0530", " -08", "  UTC", " +16:00", " CET", " utc", "+02:00 UTC")
+]
 
 
 @pytest.mark.slow
 @QUICK
 @given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(str), max_size=5))
 def test_a_time(tmp_path: Path, times: list[str]) -> None:
-    times = [*times, *TIMES, *(t.replace("T", " ") for t in TIMES)]
+    times = [*times, *TIMES, *ZONED, *(t.replace("T", " ") for t in TIMES)]
     contract = Contract.of(project("x"), ())
     found, column = csv(tmp_path, times)["time"], contract.column_of("time")
     for text, expected in zip(times, found, strict=True):
@@ -362,6 +367,8 @@ def test_a_time_that_stands_for_missing_does_so_however_it_is_stored(tmp_path: P
 
 
 EDGES = ["0001-01-01T00:00+15:00", "0001-01-01T15:00+15:00", "9999-12-31T23:00-15:00", "9999-12-31T23:59:59.999999"]
+FINE = [1_681_720_200_123_456_789, 999, -1, -1001]  # nanoseconds
+CUT = ["2023-04-17T08:30:00.123456", "1970-01-01T00:00:00", "1969-12-31T23:59:59.999999", "1969-12-31T23:59:59.999998"]
 MOMENTS = [datetime(2020, 1, 2, 3, 4, 5, 600), datetime(999, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999_999), None]
 
 
@@ -370,6 +377,9 @@ MOMENTS = [datetime(2020, 1, 2, 3, 4, 5, 600), datetime(999, 1, 1), datetime(196
     [
         ("integer", pa.array([1, 2**63, 2**64 - 1], pa.uint64()), [1, Refusal.EXACT, Refusal.EXACT]),
         ("category", pa.array([1, 2**64 - 1], pa.uint64()), ["1", "18446744073709551615"]),
+        ("timestamp", pa.array(FINE, pa.timestamp("ns")), [datetime.fromisoformat(cut) for cut in CUT]),
+        ("timestamp", pa.array([f"{cut}789" for cut in CUT[:1]]), [datetime.fromisoformat(CUT[0])]),
+        ("category", pa.array(FINE, pa.timestamp("ns")), CUT),
         ("timestamp", pa.array(EDGES), [Refusal.TYPE, datetime.min, Refusal.TYPE, datetime.max]),
         ("category", pa.array(MOMENTS, pa.timestamp("us")), [m and m.isoformat() for m in MOMENTS]),
         ("category", pa.array(MOMENTS, pa.timestamp("us", "UTC")), [m and f"{m.isoformat()}+00:00" for m in MOMENTS]),
@@ -455,6 +465,11 @@ AS_WRITTEN = (  # noqa: SIM905
     "5jan68|12-Jan|Jan-23|17/04/23|4/17/23|23/4/17|1.4.99 8:30|31-02-23|1.2.3|20230105|20230105083000|20230105T0830Z|"
     "20230105.0|20230105.5|1,234e3|-5,894E+03|5.894E+03|"
     "20230231|99991231|20230105 08:30:15.5|20231301|5 Ma\u0131 2023|7-Au\u011f-2023|"
+    "17-APR-23 08.30.00.000000 PM +02:00|17-APR-23 12.30.00 AM UTC|Apr  7 2023  8:30PM|17/04/2023, 08:30|"
+    "4/7/2023,8:30:00 p.m.|"
+    "4/7/2023, 8:30:00\u202fAM|2023/1/5  08:30 UTC|17/04/2023 08:30 +02:00|17/04/2023   08:30|17/04/2023 08.30|"
+    "20230105 083000 UTC|"
+    "2023-04-17 08:30:00 UTC|2023-04-17 08:30:00 +02:00|2023-04-17, 8:30 AM|17/04/2023 8:30 AMZ|5 Jan 2023, 08.30.15|"
     "31/12/2099|31.12.2099 00:00|2023-04-17|2023-04-17T01:00+02:00|1/2/2023 10:00+0530|1/2/2023 24:00|00/01/2023|"
     "yes|YES|Yes|no|NOT  YET|not\tyet|notyet|1.0|1|\u0130ZMIR|i\u0307zmir|izmir|\u03bf\u03c3|\u03bf\u03c2|true"
 ).split("|")
@@ -466,7 +481,7 @@ PRICED = st.from_regex(r"\A[(-]?(Rs\.|EUR|[$%\u2212])? ?[(-]?[0-9]{1,3}([.,][0-9
 NAMED = st.from_regex(
     r"\A([0-9]{1,2}[ ./-]?(Jan|JUN|sept|December)[ ,./-]{0,2}([0-9]{2}){1,2}|May [0-9]{1,2}, [0-9]{4}|2[0-9]{7}|"
     r"[0-9]{2}[./-][0-9]{1,2}[./-][0-9]{1,2}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2})"
-    r"([T :][0-9]{1,2}[:.]?[0-5][0-9]([:.][0-5][0-9])?( ?[AaPp]m)?)?\Z"
+    r"(([T :]|, | {2})[0-9]{1,2}[:.]?[0-5][0-9]([:.][0-5][0-9])?( ?[AaPp]m)?( ?UTC| [+-]0[0-9]:00)?)?\Z"
 )
 OTHERWISE = MARKED | DATED | PRICED | NAMED | st.sampled_from(AS_WRITTEN).map(lambda t: f" {t} ")
 
@@ -487,6 +502,9 @@ def test_text_that_is_written_otherwise(tmp_path: Path, texts: list[str]) -> Non
     for (name, rules), values in zip(WRITTEN.items(), found, strict=True):
         for text, value, expected in zip(texts, values, by_reader(array, rules), strict=True):
             assert value == expected, (name, text)
+
+
+APRIL = datetime(2023, 4, 17, 8, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -523,6 +541,12 @@ def test_text_that_is_written_otherwise(tmp_path: Path, texts: list[str]) -> Non
         ("names of months", "05-Jan", Refusal.TYPE),
         ("names of months", "31-Apr-2023", Refusal.TYPE),
         ("names of months, short years", "05-JAN-23 08.30.15 PM", datetime(2023, 1, 5, 20, 30, 15, tzinfo=UTC)),
+        ("names of months, short years", "17-APR-23 08.30.00.000000 PM +02:00", APRIL.replace(hour=18)),
+        ("names of months", "Apr 17 2023  8:30AM", APRIL),
+        ("day first", "17/04/2023, 08:30", APRIL),
+        ("month first", "4/17/2023, 8:30:00\u202fAM", APRIL),
+        ("year first", "2023-04-17 08:30:00 UTC", APRIL),
+        ("year first", "2023-04-17 10:30:00.0000000 +02:00", APRIL),
         ("day first, short years", "17/04/68", datetime(2068, 4, 17, tzinfo=UTC)),
         ("day first, short years", "17/04/69", datetime(1969, 4, 17, tzinfo=UTC)),
         ("month first, short years", "17/04/69", Refusal.TYPE),

@@ -15,9 +15,11 @@ import pytest
 import yaml
 
 from ciclo.components.cleaning.clean import clean
+from ciclo.components.core.data_sections import Column
 from ciclo.components.core.errors import DataError, ProjectError
 from ciclo.components.core.own_columns import LINE, PREFIX, REASONS
 from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.core.values import Refusal, ValueReader
 from ciclo.components.drafting.inference import propose
 from ciclo.components.ingestion.ingest import ingest
 
@@ -136,6 +138,8 @@ TIMES: dict[str, tuple[list[str], list[datetime], bool]] = {
     "day/month": ([f"{d:%d/%m/%Y}" for d in DAYS], [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS], True),
     "day.month and time": ([f"{t:%d.%m.%Y %H:%M}" for t in MINUTES], MINUTES, True),
     "month/day and time": ([f"{t.month}/{t.day}/{t.year} {t.hour}:30" for t in MINUTES], MINUTES, False),
+    "browsers in Britain": ([f"{t:%d/%m/%Y, %H:%M:%S}" for t in MINUTES], MINUTES, True),
+    "Chrome in the States": ([f"{t.month}/{t.day}/{t.year}, {t:%I:%M:%S\u202f%p}" for t in MINUTES], MINUTES, False),
     "month/day and half days": ([f"{t.month}/{t.day}/{t.year} {t:%I:%M %p}" for t in MINUTES], MINUTES, False),
 }
 
@@ -153,6 +157,16 @@ def test_times_as_they_are_written(tmp_path: Path) -> None:
 
 MIDNIGHTS = [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in DAYS]
 DATES: dict[str, tuple[list[str], list[datetime], str]] = {
+    "Oracle with a zone": (
+        [f"{t:%d-%b-%y %I.%M}.00.000000 {t:%p} +00:00".upper() for t in MINUTES],
+        MINUTES,
+        "31-Dec-26",
+    ),
+    "SQL Server": (
+        [f"{t:%b} {t.day:2} {t.year} {t:%I:%M%p}".replace(" 0", "  ") for t in MINUTES],
+        MINUTES,
+        "31-Dec-2026",
+    ),
     "year first": ([f"{d:%Y/%m/%d}" for d in DAYS], MIDNIGHTS, "2026/12/31"),
     "year first and time": ([f"{t.year}.{t.month}.{t.day} {t:%H:%M}" for t in MINUTES], MINUTES, "2026/12/31"),
     "Oracle": ([f"{d:%d-%b-%y}".upper() for d in DAYS], MIDNIGHTS, "31-Dec-26"),
@@ -259,7 +273,7 @@ def test_a_value_of_another_currency_is_quarantined_with_its_reason(tmp_path: Pa
     cells = [f"{'€' if i == 7 else '$'}{v:.2f}" for i, v in enumerate(AMOUNTS)]
     rows, text = prepared(tmp_path, write(tmp_path, "amount", cells))
     assert rows["amount"].tolist() == [v for i, v in enumerate(AMOUNTS) if i != 7]
-    assert "1 value is not numbers" in comment(text, "amount")
+    assert "1 value is no number" in comment(text, "amount")
     (row,) = pq.read_table(tmp_path / "quarantine").to_pylist()
     assert row["amount"] == cells[7]
     assert row[REASONS] == ["type: column 'amount' is not a finite number up to 3.4e38, written like 1234.5 $"]
@@ -472,6 +486,11 @@ KINDS: dict[str, tuple[pa.Array, list[Any], str]] = {
     "whole floats": (pa.array([float(i * 5 % 97) for i in N]), [float(i * 5 % 97) for i in N], "number"),
     "seconds": (pa.array(MINUTES, pa.timestamp("s")), MINUTES, "timestamp"),
     "milliseconds of a zone": (pa.array(MINUTES, pa.timestamp("ms", "Europe/Zurich")), MINUTES, "timestamp"),
+    "nanoseconds": (
+        pa.array([1_680_000_000_123_456_999 + 10**14 * i for i in N], pa.timestamp("ns", "UTC")),
+        [datetime.fromtimestamp(1_680_000_000 + 10**5 * i, UTC).replace(microsecond=123_456) for i in N],
+        "timestamp",
+    ),
     "microseconds": (pa.array(MINUTES, pa.timestamp("us", "UTC")), MINUTES, "timestamp"),
     "nanoseconds of a zone": (pa.array(MINUTES, pa.timestamp("ns", "America/New_York")), MINUTES, "timestamp"),
     "days as numbers": (pa.array([int(f"{d:%Y%m%d}") for d in DAYS]), MIDNIGHTS, "timestamp"),
@@ -612,3 +631,96 @@ def test_days_as_floats_are_days_in_text_too(tmp_path: Path) -> None:
     cells = [f"{d:%Y%m%d}.0" for d in DAYS]
     rows, text = prepared(tmp_path, write(tmp_path, "order_date", cells))
     assert rows["order_date"].tolist() == MIDNIGHTS, text
+
+
+ABSENT: dict[str, tuple[list[str], list[str], str]] = {
+    "dash": ([f"{v}" if i % 5 else "-" for i, v in enumerate(X)], ["-"], "number"),
+    "spreadsheet": ([str(i) if i % 5 else ("#N/A", "#DIV/0!")[i % 2] for i in N], ["#DIV/0!", "#N/A"], "integer"),
+    "statistics": ([str(i * 7) if i % 6 else "." for i in N], ["."], "integer"),
+    "databases": ([str(i * 7) if i % 6 else ("\\N", "(null)", "NULL")[i % 9 // 3] for i in N], [], "integer"),
+    "amounts": ([f"{i * 1000:,}".replace(",", ".") + ",50 €" if i % 6 else "n.a." for i in N], ["n.a."], "number"),
+    "flags": ([("0", "1", "--")[i % 3] for i in N], ["--"], "boolean"),
+    "dates": ([f"{d:%d/%m/%Y}" if i % 9 else "-" for i, d in enumerate(DAYS)], ["-"], "timestamp"),
+    "MySQL": ([f"{d}" if i % 9 else "0000-00-00" for i, d in enumerate(DAYS)], ["0000-00-00"], "timestamp"),
+    "points": ([f"{d:%d.%m.%Y}" if i % 9 else "00.00.0000" for i, d in enumerate(DAYS)], ["00.00.0000"], "timestamp"),
+    "SAP": ([f"{d:%Y%m%d}" if i % 9 else "00000000" for i, d in enumerate(DAYS)], ["00000000"], "timestamp"),
+    "open ends": ([f"{d:%Y%m%d}" if i % 9 else ("0", "99991231")[i % 2] for i, d in enumerate(DAYS)], [], "timestamp"),
+    "valid to": ([f"{d}" if i % 9 else "9999-12-31" for i, d in enumerate(DAYS)], ["9999-12-31"], "timestamp"),
+}
+# Where the same marks mean something; and days that are some.
+MEANT: dict[str, tuple[list[str], str]] = {
+    "blood": (["A", "B", "-", "0"] * 30, "category"),
+    "one number": ([f"{'1' if i % 3 else '-'}" for i in N], "category"),
+    "codes": ([f"{i % 40:03d}" if i % 5 else "-" for i in N], "category"),
+    "marks alone": (["-", "--"] * 60, "category"),
+    "since 1900": ([f"{d:%Y%m%d}" if i % 9 else "19000101" for i, d in enumerate(DAYS)], "timestamp"),
+    "first": ([f"{d}" if i % 9 else "1900-01-01" for i, d in enumerate(DAYS)], "timestamp"),
+    "numbers from 0": ([str(i * 200_000) for i in N], "integer"),
+}
+
+
+def guessed(path: Path) -> tuple[str, dict[str, Column]]:
+    """The project file of a table, and its columns."""
+    text = propose(path, "y")
+    return text, dict(project_from_mapping(yaml.safe_load(text), origin="test").data.columns)
+
+
+@pytest.fixture(scope="module")
+def absent(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Column]]:
+    folder = tmp_path_factory.mktemp("absent")
+    cells = [cells for cells, *_ in (*ABSENT.values(), *MEANT.values())]
+    return guessed(write(folder, "|".join((*ABSENT, *MEANT)), *cells, delimiter="|"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ABSENT)
+def test_marks_and_days_that_stand_for_no_value_are_proposed(absent: tuple[str, dict[str, Column]], name: str) -> None:
+    cells, words, kind = ABSENT[name]
+    words = words or sorted({cell for cell in cells if cells.count(cell) > 1})
+    column = absent[1][name]
+    assert (column.type, sorted(column.missing)) == (kind, words)
+    values = map(ValueReader(column).read, cells)
+    assert [(value is None, isinstance(value, Refusal)) for value in values] == [
+        (cell in words, False) for cell in cells
+    ]
+    assert f"taken for missing: {words[0]!r} in {cells.count(words[0])} rows" in comment(absent[0], name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MEANT)
+def test_the_same_marks_among_words_are_values(absent: tuple[str, dict[str, Column]], name: str) -> None:
+    cells, kind = MEANT[name]
+    column = absent[1][name]
+    assert (column.type, column.missing) == (kind, ())
+    values = list(map(ValueReader(column).read, cells))
+    assert not {None, *Refusal} & {*values}
+    assert kind != "category" or values == cells
+
+
+@pytest.mark.slow
+def test_days_as_numbers_that_stand_for_none_are_missing(tmp_path: Path) -> None:
+    days = [int(f"{d:%Y%m%d}") if i % 9 else (0, 99991231)[i % 2] for i, d in enumerate(DAYS)]
+    never = [datetime(9999, 12, 31) if i % 9 == 0 else datetime(d.year, d.month, d.day) for i, d in enumerate(DAYS)]
+    table = pa.table({"due": days, "until": pa.array(never, pa.timestamp("us")), "x": X, "y": ["a", "b"] * 60})
+    pq.write_table(table, tmp_path / "data.parquet")
+    text, columns = guessed(tmp_path / "data.parquet")
+    expected = [None if i % 9 == 0 else day for i, day in enumerate(MIDNIGHTS)]
+    assert sorted(columns["due"].missing) == ["0", "99991231"]
+    for name, values in {"due": days, "until": never}.items():
+        assert [*map(ValueReader(columns[name]).read, values)] == expected
+        assert "2023-04-02 to 2023-07-29" in comment(text, name)
+
+
+@pytest.mark.slow
+def test_days_that_do_not_exist_are_told(tmp_path: Path) -> None:
+    at = [f"{d:%d/%m/%Y}" if i % 40 else "30/02/2023" for i, d in enumerate(DAYS)]
+    born = [f"{d}" if i % 30 != 7 else "2023-02-30" for i, d in enumerate(DAYS)]
+    until = [f"{d:%d-%b-%Y}" if i != 9 else "31-Apr-2023" for i, d in enumerate(DAYS)]
+    rows, text = prepared(tmp_path, write(tmp_path, "at;born;until", at, born, until))
+    assert yaml.safe_load(text)["data"]["time_column"] == "at"
+    said = "3 values are no days of the calendar, such as '30/02/2023': those rows are quarantined"
+    assert said in comment(text, "at")
+    said = "4 values are no days of the calendar, such as '2023-02-30': they are read as missing"
+    assert said in comment(text, "born")
+    assert "1 value is no day of the calendar, such as '31-Apr-2023': it is read" in comment(text, "until")
+    assert (len(rows), rows["born"].isna().sum(), rows["until"].isna().sum()) == (ROWS - 3, 4, 1)
