@@ -4,6 +4,7 @@ What is kept of a fit is LightGBM's own text of its trees, so a model file holds
 needs no LightGBM. The classes are named in model files, so they stay where they are.
 """
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from ciclo.components.core.errors import SettingsError
 from ciclo.components.core.metrics import Array
 
+# They answer nothing, and treelite refuses those that no normal float holds; the text names the lengths of its parts.
+_GAINS = re.compile(r"(?<=\nsplit_gain=).*")
 POSITIVE = ("gamma", "poisson", "tweedie")  # objectives whose trees add up to the logarithm of the value
 
 
@@ -71,7 +74,9 @@ class _Trees(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             fitting.fit(np.asarray(X, dtype="float64"), y, categorical_feature=list(positions or []))
         except lightgbm.basic.LightGBMError as error:
             raise ValueError(f"LightGBM: {error}") from error
-        self.trees_ = np.frombuffer(fitting.booster_.model_to_string().encode(), dtype="uint8")
+        text = _GAINS.sub(lambda gains: re.sub(r"\S", "0", gains[0]), fitting.booster_.model_to_string())
+        self.trees_ = np.frombuffer(text.encode(), dtype="uint8")
+        _trees_of(self.trees_.tobytes())
 
     def _sums(self, X: Any) -> Array:  # noqa: N803
         """Sums over trees, shape ``(rows, outputs)``."""
@@ -158,4 +163,7 @@ def _trees_of(text: bytes) -> Any:
     with tempfile.TemporaryDirectory(prefix="ciclo-") as folder:
         path = Path(folder) / "trees.txt"
         path.write_bytes(text)
-        return treelite.frontend.load_lightgbm_model(path)
+        try:
+            return treelite.frontend.load_lightgbm_model(path)
+        except treelite.TreeliteError as error:
+            raise ValueError(f"LightGBM's trees cannot be read: {error}") from error

@@ -127,6 +127,12 @@ def champion_to_serve(registry: Registry, version: int, folder: Path) -> tuple[A
     return champion, bundle
 
 
+def _is_new(champion: Alias, serving: Alias | None) -> bool:
+    """Whether it has not served yet and no person went back to it or promoted it against the rules."""
+    insisted = champion.override or champion.action == "rollback"
+    return not insisted and (serving is None or serving.digest != champion.digest)
+
+
 def _name(registry: Registry, champion: Alias, settings: Settings, pace: str = "") -> None:
     """Name the champion as what serves, unless that is the name it has already."""
     serving = registry.alias(SERVING)
@@ -176,7 +182,8 @@ def _replace_process(
         try:
             live_check.check(new.url, new.version, bundle.golden)
             limit = project.design.infrastructure.latency_ms
-            new = new.at(require_pace(new.url, bundle.golden, limit, old.url if old else ""))
+            is_new = _is_new(champion, named)
+            new = new.at(require_pace(new.url, bundle.golden, limit, old.url if old else "", may_refuse=is_new))
             new.write(_file(bundle.project, settings))
             _name(registry, champion, settings, new.pace)
         except BaseException:
@@ -203,7 +210,8 @@ def _replace_seldon(
 ) -> Endpoint:
     named = registry.alias(SERVING)
     undo = partial(_name_back, registry, named, settings)
-    with rollout(project, bundle.version, bundle.golden, settings, Cluster(), undo) as served:
+    is_new = _is_new(champion, named)
+    with rollout(project, bundle.version, bundle.golden, settings, Cluster(), undo, is_new=is_new) as served:
         _name(registry, champion, settings, served.pace)
     return served
 

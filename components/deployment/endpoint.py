@@ -1,6 +1,7 @@
 """Where a project's model is served now, as a small file that is replaced in one step."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -62,8 +63,8 @@ class Endpoint:
 
     def at(self, pace: Pace) -> "Endpoint":
         """The same with what was measured of it."""
-        measured = {name: getattr(pace, name) for name in ("milliseconds", "load_seconds", "memory_mb")}
-        return replace(self, **measured)
+        milliseconds = pace.milliseconds if math.isfinite(pace.milliseconds) else 0.0
+        return replace(self, milliseconds=milliseconds, load_seconds=pace.load_seconds, memory_mb=pace.memory_mb)
 
     def write(self, path: Path) -> None:
         """Replace the file; a reader sees the old endpoint or the new one."""

@@ -1,7 +1,8 @@
 """How fast the real server answers, before any client asks it: with the wrapper and the network that clients have.
 
 A version that surely misses ``design.infrastructure.latency_ms`` there does not go live, unless what serves misses it
-too: then it is the machine that is slow, and keeping the old version would help nobody.
+too: then it is the machine that is slow, and keeping the old version would help nobody. What served already, and what
+a person has gone back to or promoted against the rules, is never kept out for that.
 """
 
 import json
@@ -18,6 +19,7 @@ from ciclo.components.core.errors import DeploymentError
 from ciclo.components.deployment.live_check import ASK_SECONDS, ask
 
 FEW, MANY = 20, 100  # requests of one row, and how many where a few leave it in doubt
+SILENT = 5  # failures in a row after which no more is asked
 MAY_BE_LATE = 0.05
 SURELY = 0.001  # how rarely a server that keeps to the limit is found to miss it
 
@@ -27,16 +29,16 @@ class Pace:
     """What was measured of a server.
 
     Attributes:
-        milliseconds: In which it answered a row in 95 % of the cases; 0 if it answered none.
-        asked: How many requests it answered.
-        late: How many of them took longer than they may.
+        milliseconds: In which it answered a row in 95 % of the cases; infinite if it did not.
+        asked: How many requests it got.
+        late: How many of them took longer than they may, or failed.
         load_seconds: What it took to fetch, verify, read and compile the model, as the server says; 0 if it does not.
         memory_mb: The most memory that one of its processes has held, in units of 1,048,576 bytes, likewise.
     """
 
-    milliseconds: float = 0.0
-    asked: int = 0
-    late: int = 0
+    milliseconds: float
+    asked: int
+    late: int
     load_seconds: float = 0.0
     memory_mb: float = 0.0
 
@@ -47,7 +49,7 @@ class Pace:
 
 
 def pace(url: str, golden: dict[str, Any], limit: float) -> Pace:
-    """Measure a server, as long as it answers.
+    """Measure a server.
 
     Args:
         url: Its address.
@@ -59,13 +61,13 @@ def pace(url: str, golden: dict[str, Any], limit: float) -> Pace:
         if number == FEW and _measured(taken, limit).milliseconds <= limit:
             break
         answer = ask(url, [rows[number % len(rows)]])
-        if answer.problem:
+        taken.append(math.inf if answer.problem else answer.milliseconds)
+        if taken[-SILENT:] == [math.inf] * SILENT:
             break
-        taken.append(answer.milliseconds)
-    return _measured(taken, limit, _loading_of(url)) if taken else Pace()
+    return _measured(taken, limit, _loading_of(url))
 
 
-def require_pace(url: str, golden: dict[str, Any], limit: float, serving: str = "") -> Pace:
+def require_pace(url: str, golden: dict[str, Any], limit: float, serving: str = "", *, may_refuse: bool = True) -> Pace:
     """Let a server through that is fast enough, or no slower than the one that serves is allowed to be.
 
     Args:
@@ -73,6 +75,7 @@ def require_pace(url: str, golden: dict[str, Any], limit: float, serving: str = 
         golden: Rows to ask.
         limit: Milliseconds that 95 % of the answers may take.
         serving: Address of the server that serves; empty if none does.
+        may_refuse: Whether a slow server is kept out; otherwise it is told.
 
     Raises:
         DeploymentError: If it surely misses the limit and what serves does not.
@@ -80,15 +83,15 @@ def require_pace(url: str, golden: dict[str, Any], limit: float, serving: str = 
     new = pace(url, golden, limit)
     if new.milliseconds <= limit:
         return new
-    seen = f"{new.late} of {new.asked} requests of one row took longer than {limit:g} ms"
-    if not new.surely_late or (serving and pace(serving, golden, limit).surely_late):
+    seen = f"{new.late} of {new.asked} requests of one row took longer than {limit:g} ms or failed"
+    if not may_refuse or not new.surely_late or (serving and pace(serving, golden, limit).surely_late):
         structlog.get_logger().warning("the server is slower than its users need", seen=seen, latency_ms=limit)
         return new
     raise DeploymentError(
         "the server is too slow for its users",
         seen=f"{seen}, where 5 % may",
-        hint="Give it more processor (deployment.resources), leave out the slow candidate (training.candidates), "
-        "or allow more (design.infrastructure.latency_ms).",
+        hint="Leave out the slow candidate (training.candidates), allow more (design.infrastructure.latency_ms), or "
+        "give it more processor where pods serve (deployment.resources).",
     )
 
 

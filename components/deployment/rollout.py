@@ -85,6 +85,8 @@ def rollout(
     settings: Settings,
     cluster: Cluster,
     undo: Callable[[], None] = lambda: None,
+    *,
+    is_new: bool = True,
 ) -> Iterator[Endpoint]:
     """Put a version in service; if that or the body fails, put back what was there.
 
@@ -95,6 +97,7 @@ def rollout(
         settings: Where.
         cluster: The API server.
         undo: Called when what was there is put back, to take back what the body did.
+        is_new: Whether it may be kept out for being slow.
 
     Yields:
         Where clients ask, which answers with the new version.
@@ -107,7 +110,7 @@ def rollout(
         work = _Rollout(project, version, golden, settings, cluster, turn)
         before = work.standing()
         try:
-            slot, pace = work.bring_up(before)
+            slot, pace = work.bring_up(before, is_new=is_new)
             yield Endpoint(service_url(project.name, settings.serving_namespace), version).at(pace)
         except BaseException as error:
             work.put_back(before, error)
@@ -152,8 +155,12 @@ class _Rollout:
             live = next((one for one in predictors.values() if self._available(one)), None)
         return Standing(made, found, live)
 
-    def bring_up(self, before: Standing) -> tuple[str, Pace]:
+    def bring_up(self, before: Standing, *, is_new: bool) -> tuple[str, Pace]:
         """Put the version in its slot, check it there, and point clients at it.
+
+        Args:
+            before: What is there.
+            is_new: Whether it may be kept out for being slow.
 
         Returns:
             The slot, and how fast it answers.
@@ -170,12 +177,10 @@ class _Rollout:
             self._apply([wanted])
         else:
             trial = Trial.of(self._project, self._golden, self._settings)
-            self._try_out(trial, live, wanted)
+            self._try_out(trial, live, wanted, is_new=is_new)
             self._apply([live, wanted])
         self._wait(wanted)
-        self._check(slot)
-        limit = self._project.design.infrastructure.latency_ms
-        pace = require_pace(self._address(slot), self._golden, limit, self._address(used) if used else "")
+        pace = self._check(slot, live, is_new=is_new and not same)
         self._point(slot)
         live_check.settle(service_url(self._name, self._namespace), self._version, self._golden)
         return slot, pace
@@ -211,23 +216,25 @@ class _Rollout:
         except CicloError as problem:
             self._log.error("the version before is not taken out; the next deployment does it", reason=str(problem))
 
-    def _try_out(self, trial: Trial, live: Object, wanted: Object) -> None:
+    def _try_out(self, trial: Trial, live: Object, wanted: Object, *, is_new: bool) -> None:
         bare = [{"spec": one["spec"]} for one in wanted["componentSpecs"]]  # an autoscaler would widen the step
         for step in trial.steps:
             canary = {**wanted, "replicas": step.pods, "componentSpecs": bare}
             self._apply([live, canary])
             self._wait(canary)
-            self._check(wanted["name"])
+            self._check(wanted["name"], live, is_new=is_new)
             old, new = (self._address(one["name"]) for one in (live, wanted))
             self._point(live["name"], both=True)
             self._log.info("canary", percent=step.percent, pods=step.pods, of=step.pods + live["replicas"])
             trial.run(step, old, new, self._turn.check)
 
-    def _check(self, slot: str) -> None:
+    def _check(self, slot: str, live: Object | None, *, is_new: bool) -> Pace:
         """Check the version on the address of its slot, when pods that were there before have left it."""
-        address = self._address(slot)
+        address, limit = self._address(slot), self._project.design.infrastructure.latency_ms
         live_check.settle(address, self._version, self._golden)
         live_check.check(address, self._version, self._golden)
+        serving = self._address(live["name"]) if live else ""
+        return require_pace(address, self._golden, limit, serving, may_refuse=is_new)
 
     def _address(self, slot: str) -> str:
         """Where a slot answers, by number: its Service comes and goes, and name servers remember the one before."""

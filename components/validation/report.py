@@ -1,6 +1,7 @@
 """The validation report."""
 
 import math
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -13,14 +14,39 @@ from ciclo.components.validation.beside import distributions, target_distributio
 from ciclo.components.validation.checks import Findings
 from ciclo.components.validation.last_run_report import show_last_run
 
-DRAWN = 60  # columns beside the target
-PICTURES = 450_000  # bytes of them, so that a report stays below a megabyte
-CELLS = 24  # columns of a heat map
-LISTED = 200  # rows of a table
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Room:
+    """How much is shown.
+
+    Attributes:
+        drawn: Columns beside the target.
+        pictures: Bytes of those.
+        cells: Columns of a heat map.
+        listed: Rows of a table.
+    """
+
+    drawn: int = 60
+    pictures: int = 450_000
+    cells: int = 24
+    listed: int = 200
+
+    def shared(self, among: int) -> "_Room":
+        return _Room(*(size // among for size in astuple(self)))
 
 
 def validation_report(name: str, findings: Findings) -> Report:
-    """Show what was decided, the checks, and what the columns look like; below a megabyte, however many there are."""
+    """Show what was decided, the checks, and what the columns look like; below a megabyte, or as little as can be."""
+    for among in (1, 2, 4, 8):
+        report = _report(name, findings, _Room().shared(among))
+        if len(report.html().encode()) < MEGABYTE:
+            break
+    return report
+
+
+def _report(name: str, findings: Findings, room: _Room) -> Report:
     verdict = findings.verdict
     report = Report(f"Validation of {name}")
     word = "The data may be used" if verdict.passed else "The data may not be used"
@@ -33,11 +59,11 @@ def validation_report(name: str, findings: Findings) -> Report:
     )
     names = _strongest(findings)
     _target(report, findings)
-    _beside(report, findings, names)
+    _beside(report, findings, names, room)
     show_last_run(report, findings.beside)
-    _together(report, findings, names)
-    _missing(report, findings)
-    _features(report, findings, names)
+    _together(report, findings, names, room)
+    _missing(report, findings, room)
+    _features(report, findings, names, room)
     return report
 
 
@@ -71,7 +97,7 @@ def _target(report: Report, findings: Findings) -> None:
     report.charts([(f"Of {len(findings.sample):,} training rows", drawn)])
 
 
-def _beside(report: Report, findings: Findings, names: list[str]) -> None:
+def _beside(report: Report, findings: Findings, names: list[str], room: _Room) -> None:
     contract, sample = findings.sample.contract, findings.sample
     _, classes = target_parts(sample)
     report.section("Every column beside the target")
@@ -79,9 +105,9 @@ def _beside(report: Report, findings: Findings, names: list[str]) -> None:
     meaning = (
         "share of each class" if several else f"share of '{classes[0]}'" if classes else f"mean of '{contract.target}'"
     )
-    pictures = [(column.name, column.svg(meaning)) for column in distributions(sample, names[:DRAWN])]
+    pictures = [(column.name, column.svg(meaning)) for column in distributions(sample, names[: room.drawn])]
     taken = np.cumsum([len(picture.encode()) for _, picture in pictures])
-    drawn = pictures[: max(int(np.searchsorted(taken, PICTURES, side="right")), 1)]
+    drawn = pictures[: max(int(np.searchsorted(taken, room.pictures, side="right")), 1)]
     rest = f" The {len(drawn)} of {len(names)} that go most with it." if len(names) > len(drawn) else ""
     report.text(f"Of {len(sample):,} training rows: how many have which value, and what their target is.{rest}")
     counted = [("accent", "rows"), ("second", meaning), ("past", "of all rows, or of missing values")]
@@ -89,10 +115,10 @@ def _beside(report: Report, findings: Findings, names: list[str]) -> None:
     report.charts(drawn)
 
 
-def _together(report: Report, findings: Findings, names: list[str]) -> None:
+def _together(report: Report, findings: Findings, names: list[str], room: _Room) -> None:
     pairs = findings.pairs
     place = {name: i for i, name in enumerate(pairs.names)}
-    shown = [name for name in names if name in place][:CELLS]
+    shown = [name for name in names if name in place][: room.cells]
     if len(shown) < 2:
         return
     report.section("How columns go together")
@@ -106,13 +132,13 @@ def _together(report: Report, findings: Findings, names: list[str]) -> None:
     report.chart(heatmap("How columns go together", shown, pairs.strength[np.ix_(index, index)].tolist()))
 
 
-def _missing(report: Report, findings: Findings) -> None:
+def _missing(report: Report, findings: Findings, room: _Room) -> None:
     shares = {name: column.missing for name, column in findings.profile.columns.items() if column.missing > 0}
     report.section("Missing values")
     if not shares:
         report.text("No feature has a missing value.", "good")
         return
-    worst = sorted(shares, key=lambda name: -shares[name])[:CELLS]
+    worst = sorted(shares, key=lambda name: -shares[name])[: room.cells]
     report.text(f"Features with missing values: {len(shares):,} of {len(findings.profile.columns):,}.")
     bars = share_bars("Share of missing values", {name: shares[name] for name in worst}, "past")
     report.charts([("Share of missing values", bars)])
@@ -124,14 +150,14 @@ def _missing(report: Report, findings: Findings) -> None:
         report.chart(heatmap("Missing in the same rows", varied, together.tolist()))
 
 
-def _features(report: Report, findings: Findings, names: list[str]) -> None:
+def _features(report: Report, findings: Findings, names: list[str], room: _Room) -> None:
     report.section("Features, strongest relation to the target first")
     report.text(
         f"A p-value is that of the relation, corrected for {len(names):,} features; below {SURE:g} it is no chance. "
         "Information is what the feature says of the target in bits, whatever the shape of the relation."
     )
     rows = []
-    for name in names[:LISTED]:
+    for name in names[: room.listed]:
         column, relation = findings.profile.columns[name], findings.associations[name]
         score = findings.relations.get(name, math.nan)
         rows.append(
@@ -165,5 +191,5 @@ def _features(report: Report, findings: Findings, names: list[str]) -> None:
         ],
         rows,
     )
-    if len(names) > LISTED:
-        report.text(f"{len(names) - LISTED:,} more features are not listed.")
+    if len(names) > room.listed:
+        report.text(f"{len(names) - room.listed:,} more features are not listed.")

@@ -1,4 +1,4 @@
-"""What treelite answers is what LightGBM would, bit for bit, without LightGBM."""
+"""What treelite answers is what LightGBM would, to the last digits, without LightGBM."""
 
 import sys
 
@@ -43,6 +43,13 @@ def test_answers_are_those_of_lightgbm(kind, count, missing):
     ours = model.predict_proba(asked) if classes else model.predict(asked)
     np.testing.assert_allclose(ours[:, 1] if kind == "binary" else ours, theirs, rtol=1e-14, atol=1e-15)
     assert count == 12 or np.unique(theirs).size > 20
+
+
+def test_gains_that_are_nearly_nothing_are_none():
+    X = np.linspace(-1, 1, 400).reshape(-1, 1)
+    y = 10.0 * (X[:, 0] > 0)
+    model = LightGBMRegressor(n_estimators=150, learning_rate=0.3).fit(X, y)
+    np.testing.assert_allclose(model.predict(X), y, atol=1e-9)
 
 
 def test_the_same_rows_give_the_same_trees_on_any_number_of_threads():

@@ -17,6 +17,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.deployment import deployer, live_check, process
 from ciclo.components.deployment.endpoint import Endpoint
+from ciclo.components.deployment.pace import FEW, Pace
 from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.releases.retention import prune
@@ -117,6 +118,7 @@ class Started:
         monkeypatch.setattr(deployer.process, "stop", lambda endpoint: self.alive.remove(endpoint.version))
         monkeypatch.setattr(deployer.process, "alive", lambda endpoint: endpoint.version in self.alive)
         monkeypatch.setattr(deployer.live_check, "check", check)
+        monkeypatch.setattr(deployer, "require_pace", lambda *_, **__: Pace(1.0, FEW, 0))
         monkeypatch.setattr(deployer, "DRAIN_SECONDS", 0)
 
     def start(self, project, version, settings, log):
@@ -185,7 +187,7 @@ def test_on_a_cluster_what_serves_is_named_within_the_rollout(releases, monkeypa
     told = []
 
     @contextmanager
-    def rollout(project, version, golden, settings, cluster, undo):
+    def rollout(project, version, golden, settings, cluster, undo, *, is_new):
         told.append(f"in service with {names(releases)}")
         try:
             yield Endpoint("http://unit", version)

@@ -40,10 +40,10 @@ def test_bins_hold_every_row_and_tell_the_target_of_their_rows(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("categories", [40, 300])
-def test_a_report_of_very_many_columns_stays_below_a_megabyte(categories):
+@pytest.mark.parametrize(("categories", "length", "drawn"), [(40, 6, 60), (300, 6, 60), (100, 60, 30)])
+def test_a_report_of_very_many_columns_stays_below_a_megabyte(categories, length, drawn):
     rng = np.random.default_rng(0)
-    names = [f"<column> {i} {'of a long name ' * 6}" for i in range(300)]
+    names = [f"<column> {i} {'of a long name ' * length}" for i in range(300)]
     texts = {n: np.array([f"&{'word ' * 30}{v}" for v in rng.integers(0, 30, 300)], object) for n in names[:categories]}
     frame = pd.DataFrame({**texts, **{n: rng.normal(size=300) for n in names[categories:]}})
     frame = frame.mask(rng.random(frame.shape) < 0.1)
@@ -55,4 +55,4 @@ def test_a_report_of_very_many_columns_stays_below_a_megabyte(categories):
     findings = validate(charter, rows, "d" * 64, Accepted(1, True, rows.contract, reference_profile(rows)))
     html = validation_report("unit", findings).html()
     assert len(html.encode()) < 1_000_000, len(html.encode())
-    assert 40 <= html.count('beside the target"') < 60
+    assert drawn / 2 < html.count('beside the target"') <= drawn
