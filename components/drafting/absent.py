@@ -11,17 +11,19 @@ _MARKS: Final = (
     *("-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", ":", "#", "\\n", "nil", "nat", "-nan"),
     *("(null)", "<null>", "[null]", "<na>", "(blank)", "n.a.", "n.a", "n/d", "n.d.", "unknown", "missing"),
     *("#n/a", "#n/a n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"),
-    *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
 )
 _NO_DAY: Final = r"^0+[./-]0+[./-]0+(?:[T ][0:.]+Z?)?$"
+_LONGEST: Final = len("0000-00-00 00:00:00.000000")
 # Numbers that stand for no day among those such as 20230105, with or without a time.
 NO_DAYS: Final = (0, 99991231, 99999999, 99991231000000, 99991231235959, 99999999999999)
 
 
 def word_of(text: Any) -> Any:
     """A trimmed text where it is likely to stand for no value, else null."""
-    likely = text.lower().isin((*WORDS, *_MARKS)) | text.re_search(_NO_DAY)
-    return likely.ifelse(text, ibis.null("string"))
+    likely = text.lower().isin((*WORDS, *_MARKS)) | (text.startswith("0") & text.re_search(_NO_DAY))
+    # What is long or begins with another digit is none, which is most of a table and costs nothing to see.
+    worth = (text.length() <= _LONGEST) & ((text < "1") | (text >= ":"))
+    return (worth & likely).ifelse(text, ibis.null("string"))
 
 
 def is_mark(word: str) -> bool:

@@ -5,11 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from ciclo.components.core.cleaning_policy import Cleaning
-from ciclo.components.core.dates import SHORT_YEARS, mixed_zones
+from ciclo.components.core.dates import COMPACT, SHORT_YEARS, mixed_zones
 from ciclo.components.core.rules import ColumnType, Plain, written
 from ciclo.components.core.values import LARGEST_WHOLE, reader
 from ciclo.components.core.wording import counted, figure, listed
 from ciclo.components.core.written import same_label
+from ciclo.components.drafting.conventions import is_date_name
 
 LEVELS = 200
 _TOLERANCE = 0.01
@@ -19,6 +20,8 @@ _LONG_TEXT = 40
 _ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|^unnamed: 0$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Uuid)$")
 _SHORT_YEARS = ("31/12/26", "12/31/26", "26/12/31", "31-Dec-26")
+_BY_VALUES = ("31/12/26", "12/31/26", "26/12/31", COMPACT)
+_CODES = "dates by their values alone: if they are codes, make it a category"
 _NEGATIVE = {"(1)": "those in brackets are below zero", "1-": "a minus sign at the end is read"}
 # A letter is a boolean beside one of these; a number always is.
 _BESIDE = {"y": {"n", "no", "yes"}, "n": {"y", "yes", "no"}, "t": {"f", "false", "true"}, "f": {"t", "true", "false"}}
@@ -41,6 +44,7 @@ class Facts:
         booleans: Values that read as true or false.
         times: Values that read as ISO times.
         padded: Values such as 007, whose zeros a number would lose.
+        power: A number such as 12E3, which may be a code as well.
         length: Mean length as text.
         longest: One of the longest values.
         minimum: Smallest number.
@@ -71,6 +75,7 @@ class Facts:
     times: int = 0
     impossible: int = 0
     padded: int = 0
+    power: str = ""
     length: float = 0.0
     longest: str = ""
     minimum: float | None = None
@@ -197,6 +202,7 @@ def as_written(guess: Guess, facts: Facts) -> Guess:
     else:
         notes = [f"written like {quoted(facts.longest)}"]
     notes += [SHORT_YEARS] if rules.dates in _SHORT_YEARS else []
+    notes += [_CODES] if rules.dates in _BY_VALUES and not is_date_name(facts.name) else []
     notes += [_NEGATIVE[rules.negative]] if rules.negative in _NEGATIVE else []
     return replace(guess.noted(*notes, *([facts.note] if facts.note else [])), written=marks)
 
@@ -218,6 +224,8 @@ def _guess(facts: Facts) -> Guess:
 def _guess_number(facts: Facts) -> Guess:
     whole = facts.is_whole
     saw = f"{facts.range}{facts.missing}{strays_of(facts, facts.whole + facts.rounded if whole else facts.numbers)}"
+    if facts.power:
+        saw = f"{saw}; {quoted(facts.power)} is read as a power of ten: if it is a code, make it a category"
     named = is_id_name(facts.name)
     counter = facts.maximum is not None and facts.maximum - (facts.minimum or 0) + 1 == facts.rows > FEW
     if whole and facts.huge:  # no type but text holds them all apart

@@ -49,6 +49,7 @@ MARKED = "|".join(
 )
 # Numbers that could be days by chance: fewer different ones prove nothing, as a counter passes for days that long.
 _PROOF = 32
+_FEW = 20  # different whole numbers, up to which 2- may be a mark that is a little worse than 2
 _DAYS, _YEARS = 28, 10  # as many days of a month, and as few years, that one cannot be taken for the other
 _SHORT: dict[str, WrittenDate] = {"dmy": "31/12/26", "mdy": "12/31/26", "ymd": "26/12/31"}
 _NAMED: dict[str, WrittenDate] = {"year_first": "2026/12/31", "names": "31-Dec-2026", "short_names": "31-Dec-26"}
@@ -229,10 +230,14 @@ def compact_date(name: str, valid: int, different: int, present: int) -> Written
         different: How many different days.
         present: How many values there are.
     """
-    is_named = _DATE_NAME.search(name) or _CAMEL_DATE.search(name)
-    if valid < (1 - _TOLERANCE) * present or not (is_named or different >= _PROOF):
+    if valid < (1 - _TOLERANCE) * present or not (is_date_name(name) or different >= _PROOF):
         return None
     return Written(Plain("timestamp", dates=COMPACT))
+
+
+def is_date_name(name: str) -> bool:
+    """Whether a name says that the column holds days or times: ``order_date``, ``OrderDate``."""
+    return bool(_DATE_NAME.search(name) or _CAMEL_DATE.search(name))
 
 
 def _number(marks: Marks) -> Written | None:
@@ -283,6 +288,9 @@ def settled(column: Written, marks: Marks, mark: str) -> Written:
         tied = [rules for rules in marks.tied if rules.decimal == mark]
         if tied:
             column = replace(column, rules=replace(tied[0], negative=column.rules.negative), question="")
+    if column.rules.negative == "1-" and marks.distinct <= _FEW and not marks.found["marked"]:
+        question = 'its minus signs at the end could be those of numbers or of school marks: set negative: "1-" or '
+        return replace(column, question=f"{question}type: category")
     return _with_unit(column, marks)
 
 

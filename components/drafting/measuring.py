@@ -39,6 +39,7 @@ _COMPACT_DAYS = (19_000_101, 21_001_231)
 _CODE = r"^[+-]?0[0-9]|^\+[0-9]{9,15}$"
 _ISO_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _POWER = r"^[+-]?[0-9.]+[eE]"
+_BARE_POWER = "^[0-9]+[eE][0-9]+$"  # programs write a point or a sign too
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 
 
@@ -53,6 +54,7 @@ class _Batch:
         facts: What was counted, by place.
         marks: In which ways they may be written, for the columns worth a second look.
         words: Rows by word that is likely to stand for a missing value, by place.
+        name: How the names of its tables begin.
         strays: Rows by value that is no time in a column of times, by place.
     """
 
@@ -61,6 +63,7 @@ class _Batch:
     facts: dict[int, dict[str, Any]]
     marks: dict[int, Marks]
     words: dict[int, dict[str, int]]
+    name: str
     strays: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
@@ -105,34 +108,33 @@ def _batches(table: Any, names: Collection[str], rows: int) -> Iterator[Sequence
 
 def _read(table: Any, names: Sequence[str], batch: str) -> _Batch:
     """Read every different value of each column once, into tables of the engine that begin with a name."""
-    connection = table.get_backend()
-
-    def stored(expression: Any, name: str) -> Any:
-        return connection.create_table(f"{batch}_{name}", expression, temp=True)
-
     cells = stacked(table, names)
     values = cells.group_by("place", "raw").aggregate(rows=lambda t: t.count())
     is_text = values["raw"].type().is_string()
     if is_text:
-        values = stored(values.mutate(word=word_of(values["raw"].strip())), "values")
+        values = _stored(values.mutate(word=word_of(values["raw"].strip())), f"{batch}_values")
         values = values.mutate(raw=values["word"].isnull().ifelse(values["raw"], ibis.null("string")))
     else:
-        values = stored(values, "values")
+        values = _stored(values, f"{batch}_values")
     raw = values["raw"]
-    readings = stored(
+    readings = _stored(
         values.mutate(text=read(raw, Plain("category")).typed, number=read(raw, Plain("number")).typed),
-        "numbers",
+        f"{batch}_numbers",
     )
     raw, number = readings["raw"], readings["number"]
     flag, time = (read(raw, Plain(kind)).typed for kind in ("boolean", "timestamp"))
     if is_text:  # a number is no time, and only two of them are true or false
         flag = number.isnull().ifelse(flag, ibis.cases((number == 1, True), (number == 0, False)))
         time = number.isnull().ifelse(time, ibis.null(time.type()))
-    readings = stored(readings.mutate(flag=flag, time=time), "readings")
+    readings = _stored(readings.mutate(flag=flag, time=time), f"{batch}_readings")
     facts = _facts(readings, Plain("number"))
-    return _Batch(
-        names, readings, facts, _marks(readings, facts) if is_text else {}, _words(readings) if is_text else {}
-    )
+    marks, words = (_marks(readings, facts), _words(readings)) if is_text else ({}, {})
+    return _Batch(names, readings, facts, marks, words, batch)
+
+
+def _stored(expression: Any, name: str) -> Any:
+    """What an expression gives, as a table of the engine, so that it is asked once."""
+    return expression.get_backend().create_table(name, expression, temp=True)
 
 
 def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
@@ -145,11 +147,12 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         is_large = text.re_search(_POWER) & (text.try_cast("float64").abs() > LARGEST_NUMBER)
         infinite = text.re_search(_INFINITE) | is_large.fill_null(False)
         marked = text.re_search(MARKED)
+        is_power = number.notnull() & text.re_search(_BARE_POWER)
         impossible = number.isnull() & time.isnull() & text.re_search(_ISO_DAY)
     else:
         is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
         always, never = readings["place"].notnull(), readings["place"].isnull()
-        has_point, marked, impossible = never if is_whole else always, never, never
+        has_point, marked, impossible, is_power = never if is_whole else always, never, never, never
         # Beside NaN, which is the largest of all to an engine.
         infinite = (raw.abs() > LARGEST_NUMBER) & (raw.abs() <= math.inf) if kind.is_floating() else never
     whole = (number % 1 == 0).fill_null(False)
@@ -167,6 +170,7 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         padded=_sum(text.re_search(code), readings),
         marked=_sum(marked, readings),
         letters=(text.length() * readings["rows"]).sum(),
+        power=is_power.ifelse(text, ibis.null("string")).max(),
         longest=text.argmax(text.length()),
         minimum=number.min(),
         maximum=number.max(),
@@ -275,7 +279,7 @@ def _read_again(batch: _Batch, places: Sequence[int], rules: Plain) -> None:
     if rules.type != "timestamp":
         batch.facts |= _facts(again.mutate(number=typed), rules)
         return
-    again = again.mutate(time=typed)
+    again = _stored(again.mutate(time=typed), f"{batch.name}_times_{min(places)}")
     absent = is_no_day(again["time"])
     if rules.dates == COMPACT:
         absent = absent | again["number"].isin(NO_DAYS).fill_null(False)

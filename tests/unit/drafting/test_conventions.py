@@ -131,6 +131,7 @@ ASKED: dict[str, tuple[list[str], str]] = {
     "years that could be days": (EARLY, "dates to 31/12/26 or 26"),
     "two currencies": (strayed(DOLLARS, "€1", 3), "'$' in 197 rows, '€' in 3 rows"),
     "per cent and not": (strayed([f"{i} %" for i in N], "0.5", 3), "197 of its numbers have a % and 3 have none"),
+    "school marks": ([f"{i % 6 + 1}{'-' if i % 3 else ''}" for i in N], 'negative: "1-" or type: category'),
     "a comma of either": ([f"${i % 9 + 1},{100 + i}" for i in N], 'decimal: ","'),
 }
 

@@ -724,3 +724,15 @@ def test_days_that_do_not_exist_are_told(tmp_path: Path) -> None:
     assert said in comment(text, "born")
     assert "1 value is no day of the calendar, such as '31-Apr-2023': it is read" in comment(text, "until")
     assert (len(rows), rows["born"].isna().sum(), rows["until"].isna().sum()) == (ROWS - 3, 4, 1)
+
+
+@pytest.mark.slow
+def test_what_may_be_a_code_is_said(tmp_path: Path) -> None:
+    parts = [f"{d:%d-%m-%y}" for d in DAYS]
+    classes = [f"{10 + i % 3}E{1 + i % 4}" for i in N]
+    text = propose(write(tmp_path, "part;born;due_date;class;rate", parts, parts[::-1], parts, classes, X), "y")
+    asks = {
+        name for name in ("part", "born", "due_date", "class", "rate") if "make it a category" in comment(text, name)
+    }
+    assert asks == {"part", "class"}
+    assert "'12E4' is read as a power of ten" in comment(text, "class")
