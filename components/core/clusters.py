@@ -14,7 +14,7 @@ rows (CR3) changed nothing.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,7 @@ class Clustered(BaseModel):
         point: The statistic on all rows.
         error: Its standard error.
         groups: Groups it comes from.
+        effective: How many groups of one size would tell as much; None where an earlier release did not say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class Clustered(BaseModel):
     point: float
     error: float
     groups: int
+    effective: float | None = None
 
     @classmethod
     def of(cls, statistic: Callable[[Rows], float], groups: Array) -> Self | None:
@@ -62,26 +64,25 @@ class Clustered(BaseModel):
         return cls.from_jackknife(*found)
 
     @classmethod
-    def from_jackknife(cls, point: float, without: Array) -> Self:
+    def from_jackknife(cls, point: float, without: Array, effective: float) -> Self:
         """The same from what ``jackknife`` gave."""
-        return cls(point=point, error=math.sqrt(covariance(without, without)), groups=without.size)
+        return cls(point=point, error=math.sqrt(covariance(without, without)), groups=without.size, effective=effective)
 
-    def interval(self, confidence: float, effective: float | None = None) -> Interval:
-        """The interval between two one-sided bounds of that confidence; for ``effective`` see ``away_from``."""
-        return self.away_from(0.0, 0.0, confidence, effective)
+    def interval(self, confidence: float) -> Interval:
+        """The interval between two one-sided bounds of that confidence."""
+        return self.away_from(0.0, 0.0, confidence)
 
-    def away_from(self, point: float, error: float, confidence: float, effective: float | None = None) -> Interval:
+    def away_from(self, point: float, error: float, confidence: float) -> Interval:
         """The difference from another, independent statistic, with its interval.
 
         Args:
             point: The other statistic.
             error: Its standard error.
             confidence: Of each one-sided bound.
-            effective: How many groups of one size tell as much; by default they are of one size.
         """
         from scipy.stats import t
 
-        degrees = max((effective or self.groups) - 1, 1)
+        degrees = max((self.effective or self.groups) - 1, 1)
         width = float(t.ppf(confidence, degrees)) * math.hypot(self.error, error)
         difference = self.point - point
         return Interval(difference - width, difference, difference + width)
@@ -207,7 +208,7 @@ def gain_interval(
     gains = np.array([gain(float(a), float(b)) for a, b in zip(found[1], other[1], strict=True)])
     if not np.isfinite(gains).all():
         return Interval(math.nan, gain(found[0], other[0]), math.nan)
-    interval = Clustered.from_jackknife(gain(found[0], other[0]), gains).interval(confidence, effective_groups(groups))
+    interval = Clustered.from_jackknife(gain(found.point, other.point), gains, found.effective).interval(confidence)
     if relative:
         return interval
     return wider_gain(interval, ours, theirs, variance=covariance(gains, gains), confidence=confidence)
@@ -221,14 +222,28 @@ def score_interval(
     found = Clustered.of(ours, groups)
     if found is None:
         return Interval(math.nan, ours(np.arange(len(y))), math.nan)
-    plain = found.interval(confidence, effective_groups(groups))
+    plain = found.interval(confidence)
     interval = wider_score(plain, ours, variance=found.error**2, confidence=confidence)
     low, high = (-math.inf, 1.0) if metric.greater_is_better else (0.0, math.inf)  # what the metric can reach
     return Interval(max(interval.low, low), interval.point, min(interval.high, high))
 
 
-def jackknife(statistic: Callable[[Rows], float], groups: Array) -> tuple[float, Array] | None:
-    """A statistic on all rows, and without each of their groups; arguments as in ``Clustered.of``."""
+class Jackknife(NamedTuple):
+    """A statistic on all rows, and without each of their groups.
+
+    Attributes:
+        point: The statistic on all rows.
+        without: The same without each group, shape ``(groups,)``.
+        effective: How many groups of one size would tell as much.
+    """
+
+    point: float
+    without: Array
+    effective: float
+
+
+def jackknife(statistic: Callable[[Rows], float], groups: Array) -> Jackknife | None:
+    """Leave out one group after the other; arguments as in ``Clustered.of``."""
     names, position = np.unique(groups, return_inverse=True)
     if names.size < LEAST_GROUPS:
         return None
@@ -238,7 +253,9 @@ def jackknife(statistic: Callable[[Rows], float], groups: Array) -> tuple[float,
         without = statistic.without_each(position, names.size)
     else:
         without = np.array([statistic(rows[position != group]) for group in range(names.size)])
-    return (float(point), without) if math.isfinite(point) and np.isfinite(without).all() else None
+    if not (math.isfinite(point) and np.isfinite(without).all()):
+        return None
+    return Jackknife(float(point), without, effective_groups(groups))
 
 
 def effective_groups(groups: Array) -> float:

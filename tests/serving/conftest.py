@@ -104,10 +104,10 @@ def publish(
     return Published(settings, version, engine, verdict)
 
 
-def crown(published: Published) -> None:
+def crown(published: Published, override: str = "a reason") -> None:
     """Make a version the champion."""
     registry, signer = open_registry("unit", published.settings), signer_from(published.settings)
-    move = Move("test", "test", "promote", "a reason")
+    move = Move("test", "test", "promote", override)
     registry.move(CHAMPION, published.version, move, expected=registry.alias(CHAMPION), signer=signer)
 
 

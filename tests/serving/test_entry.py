@@ -38,7 +38,7 @@ def test_it_takes_the_ports_of_the_operator_and_ends_when_it_is_told(published):
     with start(published, **ports) as server:
         try:
             url, deadline = f"http://127.0.0.1:{http}", time.monotonic() + 120
-            while process._health(url) is None:
+            while not process._health(url):
                 assert time.monotonic() < deadline
                 assert server.poll() is None
                 time.sleep(0.1)

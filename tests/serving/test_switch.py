@@ -58,7 +58,7 @@ def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
         return [registry.alias(name) and registry.alias(name).version for name in ("champion", "serving")]
 
     try:
-        crown(first)
+        crown(first, override="")
         impatient = project(design={"infrastructure": {"latency_ms": 0.01}})
         with pytest.raises(DeploymentError, match=r"too slow for its users.*20 of 20 requests|too slow.*100 of 100"):
             deployer.deploy(impatient, 1, first.settings)

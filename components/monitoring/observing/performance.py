@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ciclo.components.core.clusters import LEAST_GROUPS, Clustered, covariance, groups_of, jackknife
+from ciclo.components.core.clusters import LEAST_GROUPS, Clustered, Jackknife, covariance, groups_of, jackknife
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import RequestError
 from ciclo.components.core.intervals import Interval, Rows, scorer
@@ -145,27 +145,25 @@ def _assessed(
     reference: float,
     policy: Monitoring,
     profile: Profile | None,
-    now: tuple[float, Array],
-    anchor_now: tuple[float, Array] | None,
+    now: Jackknife,
+    anchor_now: Jackknife | None,
 ) -> Performance:
     confidence, least = 1 - policy.false_alarm_rate, policy.performance_drop * abs(reference)
-    score = _interval(*now, confidence)
+    score = Clustered.from_jackknife(*now).interval(confidence)
     reason = f"{metric.name} is {score} on {rows:,} labelled rows, {reference:.4g} when published"
     then = profile.score.error**2 if profile is not None and profile.score is not None else 0.0
-    fallen = _loss(metric, reference, then, *now, confidence)
+    fallen = _loss(metric, reference, then, now, confidence)
     anchor = profile.anchor if profile is not None else None
     if anchor is None or anchor.score is None or anchor_now is None:
         return Performance(metric.name, rows, score, reference, _counts(fallen, least), reason, lost=fallen)
-    share = float(
-        np.clip(covariance(now[1], anchor_now[1]) / max(covariance(anchor_now[1], anchor_now[1]), 1e-12), 0, 1)
-    )
+    own, theirs = now.without, anchor_now.without
+    share = float(np.clip(covariance(own, theirs) / max(covariance(theirs, theirs), 1e-12), 0, 1))
     variance = max(then + share**2 * anchor.score.error**2 - 2 * share * anchor.together, 0.0)
-    point, without = now[0] - share * anchor_now[0], now[1] - share * anchor_now[1]
-    lost = _loss(metric, reference - share * anchor.score.point, variance, point, without, confidence)
-    gain = metric.gain(now[0], anchor_now[0])
-    gains = _interval(
-        gain, np.array([metric.gain(a, b) for a, b in zip(now[1], anchor_now[1], strict=True)]), confidence
-    )
+    paired = Jackknife(now.point - share * anchor_now.point, own - share * theirs, now.effective)
+    lost = _loss(metric, reference - share * anchor.score.point, variance, paired, confidence)
+    gain = metric.gain(now.point, anchor_now.point)
+    without = np.array([metric.gain(a, b) for a, b in zip(own, theirs, strict=True)])
+    gains = Clustered.from_jackknife(gain, without, now.effective).interval(confidence)
     gained = metric.gain(reference, anchor.score.point)
     degraded = _counts(lost, least)
     reason = f"{reason}; its gain over {anchor.rule} is {gains}, {gained:.4g} then"
@@ -174,16 +172,9 @@ def _assessed(
     return Performance(metric.name, rows, score, reference, degraded, reason, gains, gained, lost)
 
 
-def _interval(point: float, without: Array, confidence: float) -> Interval:
-    return Clustered.from_jackknife(point, without).interval(confidence)
-
-
-def _loss(
-    metric: Metric, reference: float, variance: float, point: float, without: Array, confidence: float
-) -> Interval:
+def _loss(metric: Metric, reference: float, variance: float, now: Jackknife, confidence: float) -> Interval:
     """What was lost against a reference of some variance, positive where it is worse now."""
-    now = Clustered.from_jackknife(point, without)
-    since = now.away_from(reference, math.sqrt(variance), confidence)
+    since = Clustered.from_jackknife(*now).away_from(reference, math.sqrt(variance), confidence)
     return Interval(-since.high, -since.point, -since.low) if metric.greater_is_better else since
 
 

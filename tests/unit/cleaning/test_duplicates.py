@@ -124,7 +124,7 @@ def test_rows_that_a_later_one_replaces_break_no_budget(tmp_path: Path) -> None:
     [
         ({"by": ["mial"]}, "cleaning.duplicates.by: there is no column 'mial' .did you mean 'mail'"),
         ({"by": ["mail"], "keep": "all"}, "by says which rows are the same"),
-        ("newest", "cleaning.duplicates.keep: .*'first', 'latest' or 'all'"),
+        ("newest", "cleaning.duplicates: .*'first', 'latest' or 'all'"),
     ],
 )
 def test_a_policy_that_cannot_be(duplicates: object, message: str) -> None:

@@ -162,7 +162,7 @@ BAD: dict[str, tuple[dict, str]] = {
     "a constant without": ({"missing": {"columns": {"x": "constant"}}}, "a value is given with impute: constant"),
     "a value alone": ({"missing": {"columns": {"x": {"impute": "mean", "value": 1}}}}, "and with nothing else"),
     "nothing": ({"missing": {"columns": {"x": {}}}}, "say what becomes of its missing values"),
-    "another way": ({"missing": {"columns": {"x": "magic"}}}, "cleaning.missing.columns.x.impute"),
+    "another way": ({"missing": {"columns": {"x": "magic"}}}, "cleaning.missing.columns.x: should be 'median'"),
     "a word for a number": (
         {"missing": {"columns": {"x": {"impute": "constant", "value": "a"}}}},
         "has to be a number",

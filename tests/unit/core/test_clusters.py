@@ -112,9 +112,9 @@ def test_of_a_mean_it_is_the_ordinary_error_of_the_means_of_the_days():
 
 def test_two_statistics_of_the_same_days_vary_together():
     values, groups = days_of_rows(np.random.default_rng(1), 0.3)
-    _, ours = jackknife(lambda rows: float(values[rows].mean()), groups)
-    _, theirs = jackknife(lambda rows: 2 * float(values[rows].mean()), groups)
-    assert covariance(ours, theirs) == pytest.approx(2 * covariance(ours, ours))
+    ours = jackknife(lambda rows: float(values[rows].mean()), groups)
+    theirs = jackknife(lambda rows: 2 * float(values[rows].mean()), groups)
+    assert covariance(ours.without, theirs.without) == pytest.approx(2 * covariance(ours.without, ours.without))
 
 
 def test_a_difference_from_another_statistic_carries_both_errors():
@@ -130,9 +130,10 @@ def test_days_of_different_size_count_for_fewer():
     assert effective_groups(np.repeat(np.arange(20), 7)) == 20
     assert effective_groups(np.array([0, 0, 0])) == 1
     found = Clustered(point=0.7, error=0.03, groups=20)
-    alike, uneven = found.interval(0.95), found.interval(0.95, effective_groups(groups))
+    alike = found.interval(0.95)
+    uneven = found.model_copy(update={"effective": effective_groups(groups)}).interval(0.95)
     assert (uneven.high - 0.7) / (alike.high - 0.7) == pytest.approx(t.ppf(0.95, 9.2) / t.ppf(0.95, 19), rel=1e-3)
-    assert np.isfinite(found.interval(0.95, 1.0).high)
+    assert np.isfinite(found.model_copy(update={"effective": 1.0}).interval(0.95).high)
 
 
 def test_the_gain_and_the_score_know_how_uneven_days_are():
@@ -140,7 +141,7 @@ def test_the_gain_and_the_score_know_how_uneven_days_are():
     y, noise = rng.normal(size=(2, 2_000))
     widths = []
     for days in (np.arange(2_000) % 20, np.sort(rng.choice(20, 2_000, p=np.r_[0.62, np.full(19, 0.02)]))):
-        plain = Clustered.of(scorer(MAE, y, y + noise, []), days).interval(0.95)
+        plain = Clustered.of(scorer(MAE, y, y + noise, []), days).model_copy(update={"effective": None}).interval(0.95)
         told = score_interval(MAE, y, y + noise, [], groups=days, confidence=0.95)
         gain = gain_interval(MAE, y, y + noise, np.zeros(2_000), [], groups=days, confidence=0.95)
         widths.append((told.high - told.point) / (plain.high - plain.point))
