@@ -13,7 +13,6 @@ from typing import Any
 from urllib.request import urlopen
 
 import structlog
-from scipy.stats import binom
 
 from ciclo.components.core.errors import DeploymentError
 from ciclo.components.deployment.live_check import ASK_SECONDS, ask
@@ -45,6 +44,8 @@ class Pace:
     @property
     def surely_late(self) -> bool:
         """Whether more than 5 % of its answers take longer than they may, beyond the luck of so few requests."""
+        from scipy.stats import binom
+
         return bool(self.late and binom.sf(self.late - 1, self.asked, MAY_BE_LATE) < SURELY)
 
 

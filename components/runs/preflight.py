@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from ciclo.components.core.errors import CicloError, SettingsError
 from ciclo.components.core.images import LABEL, REFERENCE
-from ciclo.components.core.lightgbm_trees import library
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
 from ciclo.components.storage.signing import signer_from, trust_from
@@ -52,7 +51,7 @@ def preflight(project: Project, settings: Settings) -> list[Finding]:
     ]
     elsewhere = settings.deployer == "seldon" and not settings.in_a_pod  # a pod fits, of an image of its own
     if not elsewhere and any(candidate.estimator == "lightgbm" for candidate in project.candidates.values()):
-        questions += [("LightGBM", lambda: f"version {library().__version__}")]
+        questions += [("LightGBM", _lightgbm)]
     if settings.deployer == "seldon":
         questions += [
             ("namespace", lambda: _namespace(settings)),
@@ -96,6 +95,12 @@ def _namespace(settings: Settings) -> str:
     if not LABEL.fullmatch(name):
         raise SettingsError("the namespace is not a name of Kubernetes", seen=name, hint="Set CICLO_NAMESPACE.")
     return name
+
+
+def _lightgbm() -> str:
+    from ciclo.components.core.lightgbm_trees import library
+
+    return f"version {library().__version__}"
 
 
 def _store(settings: Settings) -> str:
