@@ -1,6 +1,6 @@
 """Raw rows into typed rows with an identity and a side of the split; the rest into quarantine, with their reasons."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -35,7 +35,7 @@ from ciclo.components.core.own_columns import (
 from ciclo.components.core.project import Project
 from ciclo.components.core.splits import copies_fall_apart, hashed_features
 from ciclo.components.releases.accepted import Accepted
-from ciclo.components.tables.datasets import collect, connect, write_rows
+from ciclo.components.tables.datasets import collect, connect, stored, write_rows
 from ciclo.components.tables.patterns import SAMPLED, Patterns
 from ciclo.components.tables.reading import Value, says_zone
 
@@ -74,7 +74,7 @@ def clean(
     report = CleaningReport.of(pq.read_metadata(raw_path).num_rows, reasons, project, checked.zones)
     try:
         _refuse(report, project)
-        kept = checked.stored(_keep(checked, project), "kept")
+        kept = stored(_keep(checked, project), "kept")
         report, contract = _described(report, kept, project)
         report.check_splits()
     except CicloError as refusal:
@@ -112,7 +112,6 @@ class Checked:
     """Rows that were read, named and held against the rules.
 
     Attributes:
-        stored: Works an expression out and gives it as a table of that name.
         raw: The raw table.
         rows: ``LINE``, the typed columns, ``ROW_ID``, ``REASONS``, and ``KEY`` where duplicates go by it.
         repeated: ``LINE``, ``OCCURRENCE`` and ``STAYED`` of the good rows that are the same as one with precedence.
@@ -120,7 +119,6 @@ class Checked:
         zones: How many times say their zone and how many do not, by column that holds both.
     """
 
-    stored: Callable[[Any, str], Any]
     raw: Any
     rows: Any
     repeated: Any
@@ -134,12 +132,7 @@ def check_rows(project: Project, raw_path: str | Path) -> Checked:
     What several steps look at is a table of the engine, which goes to files where it does not fit into memory; within a
     step ``connect`` has values worked out once.
     """
-    connection = connect()
-
-    def stored(expression: Any, name: str) -> Any:
-        return connection.create_table(name, expression, temp=True)
-
-    raw = connection.read_parquet(raw_path)
+    raw = connect().read_parquet(raw_path)
     values = read_columns(raw, project)
     times = {
         name: n
@@ -170,7 +163,7 @@ def check_rows(project: Project, raw_path: str | Path) -> Checked:
     good = rows.filter(rows[REASONS].length() == 0)
     key = KEY if needs_key(project) else ROW_ID
     repeated = stored(repeats(good, key, precedence(good, project)), "repeated")
-    return Checked(stored, raw, rows, repeated, duplicate_reason(project), zones)
+    return Checked(raw, rows, repeated, duplicate_reason(project), zones)
 
 
 def _zones(rows: Any, places: Mapping[str, int]) -> dict[str, tuple[int, int]]:
@@ -206,7 +199,7 @@ def _keep(checked: Checked, project: Project) -> Any:
     if checked.duplicate:
         good = good.anti_join(checked.repeated, LINE)
     if needs_key(project):
-        good = checked.stored(good.drop(KEY), "different")
+        good = stored(good.drop(KEY), "different")
     if not checked.duplicate:
         good = _numbered(good, checked.repeated)
     elif needs_key(project) and project.data.id_columns:
@@ -233,11 +226,11 @@ def _named(checked: Checked, good: Any, project: Project) -> tuple[Any, Any]:
     split, own = project.cleaning.split, good[ROW_ID]
     if split.equal_rows == "together":
         named = pattern_id(good, hashed_features(project)).name(PATTERN)
-        keyed = checked.stored(good.select(LINE, named), "patterns")
+        keyed = stored(good.select(LINE, named), "patterns")
         if split.group is None:
             _check_patterns(keyed)
         counted = keyed.group_by(PATTERN).aggregate(rows=keyed.count())
-        several = checked.stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several")
+        several = stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several")
         good = good.left_join(keyed.semi_join(several, PATTERN), LINE).drop(f"{LINE}_right")
         own = good[PATTERN].fill_null(good[ROW_ID])
     elif copies_fall_apart(project):

@@ -26,7 +26,7 @@ from ciclo.components.drafting.conventions import (
     varieties,
     without_unit,
 )
-from ciclo.components.tables.datasets import collect
+from ciclo.components.tables.datasets import collect, stored
 from ciclo.components.tables.reading import read, says_zone
 from ciclo.components.tables.stacking import batches, stacked
 
@@ -112,12 +112,12 @@ def _read(table: Any, names: Sequence[str], batch: str) -> _Batch:
     values = cells.group_by("place", "raw").aggregate(rows=lambda t: t.count())
     is_text = values["raw"].type().is_string()
     if is_text:
-        values = _stored(values.mutate(word=word_of(values["raw"].strip())), f"{batch}_values")
+        values = stored(values.mutate(word=word_of(values["raw"].strip())), f"{batch}_values")
         values = values.mutate(raw=values["word"].isnull().ifelse(values["raw"], ibis.null("string")))
     else:
-        values = _stored(values, f"{batch}_values")
+        values = stored(values, f"{batch}_values")
     raw = values["raw"]
-    readings = _stored(
+    readings = stored(
         values.mutate(text=read(raw, Plain("category")).typed, number=read(raw, Plain("number")).typed),
         f"{batch}_numbers",
     )
@@ -126,15 +126,10 @@ def _read(table: Any, names: Sequence[str], batch: str) -> _Batch:
     if is_text:  # a number is no time, and only two of them are true or false
         flag = number.isnull().ifelse(flag, ibis.cases((number == 1, True), (number == 0, False)))
         time = number.isnull().ifelse(time, ibis.null(time.type()))
-    readings = _stored(readings.mutate(flag=flag, time=time), f"{batch}_readings")
+    readings = stored(readings.mutate(flag=flag, time=time), f"{batch}_readings")
     facts = _facts(readings, Plain("number"))
     marks, words = (_marks(readings, facts), _words(readings)) if is_text else ({}, {})
     return _Batch(names, readings, facts, marks, words, batch)
-
-
-def _stored(expression: Any, name: str) -> Any:
-    """What an expression gives, as a table of the engine, so that it is asked once."""
-    return expression.get_backend().create_table(name, expression, temp=True)
 
 
 def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
@@ -279,7 +274,7 @@ def _read_again(batch: _Batch, places: Sequence[int], rules: Plain) -> None:
     if rules.type != "timestamp":
         batch.facts |= _facts(again.mutate(number=typed), rules)
         return
-    again = _stored(again.mutate(time=typed), f"{batch.name}_times_{min(places)}")
+    again = stored(again.mutate(time=typed), f"{batch.name}_times_{min(places)}")
     absent = is_no_day(again["time"])
     if rules.dates == COMPACT:
         absent = absent | again["number"].isin(NO_DAYS).fill_null(False)

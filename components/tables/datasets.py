@@ -52,6 +52,11 @@ def collect(expression: Any) -> pa.Table:
     return table
 
 
+def stored(expression: Any, name: str) -> Any:
+    """What an expression on ``connect()`` gives, worked out once, as a table of the engine under that name."""
+    return expression.get_backend().create_table(name, expression, temp=True)
+
+
 def _query(expression: Any) -> Any:
     """An ibis expression as a query of DuckDB, which gives Arrow without the optional packages of ``to_pyarrow``."""
     backend = expression.get_backend()
