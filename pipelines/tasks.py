@@ -1,6 +1,7 @@
 """What every task of every graph has: limits, a time-out, an unprivileged user, its settings and its keys."""
 
 from kfp import dsl, kubernetes
+from kfp.dsl.structures import ResourceSpec
 
 from ciclo.components.core.images import PIPELINE_IMAGE, USER
 from ciclo.components.core.settings import read_settings
@@ -45,8 +46,10 @@ def configure(
     not changed without reading it.
     """
     task.set_display_name(title).set_caching_options(False)
-    task.set_cpu_request("250m").set_cpu_limit(cpu).set_memory_request("512Mi").set_memory_limit(memory)
-    task.set_env_variable("CICLO_IMAGE", PIPELINE_IMAGE)
+    # What `set_cpu_limit` and its like do: each of them walks the whole stack first, most of the time of a compilation.
+    container = task.container_spec
+    container.resources = ResourceSpec(cpu_request="250m", cpu_limit=cpu, memory_request="512Mi", memory_limit=memory)
+    container.env = {"CICLO_IMAGE": PIPELINE_IMAGE}
     for label, value in LABELS.items():
         kubernetes.add_pod_label(task, label, value)
     kubernetes.set_timeout(task, minutes * 60)
