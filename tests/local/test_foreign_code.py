@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.local.command import ONE, QUICK, Ran, environment
+from tests.local.command import ONE, Ran, environment
 from tests.local.decoys import lay_out
 from tests.tables import table
 
@@ -45,7 +45,7 @@ def test_no_child_imports_what_lies_in_the_folder_of_the_user(tmp_path: Path, ma
     made = ciclo(tmp_path, "init", "table.csv", "--target", "y")
     assert made.code == 0, made.err
     project = tmp_path / "project.yaml"
-    project.write_text(yaml.safe_dump({**yaml.safe_load(project.read_text()), **QUICK, **ONE}))
+    project.write_text(yaml.safe_dump({**yaml.safe_load(project.read_text()), **ONE}))
 
     compiled = ciclo(tmp_path, "compile", "project.yaml", "--image", IMAGE, "-o", "pipeline.yaml")
     assert compiled.code == 0, compiled.err

@@ -31,7 +31,7 @@ class Traffic(threading.Thread):
 
     def run(self):
         body = {"jsonData": {"rows": self._published.requests(2)}}
-        while not self._stop_asking.wait(0.01):
+        while not self._stop_asking.wait(0.1):
             try:
                 status, answer = post(read(self._published.settings.home).url, body)
                 if status == 200:
