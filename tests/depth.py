@@ -4,8 +4,14 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
+import pytest
+
 THOROUGH = os.environ.get("CICLO_TEST_THOROUGH") == "1"
 Case = TypeVar("Case")
+thorough = pytest.mark.skipif(
+    not THOROUGH, reason="CI runs it, and CICLO_TEST_THOROUGH=1: its seconds are not worth your while"
+)
+"""For a test of several seconds beside one that shows nearly the same."""
 
 
 def rounds(usual: int, thorough: int) -> int:

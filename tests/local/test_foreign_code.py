@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.depth import thorough
 from tests.local.command import ONE, Ran, environment
 from tests.local.decoys import lay_out
 from tests.tables import table
@@ -40,26 +41,34 @@ def test_the_decoys_leave_a_mark(tmp_path: Path, marks: Path) -> None:
     assert {path.name for path in marks.iterdir()} >= {"pipelines", "yaml"}
 
 
-def test_no_child_imports_what_lies_in_the_folder_of_the_user(tmp_path: Path, marks: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path, marks: Path) -> Path:
     table(2_000, signal=3.0).to_csv(tmp_path / "table.csv", index=False)
     made = ciclo(tmp_path, "init", "table.csv", "--target", "y")
     assert made.code == 0, made.err
-    project = tmp_path / "project.yaml"
-    project.write_text(yaml.safe_dump({**yaml.safe_load(project.read_text()), **ONE}))
+    path = tmp_path / "project.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **ONE}))
+    return path
 
-    compiled = ciclo(tmp_path, "compile", "project.yaml", "--image", IMAGE, "-o", "pipeline.yaml")
+
+def test_the_graph_that_is_compiled_is_ours(project: Path, marks: Path) -> None:
+    compiled = ciclo(project.parent, "compile", "project.yaml", "--image", IMAGE, "-o", "pipeline.yaml")
     assert compiled.code == 0, compiled.err
-    spec, _ = yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text())
+    spec, _ = yaml.safe_load_all((project.parent / "pipeline.yaml").read_text())
     assert spec["pipelineInfo"]["name"] == "ciclo-training"
+    assert [path.name for path in marks.iterdir()] == []
 
+
+@thorough
+def test_no_child_of_a_run_imports_what_lies_in_the_folder_of_the_user(project: Path, marks: Path) -> None:
     try:
-        ran = ciclo(tmp_path, "run", "project.yaml", CICLO_DEPLOYER="process")
+        ran = ciclo(project.parent, "run", "project.yaml", CICLO_DEPLOYER="process")
         assert ran.code == 0, ran.err + ran.out
         assert (ran.summary["outcome"], ran.summary["version"]) == ("promoted", 1), ran.summary["reason"]
         assert ran.summary["endpoint"].startswith("http://")
     finally:
-        ciclo(tmp_path, "stop", "project.yaml", CICLO_DEPLOYER="process")
-    assert ciclo(tmp_path, "models", "list", "project.yaml").code == 0
+        ciclo(project.parent, "stop", "project.yaml", CICLO_DEPLOYER="process")
+    assert ciclo(project.parent, "models", "list", "project.yaml").code == 0
     assert [path.name for path in marks.iterdir()] == []
 
 

@@ -9,6 +9,7 @@ from urllib.request import urlopen
 import pytest
 
 from ciclo.components.deployment import process
+from tests.depth import thorough
 from tests.serving.conftest import publish, serve
 from tests.serving.test_requests import ROW, rows_message
 
@@ -102,6 +103,7 @@ def published(tmp_path):
     return publish(tmp_path, estimator="logistic_regression")
 
 
+@thorough
 def test_workers_and_restarts_know_it_with_the_database_down(published, monkeypatch):
     monkeypatch.setenv("GUNICORN_WORKERS", "2")
     folder = published.settings.home / "database"

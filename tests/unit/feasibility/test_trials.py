@@ -16,6 +16,7 @@ from ciclo.components.feasibility.baselines import baselines
 from ciclo.components.feasibility.luck import MOST_SHUFFLES, by_luck, shuffles
 from ciclo.components.feasibility.trials import FOLDS, _corrected, _folds, _together
 from ciclo.components.tables.datasets import Dataset
+from tests.depth import some, thorough
 
 LABELS = ["f1_score", "balanced_accuracy_score", "accuracy_score"]
 
@@ -58,7 +59,7 @@ def test_always_the_same_is_the_best_there_is_without_a_look(metric, rate):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "rate"), [(4_000, 0.46), (600, 0.46), (4_000, 0.1)])
+@pytest.mark.parametrize(("rows", "rate"), some([(600, 0.46), (4_000, 0.46), (4_000, 0.1)]))
 def test_noise_is_never_worth_a_model_where_labels_are_judged(tmp_path, rows, rate):
     asked, table = made(features(rows, 1, 0.0, rate))
     verdict = assess(asked, table, "d", tmp_path / "b.parquet")
@@ -183,6 +184,7 @@ def test_what_cannot_be_asked_of_luck_is_not_asked():
     assert shuffles(0.999) <= MOST_SHUFFLES
 
 
+@thorough
 @pytest.mark.slow
 def test_one_row_a_day_can_be_worth_a_model_and_so_can_a_high_confidence(tmp_path):
     rng = np.random.default_rng(4)

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ciclo.components.core.settings import settings
 from ciclo.components.monitoring.__main__ import main
+from tests.depth import some
 from tests.kfp_backend import kfp_backend
 from tests.unit.monitoring.conftest import NOW
 
@@ -142,7 +143,7 @@ def stuck():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["deadline", "stopped"])
+@pytest.mark.parametrize("how", some(["deadline", "stopped"], 2))
 def test_a_tick_that_is_stuck_ends_and_the_next_one_goes_on(eager, tmp_path, project_file, stuck, how):
     port, taken = stuck
     eager.serve(NOW, shift=1)

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from ciclo.components.core.errors import IntegrityError
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.rehearsal import Limits, load_models, rehearse
+from tests.depth import some, thorough
 from tests.forged_models import costly, hostile
 
 COSTLY = costly()
@@ -74,7 +75,7 @@ def _interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", COSTLY)
+@pytest.mark.parametrize("end", some(sorted(COSTLY)))
 def test_a_file_that_harms_its_process_is_named_with_the_limit_it_ran_into(
     end: str, honest: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_file_that_harms_its_process_is_named_with_the_limit_it_ran_into(
     assert set(tmp_path.iterdir()) == before
 
 
+@thorough
 @pytest.mark.slow
 def test_memory_stays_within_the_limit(honest: Path, tmp_path: Path) -> None:
     forged = tmp_path / "forged.skops"

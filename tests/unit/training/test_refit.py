@@ -33,6 +33,7 @@ from ciclo.components.training.disagreement import (
 from ciclo.components.training.labels import Labels, fit_model
 from ciclo.components.training.refit import Files, Job, Refit, _Course, fit_again, labels_from, refit, why_not
 from ciclo.components.training.search import Fitted
+from tests.depth import some
 from tests.tables import COLUMNS, TARGETS, table
 
 DAYS = 60
@@ -233,7 +234,7 @@ def refused(folder: Path, asked: Project, seed: int, inverted: bool) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("estimator", ["logistic_regression", "decision_tree"])
+@pytest.mark.parametrize("estimator", some(["decision_tree", "logistic_regression"], 2))
 def test_rows_like_the_others_are_no_reason_and_rows_unlike_them_are(tmp_path, estimator):
     asked = project(estimator=estimator, training={})
     like = [refused(tmp_path / f"{seed}", asked, seed, inverted=False) for seed in range(8)]

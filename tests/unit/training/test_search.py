@@ -22,7 +22,7 @@ from ciclo.components.training.children import death
 from ciclo.components.training.folds import plan_for
 from ciclo.components.training.search import fit
 from ciclo.components.training.trials import PATIENCE, RANDOM_TRIALS, contains, run_trials, seed_of
-from tests.depth import some
+from tests.depth import some, thorough
 from tests.recipes import TASK_ESTIMATORS
 from tests.tables import dataset, project
 
@@ -240,6 +240,7 @@ def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
 
 
 @pytest.mark.slow
+@thorough
 def test_a_final_fit_that_is_stopped_is_repeated_on_fewer_rows(tmp_path):
     search = {"C": [1e7], "gamma": [0.3], "tol": [1e-9]}
     parsed = one(estimator="support_vectors", search=search, search_seconds=12.0, search_rows=100)

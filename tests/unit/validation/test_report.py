@@ -14,10 +14,11 @@ from ciclo.components.tables.stored import Stored
 from ciclo.components.validation.beside import distributions, target_parts
 from ciclo.components.validation.checks import reference_profile, validate
 from ciclo.components.validation.report import validation_report
+from tests.depth import some
 from tests.tables import COLUMNS, dataset, project
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("task", some(["binary", "multiclass", "regression"]))
 def test_every_column_is_drawn_and_nothing_comes_from_elsewhere(task, tmp_path):
     html = validation_report("unit", validate(project(task), Stored(dataset(tmp_path / "d", task)), "d" * 64)).html()
     for name in COLUMNS:
@@ -40,7 +41,7 @@ def test_bins_hold_every_row_and_tell_the_target_of_their_rows(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("categories", "length", "drawn"), [(40, 6, 60), (300, 6, 60), (100, 60, 30)])
+@pytest.mark.parametrize(("categories", "length", "drawn"), some([(40, 6, 60), (300, 6, 60), (100, 60, 30)]))
 def test_a_report_of_very_many_columns_stays_below_a_megabyte(categories, length, drawn):
     rng = np.random.default_rng(0)
     names = [f"<column> {i} {'of a long name ' * length}" for i in range(300)]
