@@ -18,10 +18,10 @@ import pytest
 from ciclo.components.core.project_file import read_project
 from ciclo.components.core.settings import Settings
 from ciclo.components.runs.notes import notes_of
-from ciclo.pipelines.backends.local import Event, run_pipeline
+from ciclo.pipelines.backends.local import Event, RunResult, run_pipeline
 from ciclo.pipelines.backends.watch import LocalSubmitter
 from tests.depth import some
-from tests.local.command import Ran, ciclo, command, environment, write_project
+from tests.local.command import Ran, ciclo, command, environment, forked, write_project
 from tests.tables import table
 
 STAGES = [
@@ -132,25 +132,33 @@ def test_a_gate_stops_the_run_as_a_normal_end(rows: str, gate: str, not_run: str
     assert ran.published == []
 
 
-def test_a_run_that_the_watch_started_keeps_why(tmp_path: Path) -> None:
-    project = read_project(write_project(tmp_path, numbers(leak=True), NUMBERS))
-    submitter = LocalSubmitter(project, Settings(home=tmp_path / "home", deployer="none"))
+def watched(file: Path, home: Path) -> tuple[str, str | None]:
+    """Submit as the watch of a laptop does, and find it again."""
+    submitter = LocalSubmitter(read_project(file), Settings(home=home, deployer="none"))
     end = datetime(2026, 6, 1, tzinfo=UTC)
     run_id = submitter.submit("unit-retrain-1", None, end, "input drift", "input drift: a; report r. It drifted.")
-    assert submitter.find("unit-retrain-1") == run_id
-    summary = json.loads((tmp_path / "home/runs" / run_id / "summary.json").read_text())
+    return run_id, submitter.find("unit-retrain-1")
+
+
+def test_a_run_that_the_watch_started_keeps_why(tmp_path: Path) -> None:
+    project, home = write_project(tmp_path, numbers(leak=True), NUMBERS), tmp_path / "home"
+    run_id, found = forked(watched, project, home)
+    assert found == run_id
+    summary = json.loads((home / "runs" / run_id / "summary.json").read_text())
     assert (summary["trigger"], summary["description"]) == ("input drift", "input drift: a; report r. It drifted.")
 
 
-def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None:
-    def kill_cleaning(event: Event) -> None:
-        if (event.stage, event.status) == ("cleaning", "started"):
-            os.kill(event.pid, signal.SIGKILL)
+def kill_cleaning(event: Event) -> None:
+    if (event.stage, event.status) == ("cleaning", "started"):
+        os.kill(event.pid, signal.SIGKILL)
 
-    project = write_project(tmp_path, numbers(20_000), NUMBERS)
-    result = run_pipeline(
-        read_project(project), on_event=kill_cleaning, settings=Settings(home=tmp_path / "home", deployer="none")
-    )
+
+def killed(file: Path, home: Path) -> RunResult:
+    return run_pipeline(read_project(file), on_event=kill_cleaning, settings=Settings(home=home, deployer="none"))
+
+
+def test_a_stage_that_dies_is_a_crash_that_names_the_log(tmp_path: Path) -> None:
+    result = forked(killed, write_project(tmp_path, numbers(20_000), NUMBERS), tmp_path / "home")
     assert (result.outcome, result.stage, result.exit_code) == ("crashed", "cleaning", 3)
     assert "without output" in result.reason
     assert result.log.stat().st_size > 0
