@@ -25,7 +25,7 @@ from ciclo.pipelines.backends.warm import PRELOADED as RUN_PRELOADED
 from tests.local.warm import start_runs_warm
 from tests.rehearsals import rehearse_warm
 
-THREE = ("logistic_regression", "random_forest", "gradient_boosting")
+THREE = ("logistic_regression", "decision_tree", "nearest_neighbours")
 QUICK = {"training": {"trials": 1, "candidates": {name: {"estimator": name} for name in THREE}}}
 ONE = {"training": {"trials": 1, "candidates": {"linear": {"estimator": "logistic_regression"}}}}
 """In place of the training of `QUICK`, where it does not matter how many candidates there are."""

@@ -21,7 +21,7 @@ from ciclo.components.runs.notes import notes_of
 from ciclo.pipelines.backends.local import Event, RunResult, run_pipeline
 from ciclo.pipelines.backends.watch import LocalSubmitter
 from tests.depth import some
-from tests.local.command import Ran, ciclo, command, environment, forked, write_project
+from tests.local.command import THREE, Ran, ciclo, command, environment, forked, write_project
 from tests.tables import table
 
 STAGES = [
@@ -216,9 +216,7 @@ def test_the_page_of_a_task_says_what_it_did(first_run: Ran) -> None:
     assert len(lines) == len(STAGES)
     assert lines[0].split()[1] == "ingestion"
     assert "rows" in lines[0]
-    assert {"logistic_regression", "random_forest", "gradient_boosting"} <= {
-        line.split("(")[1].split(")")[0] for line in lines if "training (" in line
-    }
+    assert set(THREE) <= {line.split("(")[1].split(")")[0] for line in lines if "training (" in line}
 
 
 def test_status_shows_the_champion_and_where_it_is_served(first_run: Ran) -> None:
