@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KNOWN = Path(__file__).with_suffix(".yaml")
 LEAST = 0.9  # share of the mutants that have to die
 TIMEOUT = 180.0
+NO_TESTS = 5  # what pytest ends with where all are deselected
 # Module, how many of its mutants are tried, and the tests that have to notice.
 MODULES = {
     "components/evaluation/decision.py": (14, ["tests/unit/evaluation/test_decision.py"]),
@@ -207,14 +208,25 @@ class Copy:
             (folder / name).symlink_to(ROOT / name)
 
     def notices(self, mutant: Mutant | None, tests: list[str]) -> tuple[bool, str]:
-        """Whether the tests fail, and what they said."""
+        """Whether the tests fail, and what they said; the slow ones are asked where the others see nothing."""
         path = self.root / mutant.module if mutant else None
         honest = path.read_text() if path else ""
         if path and mutant:
             path.write_text(mutant.source)
         try:
+            for which in ("not slow", "slow"):
+                failed, said = self._fail(which, tests)
+                if failed:
+                    return True, said
+        finally:
+            if path:
+                path.write_text(honest)
+        return False, ""
+
+    def _fail(self, which: str, tests: list[str]) -> tuple[bool, str]:
+        try:
             done = subprocess.run(
-                [sys.executable, "-B", "-m", "pytest", "-x", "-p", "no:cacheprovider", "-m", "not slow", *tests],
+                [sys.executable, "-B", "-m", "pytest", "-x", "-p", "no:cacheprovider", "-m", which, *tests],
                 cwd=self.root,
                 env={**os.environ, "PYTHONPATH": str(self.root / "build/src"), "OMP_NUM_THREADS": "1"},
                 capture_output=True,
@@ -224,10 +236,30 @@ class Copy:
             )
         except subprocess.TimeoutExpired:
             return True, "time-out"
-        finally:
-            if path:
-                path.write_text(honest)
-        return done.returncode != 0, done.stdout[-2000:] + done.stderr[-500:]
+        return done.returncode not in (0, NO_TESTS), done.stdout[-2000:] + done.stderr[-500:]
+
+
+def surviving(chosen: list[tuple[Mutant, list[str]]]) -> Iterator[Mutant]:
+    """The mutants that their tests do not notice, two tried at a time."""
+    with tempfile.TemporaryDirectory() as folder:
+        copies: SimpleQueue[Copy] = SimpleQueue()
+        for number in range(2):
+            copies.put(Copy(Path(folder) / str(number)))
+
+        def tried(job: tuple[Mutant | None, list[str]]) -> tuple[bool, str]:
+            copy = copies.get()
+            try:
+                return copy.notices(*job)
+            finally:
+                copies.put(copy)
+
+        with ThreadPoolExecutor(2) as pool:
+            for failed, said in pool.map(tried, [(None, t) for t in {tuple(t): t for _, t in chosen}.values()]):
+                if failed:
+                    sys.exit(f"the tests fail without any mutant:\n{said}")
+            for (mutant, _), (dies, _) in zip(chosen, pool.map(tried, chosen), strict=True):
+                if not dies:
+                    yield mutant
 
 
 def main() -> int:
@@ -243,29 +275,12 @@ def main() -> int:
             found = mutants(module, (ROOT / module).read_text())
             every |= set(found)
             chosen += [(mutant, tests) for mutant in sample(found, size, asked.seed)]
-    with tempfile.TemporaryDirectory() as folder:
-        copies: SimpleQueue[Copy] = SimpleQueue()
-        for number in range(2):
-            copies.put(Copy(Path(folder) / str(number)))
-
-        def tried(job: tuple[Mutant | None, list[str]]) -> tuple[bool, str]:
-            copy = copies.get()
-            try:
-                return copy.notices(*job)
-            finally:
-                copies.put(copy)
-
-        with ThreadPoolExecutor(2) as pool:
-            healthy = pool.map(tried, [(None, t) for t in {tuple(tests): tests for _, tests in chosen}.values()])
-            for failed, said in healthy:
-                if failed:
-                    print(f"the tests fail without any mutant:\n{said}")
-                    return 2
-            results = list(pool.map(tried, chosen))
-    survivors = [mutant.key for (mutant, _), (dead, _) in zip(chosen, results, strict=True) if not dead]
+    survivors = []
+    for mutant in surviving(chosen):
+        survivors.append(mutant.key)
+        reason = known.get(mutant.key, "NEW: write a test, or a reason in tests/mutants.yaml")
+        print(f"survived: {mutant.key}\n    {reason}", flush=True)
     dead = len(chosen) - len(survivors)
-    for key in survivors:
-        print(f"survived: {key}\n    {known.get(key, 'NEW: write a test, or a reason in tests/mutants.yaml')}")
     for key in known:
         if key.startswith(tuple(m for m in MODULES if asked.only in m)) and key not in every:
             print(f"tests/mutants.yaml lists what is no mutant any more: {key}")
