@@ -34,6 +34,7 @@ from ciclo.components.core.own_columns import (
 )
 from ciclo.components.core.project import Project
 from ciclo.components.core.splits import copies_fall_apart, hashed_features
+from ciclo.components.core.wording import counted
 from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import collect, connect, stored, write_rows
 from ciclo.components.tables.patterns import SAMPLED, Patterns
@@ -296,7 +297,7 @@ def _refuse(report: CleaningReport, project: Project) -> None:
         raise DataError(f"the target '{project.data.target}' is missing in every row")
     if report.counted > cleaning.quarantine_budget * report.rows:
         raise QuarantineError(
-            f"{report.counted:,} of {report.rows:,} rows break the rules, more than the quarantine budget of "
+            f"{report.counted:,} of {counted(report.rows, 'row')} break the rules, more than the quarantine budget of "
             f"{cleaning.quarantine_budget:.1%}",
             seen=report.worst,
             hint="Fix the source or the rules; raise cleaning.quarantine_budget only for rows that are of no use.",

@@ -20,9 +20,9 @@ def listed(items: Iterable[object], most: int = 10) -> str:
     return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def counted(count: float, one: str, many: str = "") -> str:
     """How many there are of something: ``1 version``, ``1,200 versions``; ``many`` where it is no ``s`` alone."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+    return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
 def shown(value: object, most: int = 60) -> str:

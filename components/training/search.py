@@ -74,7 +74,7 @@ class Fitted:
             label += f", calibrated by {self.labels['calibration']}"
         return (
             f"validation {self.score:.4g} after {counted(len(self.trials), 'trial')} ({chosen}); "
-            f"fitted on {self.rows:,} rows{label}{'; ' + self.cut if self.cut else ''}"
+            f"fitted on {counted(self.rows, 'row')}{label}{'; ' + self.cut if self.cut else ''}"
         )
 
     def metadata(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ class _Course:
         if best is None:
             return f"not one trial ended within half of {allowed}; raise it, or lower training.search_rows"
         if self._end == SEARCH:
-            self._cuts.append(f"the search was stopped after {len(self._trials)} trials")
+            self._cuts.append(f"the search was stopped after {counted(len(self._trials), 'trial')}")
             self._end, labels = LABELS, self._job.labels
             self._job = dataclasses.replace(self._job, parameters=best.parameters, labels=labels)
         elif self._end == LABELS:
@@ -227,7 +227,7 @@ class _Course:
         elif self._end == FIT:
             share = (FEW - FIT) / 2 * self._seconds / max(best.seconds, 1e-3)
             rows = max(LEAST_ROWS, int(self._plan_rows * min(1.0, share)))
-            self._cuts.append(f"the fit on all rows was stopped, and repeated on {rows:,} rows")
+            self._cuts.append(f"the fit on all rows was stopped, and repeated on {counted(rows, 'row')}")
             self._end = FEW
             self._job = dataclasses.replace(self._job, parameters=best.parameters, labels=self._labels, most_rows=rows)
         else:
