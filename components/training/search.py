@@ -5,7 +5,7 @@ a process can be ended. The time of a candidate is shared out: half is for the s
 then is stopped; what follows has the rest. A final fit that takes too long is stopped too, and repeated on as few rows
 as can be fitted in the time that is kept back for it.
 
-The result depends on the data, the project and the seed alone, not on the speed of the machine, as long as nothing is
+The result depends on the rows, the project and the seed alone, not on the speed of the machine, as long as nothing is
 stopped. Where time runs out there are fewer trials, no calibration, or fewer rows, and ``cut`` says so.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_json
 from ciclo.components.core.wording import counted
-from ciclo.components.tables.datasets import file_digest
+from ciclo.components.tables.datasets import rows_digest
 from ciclo.components.training.children import START_SECONDS, at_work
 from ciclo.components.training.labels import Labels
 from ciclo.components.training.trials import Trial, best_of, seed_of
@@ -141,7 +141,7 @@ class _Course:
             candidate=name,
             dataset=str(dataset.absolute()),
             model=str(model.absolute()),
-            seed=seed_of(file_digest(dataset), project.training.seed),
+            seed=seed_of(rows_digest(dataset), project.training.seed),
             start=start,
             seconds=SEARCH * self._seconds,
         )
