@@ -6,9 +6,10 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from ciclo.components.core.charts import key
+from ciclo.components.core.column_profile import OWN
 from ciclo.components.core.histograms import class_key, heatmap, share_bars
 from ciclo.components.core.report import Report
-from ciclo.components.core.wording import counted, number
+from ciclo.components.core.wording import apart, counted, number
 from ciclo.components.validation.associations import SURE
 from ciclo.components.validation.beside import distributions, target_distribution, target_parts
 from ciclo.components.validation.checks import Findings
@@ -80,8 +81,9 @@ def _target(report: Report, findings: Findings) -> None:
     contract, target = findings.sample.contract, findings.profile.target
     report.section(f"Target: {contract.target}")
     if contract.classes:
-        counts = dict.fromkeys(contract.classes, 0) | dict(zip(target.labels, target.counts, strict=True))
-        known = {label: rows for label, rows in counts.items() if rows or label in contract.classes}
+        classes = [apart(name, OWN) for name in contract.classes]
+        counts = dict.fromkeys(classes, 0) | dict(zip(target.labels, target.counts, strict=True))
+        known = {label: rows for label, rows in counts.items() if rows or label in classes}
         every = max(sum(known.values()), 1)
         order = sorted(known, key=lambda label: -known[label])[:24]
         notes = {label: f"{known[label]:,} ({number(100 * known[label] / every)} %)" for label in order}
