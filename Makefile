@@ -45,6 +45,10 @@ test: env ## run every test that needs Python only
 test-services: env ## run the tests on the real S3 server and PostgreSQL that CICLO_S3_* and CICLO_PREDICTIONS name
 	$(BIN)/python -m pytest -n 2 --dist loadscope tests/services
 
+.PHONY: test-spark
+test-spark: build/spark.stamp ## hold what a local Spark makes of the expressions of the product to DuckDB (needs Java 17 or later)
+	.venv-spark/bin/python -m pytest tests/spark
+
 .PHONY: test-manifests
 test-manifests: env ## render every overlay and a project, and check what comes out (needs kubectl or kustomize)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/manifests
@@ -131,10 +135,11 @@ lock: $(UV) ## resolve the dependencies anew and write requirements/*.txt with h
 	$(UV) $(COMPILE) --upgrade --no-deps --extra lightgbm -c requirements/dev.txt pyproject.toml -o requirements/lightgbm.txt
 	$(UV) $(COMPILE) --upgrade --extra serving pyproject.toml -o requirements/serving.txt
 	$(UV) $(COMPILE) --upgrade --group pyproject.toml:build -o requirements/build.txt
+	$(UV) $(COMPILE) --upgrade --group pyproject.toml:spark -c requirements/dev.txt -o requirements/spark.txt
 
 .PHONY: clean
 clean: ## remove everything that was built, environments too
-	rm -rf build .venv .venv-serving *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build .venv .venv-serving .venv-spark *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 build/uv/bin/uv:
 	$(PYTHON) -m venv build/uv
@@ -149,3 +154,9 @@ build/env.stamp: pyproject.toml requirements/build.txt requirements/dev.txt requ
 	$(UV) pip install --quiet --python .venv --no-deps --build-constraints requirements/build.txt --editable .
 	$(UV) pip install --quiet --python .venv-serving --no-deps --build-constraints requirements/build.txt --editable .
 	mkdir -p build && touch $@
+
+build/spark.stamp: build/env.stamp requirements/spark.txt
+	$(UV) venv --quiet --allow-existing --python 3.11 .venv-spark
+	$(UV) pip sync --quiet --require-hashes --python .venv-spark requirements/dev.txt requirements/spark.txt
+	$(UV) pip install --quiet --python .venv-spark --no-deps --build-constraints requirements/build.txt --editable .
+	touch $@

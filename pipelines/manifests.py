@@ -19,6 +19,7 @@ import yaml
 from ciclo.components.core.errors import ProjectError, SubmissionError
 from ciclo.components.core.images import CONTAINER_SECURITY, LABEL, POD_SECURITY
 from ciclo.components.core.project import Project
+from ciclo.components.core.wording import counted
 from ciclo.components.deployment.seldon import service_url
 from ciclo.pipelines.compile import check_image
 
@@ -91,7 +92,7 @@ def project_files(project: Project, text: bytes, package: bytes, installation: I
     if len(text) + len(package) > MOST_BYTES:
         raise ProjectError(
             "the project and its compiled pipeline are too large for a ConfigMap",
-            seen=f"{len(text) + len(package):,} bytes of {MOST_BYTES:,}",
+            seen=f"{counted(len(text) + len(package), 'byte')} of {MOST_BYTES:,}",
             hint="Shorten the lists of categories: a column without them learns its categories from the rows.",
         )
     objects = {

@@ -16,7 +16,7 @@ from ciclo.components.answering.engine import Engine
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
 from ciclo.components.core.verdict import Check
-from ciclo.components.core.wording import shown
+from ciclo.components.core.wording import counted, shown
 
 ROWS = 300
 ALIKE = 1e-9
@@ -112,7 +112,8 @@ def _unmoved(engine: Engine, X: pd.DataFrame, column: str) -> Check:  # noqa: N8
     share = float(different.mean())
     message = f"'{column}' does not change an answer"
     if share:
-        labelled = "" if engine.contract.task == "regression" else f", and the label of {flipped} of {len(X)} rows"
+        several = counted(len(X), "row")
+        labelled = "" if engine.contract.task == "regression" else f", and the label of {flipped} of {several}"
         message = f"'{column}' changes the answer of {share:.0%} of the rows{labelled}; it must not matter"
     return Check(name=name, passed=share == 0, value=share, limit=0.0, message=message)
 

@@ -17,6 +17,7 @@ from ciclo.components.answering.generated import generated_rows
 from ciclo.components.answering.preparing import NotCompiledError, prepared
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array, labels_of, predictions, threshold_of
+from ciclo.components.core.wording import counted
 
 ROWS = 20_000
 EXACT = 1e-9
@@ -86,8 +87,8 @@ class Parity(BaseModel):
         if self.engine == "fitted":
             return f"the fitted pipeline answers itself: {self.why}"
         return (
-            f"its compiled form answers: on {self.rows:,} rows, with missing, unseen and extreme values among them, "
-            f"every label is the same and the largest difference is {self.largest_difference:.1g}"
+            f"its compiled form answers: on {counted(self.rows, 'row')}, with missing, unseen and extreme values among "
+            f"them, every label is the same and the largest difference is {self.largest_difference:.1g}"
         )
 
 
@@ -120,8 +121,8 @@ def parity(model: Any, contract: Contract, rows: pd.DataFrame, seed: int) -> Par
     largest = float(differences.max()) if np.isfinite(differences).all() else float("inf")
     facts: Mapping[str, Any] = {"rows": len(asked), "largest_difference": largest}
     if flipped or not largest <= EXACT:
-        seen = f"{flipped:,} other labels, largest difference {largest:.1g}"
-        return Parity(why=f"its compiled form answers otherwise on {len(asked):,} rows: {seen}", **facts)
+        seen = f"{counted(flipped, 'other label')}, largest difference {largest:.1g}"
+        return Parity(why=f"its compiled form answers otherwise on {counted(len(asked), 'row')}: {seen}", **facts)
     return Parity(engine="compiled", why="", **facts)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array, labels_of, predictions
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 
 TOLERANCE = 1e-6
 
@@ -84,7 +84,7 @@ def first_difference(expected: Sequence[Mapping[str, Any]], given: Sequence[Mapp
         The first difference as a sentence, or None if there is none.
     """
     if len(expected) != len(given):
-        return f"{len(given)} answers for {len(expected)} rows"
+        return f"{counted(len(given), 'answer')} for {counted(len(expected), 'row')}"
     for number, (wanted, found) in enumerate(zip(expected, given, strict=True)):
         for field, relative in (("prediction", TOLERANCE), ("probability", 0.0)):
             if not _same(wanted.get(field), found.get(field), relative):

@@ -17,6 +17,7 @@ import numpy as np
 
 from ciclo.components.answering.preparing import NotCompiledError
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.wording import counted
 
 Predict = Callable[[Any], Array]
 NO_LOG_OF_ZERO = 1e-12  # what scikit-learn adds to a probability before it takes the logarithm
@@ -116,7 +117,7 @@ def _calibration(one: Any) -> Callable[[Array], Array]:
     if one.method in ("sigmoid", "isotonic"):
         return partial(_calibrated, curves=one.calibrators, classes=classes)
     if one.method != "temperature" or classes <= 2:
-        raise NotCompiledError(f"{one.method} of {classes} classes has no compiled form")
+        raise NotCompiledError(f"{one.method} of {counted(classes, 'class', 'classes')} has no compiled form")
     inverse = float(one.calibrators[0].beta_)
     if hasattr(one.estimator, "decision_function"):
         return lambda scores: np.asarray(softmax(inverse * scores, axis=1))

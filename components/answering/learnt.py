@@ -8,7 +8,7 @@ import numpy as np
 from ciclo.components.answering.engine import parts
 from ciclo.components.core.among_numbers import AmongNumbers
 from ciclo.components.core.fences import Fences
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import counted, number
 
 
 def learnt(model: Any) -> dict[str, list[str]]:
@@ -41,8 +41,8 @@ def _clauses(step: Any, names: Sequence[str], *, by_default: bool) -> Iterator[t
         case Fences():
             yield from _limits(step, names)
         case AmongNumbers():
-            near = f"imputed by the {step.neighbours} nearest of {step.rows_:,} rows"
-            others = f"imputed by a regression on the other numbers, of {step.rows_:,} rows"
+            near = f"imputed by the {step.neighbours} nearest of {counted(step.rows_, 'row')}"
+            others = f"imputed by a regression on the other numbers, of {counted(step.rows_, 'row')}"
             yield from ((names[position], near if step.imputer is None else others) for position in step.asked)
         case SimpleImputer():
             asked = range(len(names)) if not by_default else getattr(step.indicator_, "features_", ())

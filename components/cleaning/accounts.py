@@ -13,6 +13,7 @@ from ciclo.components.core.dates import mixed_zones
 from ciclo.components.core.errors import DataError, UnusableError
 from ciclo.components.core.project import Project
 from ciclo.components.core.treatment import Treatment
+from ciclo.components.core.wording import counted
 from ciclo.components.tables.datasets import SPLITS
 
 SOURCE_FACTS = ("digest", "bytes", "start", "end", "malformed", "dropped")
@@ -179,7 +180,7 @@ class CleaningReport:
     @property
     def summary(self) -> str:
         """One sentence for the log."""
-        text = f"{self.kept:,} of {self.rows:,} rows kept ({_listed(self.splits)})"
+        text = f"{self.kept:,} of {counted(self.rows, 'row')} kept ({_listed(self.splits)})"
         parts = [text, *([f"{self.quarantined:,} quarantined"] if self.quarantined else [])]
         parts += [f"'{name}' dropped: {why}" for name, why in self.dropped.items()]
         return ", ".join([*parts, *(f"'{name}': {mixed_zones(*counts)}" for name, counts in self.zones.items())]) + "."

@@ -34,8 +34,9 @@ from ciclo.components.core.own_columns import (
 )
 from ciclo.components.core.project import Project
 from ciclo.components.core.splits import copies_fall_apart, hashed_features
+from ciclo.components.core.wording import counted
 from ciclo.components.releases.accepted import Accepted
-from ciclo.components.tables.datasets import collect, connect, stored, write_rows
+from ciclo.components.tables.datasets import collect, connect, stored, write_rows, write_stream
 from ciclo.components.tables.patterns import SAMPLED, Patterns
 from ciclo.components.tables.reading import Value, says_zone
 
@@ -188,7 +189,7 @@ def _quarantine(checked: Checked, path: str | Path) -> dict[tuple[str, ...], int
     stayed = repeated.ifelse(reasons[STAYED], ibis.null("int64"))
     refused = reasons.select(LINE, all_reasons.name(REASONS), stayed.name(STAYED))
     refused = refused.filter(refused[REASONS].length() > 0)
-    checked.raw.inner_join(refused, LINE).order_by(LINE).to_parquet(path, compression="zstd")
+    write_stream(checked.raw.inner_join(refused, LINE).order_by(LINE), path)
     counted = collect(refused.group_by(REASONS).aggregate(rows=refused.count()))
     return {tuple(row[REASONS]): row["rows"] for row in counted.to_pylist()}
 
@@ -296,7 +297,7 @@ def _refuse(report: CleaningReport, project: Project) -> None:
         raise DataError(f"the target '{project.data.target}' is missing in every row")
     if report.counted > cleaning.quarantine_budget * report.rows:
         raise QuarantineError(
-            f"{report.counted:,} of {report.rows:,} rows break the rules, more than the quarantine budget of "
+            f"{report.counted:,} of {counted(report.rows, 'row')} break the rules, more than the quarantine budget of "
             f"{cleaning.quarantine_budget:.1%}",
             seen=report.worst,
             hint="Fix the source or the rules; raise cleaning.quarantine_budget only for rows that are of no use.",

@@ -17,7 +17,7 @@ from ciclo.components.core.errors import CicloError
 from ciclo.components.core.histograms import share_bars
 from ciclo.components.core.own_columns import LINE, MALFORMED, REASONS, STAYED, is_own
 from ciclo.components.core.report import Report
-from ciclo.components.core.wording import clean, listed, number, shown
+from ciclo.components.core.wording import clean, counted, listed, number, shown
 from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.datasets import BATCH
 
@@ -86,7 +86,7 @@ def _over_time(report: Report, days: Mapping[date, Mapping[str, int]]) -> None:
         if held:
             lines.append(Line(side, tuple(points[held[0] : held[-1] + 1]), tone))
     report.section("Split over time")
-    report.text(f"Rows kept in each {'day' if step == 1 else f'{step} days'}, from {first} to {last}.")
+    report.text(f"Rows kept in each {'day' if step == 1 else counted(step, 'day')}, from {first} to {last}.")
     report.chart(key((line.tone, line.name) for line in lines)).chart(line_chart("Split over time", lines))
 
 
@@ -106,7 +106,8 @@ def _quarantine(report: Report, accounts: CleaningReport, path: str | Path) -> N
         [[r, n, f"{number(100 * n / accounts.rows)} %", "; ".join(found[r])] for r, n in worst.items()],
     )
     if len(accounts.reasons) > len(worst):
-        report.text(f"{len(accounts.reasons) - len(worst):,} more reasons are in the quarantine file.")
+        rest = counted(len(accounts.reasons) - len(worst), "more reason is", "more reasons are")
+        report.text(f"{rest} in the quarantine file.")
 
 
 def examples(path: str | Path, reasons: list[str]) -> dict[str, list[str]]:

@@ -119,4 +119,5 @@ def _limits(kept: Any, name: str, policy: Outlier, rows: int) -> tuple[float, fl
 
 
 def _count(rows: Any, condition: Any) -> int:
-    return int(collect(rows.aggregate(count=condition.fill_null(False).sum()))["count"][0].as_py() or 0)
+    found = rows.filter(condition)
+    return int(collect(found.aggregate(rows=found.count()))["rows"][0].as_py())

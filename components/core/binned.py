@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ciclo.components.core.charts import Bar, bars
 from ciclo.components.core.svg import Svg
+from ciclo.components.core.wording import counted
 
 BINS = 12
 
@@ -37,7 +38,7 @@ def binned_chart(
     rows = [Bar(names[i], before[i], after[i], *bands[i]) for i in kept]
     rest = [i for i in used if i not in set(kept)]
     if rest:
-        rows.append(Bar(f"{len(rest)} others", sum(before[i] for i in rest), sum(after[i] for i in rest)))
+        rows.append(Bar(counted(len(rest), "other"), sum(before[i] for i in rest), sum(after[i] for i in rest)))
     return bars(title, rows, then)
 
 

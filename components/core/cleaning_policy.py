@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ciclo.components.core.data_sections import Column
 from ciclo.components.core.section import MOST_DAYS, Section
-from ciclo.components.core.wording import did_you_mean
+from ciclo.components.core.wording import counted, did_you_mean
 
 DAYS = re.compile(r"0*([1-9][0-9]*)d")
 Imputation = Literal["median", "mean", "most_frequent", "constant", "iterative", "knn"]
@@ -278,7 +278,7 @@ def beyond_reach(cleaning: Cleaning, numbers: Sequence[str], rows: int) -> str:
             continue
         way = f"cleaning.missing.columns.{name}: {policy.impute} is for at most"
         if rows > most:
-            return f"{way} {most:,} rows to fit on, and there are {rows:,}: its time grows too fast with them"
+            return f"{way} {counted(most, 'row')} to fit on, and there are {rows:,}: its time grows too fast with them"
         if len(numbers) > MOST_NUMBERS:
             return f"{way} {MOST_NUMBERS} features that are numbers, and there are {len(numbers):,}"
     return ""

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import apart, number
 
 BINS = 10
 MAX_CATEGORIES = 50
@@ -16,6 +16,7 @@ RARE = 10
 CHUNK = 1 << 20  # rows that are looked at together, so that no second copy of a long column is held
 OTHER = "(other)"
 MISSING = "(missing)"
+OWN = (OTHER, MISSING)
 
 
 class ColumnProfile(BaseModel):
@@ -94,9 +95,9 @@ class ColumnProfile(BaseModel):
 
     @property
     def labels(self) -> list[str]:
-        """A name for each bin."""
+        """A name for each bin; a value that is called like another bin is put in quotes."""
         if self.kind == "category":
-            return [*self.values, OTHER, MISSING]
+            return [*(apart(value, OWN) for value in self.values), *OWN]
         ends = [f"{e:.4g}" for e in self.edges]
         spans = [f"{a} to {b}" for a, b in itertools.pairwise(ends)]
         return [*([f"below {ends[0]}", *spans, f"from {ends[-1]}"] if ends else ["any"]), MISSING]

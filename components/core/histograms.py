@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ciclo.components.core.charts import percent
 from ciclo.components.core.svg import Svg, drawable, hint, nice, px, svg, text
-from ciclo.components.core.wording import clean, listed, number
+from ciclo.components.core.wording import clean, counted, listed, number
 
 TONES = ("accent", "second", "usual", "warn", "good", "past")  # of classes; the last for all others together
 PANEL = 390
@@ -93,12 +93,12 @@ class Distribution:
             f'<text class="end" x="{left - 5}" y="{middle}">0</text>',
         ]
         for index, one in enumerate(shown):
-            high = one.rows / most * (middle - top)
+            high, rows = one.rows / most * (middle - top), counted(one.rows, "row")
             tone = "past" if one is self.missing else "accent"
             parts.append(
                 f'<rect class="fill {tone}" x="{px(x(index))}" y="{px(middle - high)}" '
                 f'width="{px(max(wide - 1, 0.5))}" height="{px(high)}">'
-                f"{hint(f'{one.label}: {one.rows:,} rows')}</rect>"
+                f"{hint(f'{one.label}: {rows}')}</rect>"
             )
             if min(len(one.target), len(self.usual)) > 1:
                 parts += _stacked(one.target, x(index), low, max(wide - 1, 0.5), bottom - low, upright=True)
@@ -154,7 +154,7 @@ class Distribution:
             parts.append(
                 f'<text class="end{" note" if one is self.missing else ""}" x="{left - 6}" y="{y + 13}">'
                 f'{text(one.label, 17)}</text><rect class="fill {tone}" x="{left}" y="{y + 3}" '
-                f'width="{px(one.rows / most * bar)}" height="12">{hint(f"{one.rows:,} rows")}</rect>'
+                f'width="{px(one.rows / most * bar)}" height="12">{hint(counted(one.rows, "row"))}</rect>'
                 f'<text class="note" x="{px(left + one.rows / most * bar + 4)}" y="{y + 13}">'
                 f"{html.escape(percent(one.rows / everything))}</text>"
             )
@@ -180,7 +180,7 @@ class Distribution:
 def class_key(classes: Sequence[str]) -> list[tuple[str, str]]:
     """The tone and the name of every class, the most frequent first; many of them share the last tone."""
     own = list(classes) if len(classes) <= len(TONES) else list(classes[: len(TONES) - 1])
-    rest = [] if len(own) == len(classes) else [f"{len(classes) - len(own)} other classes"]
+    rest = [] if len(own) == len(classes) else [counted(len(classes) - len(own), "other class", "other classes")]
     return list(zip(TONES, [*own, *rest], strict=False))
 
 

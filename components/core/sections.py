@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from ciclo.components.core.metrics import Task
 from ciclo.components.core.schedule import check_hours, check_schedule
 from ciclo.components.core.section import MOST_DAYS, Section
+from ciclo.components.core.wording import counted
 
 Level = Literal["error", "warning", "off"]
 CheckName = Literal[
@@ -314,7 +315,7 @@ class Persistence(Section):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.alarms > self.windows:
-            raise ValueError(f"{self.alarms} alarms cannot show in {self.windows} windows")
+            raise ValueError(f"{self.alarms} alarms cannot show in {counted(self.windows, 'window')}")
         return self
 
 
@@ -383,8 +384,8 @@ class Monitoring(Section):
     def _windows_are_within_reach(self) -> Self:
         if self.window_days * self.persistence.windows > MOST_DAYS:
             raise ValueError(
-                f"{self.persistence.windows} windows of {self.window_days:g} days reach back further than "
-                f"{MOST_DAYS} days; lower monitoring.window_days or monitoring.persistence.windows"
+                f"{counted(self.persistence.windows, 'window')} of {counted(self.window_days, 'day')} reach back "
+                f"further than {MOST_DAYS} days; lower monitoring.window_days or monitoring.persistence.windows"
             )
         return self
 

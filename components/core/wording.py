@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import SupportsIndex
 
@@ -20,9 +20,21 @@ def listed(items: Iterable[object], most: int = 10) -> str:
     return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def apart(name: str, own: Collection[str]) -> str:
+    """What to call a value beside parts that we name: as it is, or in quotes where one of those is called so.
+
+    Different values have different names, and none has that of a part.
+
+    Args:
+        name: The value.
+        own: Names of the parts.
+    """
+    return f"'{name}'" if name.strip("'") in own else name
+
+
+def counted(count: float, one: str, many: str = "") -> str:
     """How many there are of something: ``1 version``, ``1,200 versions``; ``many`` where it is no ``s`` alone."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+    return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
 def shown(value: object, most: int = 60) -> str:

@@ -24,6 +24,7 @@ import structlog
 from ciclo.components.core.errors import CicloError, DeploymentError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
+from ciclo.components.core.wording import counted
 from ciclo.components.deployment.live_check import Answer, ask
 from ciclo.components.storage.windows import FEATURE, PredictionWindows
 
@@ -70,7 +71,8 @@ def objection(pairs: Sequence[tuple[Answer, Answer]], project: Project) -> str |
     asked = [(old, new) for old, new in pairs if not old.problem]
     failed = [new.problem for _, new in asked if new.problem]
     if len(failed) > FAILURES * len(asked):
-        return f"it failed {len(failed)} of {len(asked)} requests that the version which serves answers: {failed[0]}"
+        seen = f"{len(failed)} of {counted(len(asked), 'request')}"
+        return f"it failed {seen} that the version which serves answers: {failed[0]}"
     both = [(old, new) for old, new in asked if not new.problem]
     if len(both) < FEWEST_PAIRS:
         return None
@@ -144,7 +146,7 @@ class Trial:
             if problem := objection(pairs, self.project):
                 raise DeploymentError(
                     f"the canary is taken back: {problem}",
-                    seen=f"step {step.percent:g} %, {len(pairs)} requests to both versions",
+                    seen=f"step {step.percent:g} %, {counted(len(pairs), 'request')} to both versions",
                     hint="The version that served serves on. Look at the model card of the new one.",
                 )
             if time.monotonic() > deadline:

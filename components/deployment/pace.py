@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import structlog
 
 from ciclo.components.core.errors import DeploymentError
+from ciclo.components.core.wording import counted
 from ciclo.components.deployment.live_check import ASK_SECONDS, ask
 
 FEW, MANY = 20, 100  # requests of one row, and how many where a few leave it in doubt
@@ -84,7 +85,7 @@ def require_pace(url: str, golden: dict[str, Any], limit: float, serving: str = 
     new = pace(url, golden, limit)
     if new.milliseconds <= limit:
         return new
-    seen = f"{new.late} of {new.asked} requests of one row took longer than {limit:g} ms or failed"
+    seen = f"{new.late} of {counted(new.asked, 'request')} of one row took longer than {limit:g} ms or failed"
     if not may_refuse or not new.surely_late or (serving and pace(serving, golden, limit).surely_late):
         structlog.get_logger().warning("the server is slower than its users need", seen=seen, latency_ms=limit)
         return new

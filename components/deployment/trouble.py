@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ciclo.components.core.wording import counted
 from ciclo.components.deployment.cluster import Object
 from ciclo.components.deployment.seldon import DIGEST
 
@@ -83,7 +84,7 @@ def _crashed(pod: Object) -> Iterator[Trouble]:
             continue
         waiting = container.get("state", {}).get("waiting", {}).get("reason")
         times = container.get("restartCount", 0) + bool(container.get("state", {}).get("terminated"))
-        seen = f"{waiting or ended.get('reason')}: exit code {ended['exitCode']}, {times} times"
+        seen = f"{waiting or ended.get('reason')}: exit code {ended['exitCode']}, {counted(times, 'time')}"
         if ended.get("reason") == "OOMKilled":
             yield Trouble("crash", f"{seen}, OOMKilled", CRASH_SECONDS, "Raise deployment.resources.memory.")
         else:

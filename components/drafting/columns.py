@@ -235,16 +235,16 @@ def _guess_number(facts: Facts) -> Guess:
     if whole and facts.is_unique and (named or counter):
         return Guess("integer", f"{saw}, a whole number of its own in every row", is_id=True)
     if whole and named and facts.distinct > LEVELS:
-        return Guess("integer", saw, f"an identifier with {facts.distinct:,} different values")
+        return Guess("integer", saw, f"an identifier with {counted(facts.distinct, 'different value')}")
     return Guess("integer" if whole else "number", saw)
 
 
 def _guess_text(facts: Facts) -> Guess:
-    saw = f"{facts.distinct:,} different values{facts.missing}"
+    saw = f"{counted(facts.distinct, 'different value')}{facts.missing}"
     if facts.is_unique and facts.distinct > FEW and (is_id_name(facts.name) or facts.length <= _LONG_TEXT / 2):
         return Guess("category", f"{saw}, one in every row", is_id=True)
     if facts.length > _LONG_TEXT and facts.distinct > FEW:
-        return Guess("category", f"{saw}, {facts.length:.0f} characters on average", "free text")
+        return Guess("category", f"{saw}, {counted(round(facts.length), 'character')} on average", "free text")
     if facts.distinct > LEVELS:
         return Guess("category", saw, f"more than {LEVELS} different values")
     if facts.distinct > FEW and facts.distinct > facts.present / 2:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.rules import Plain
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.drafting.columns import LEVELS, Facts, Guess
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.sources.layout import Source
@@ -56,7 +56,7 @@ def with_structure(draft: Draft, source: Source, facts: Mapping[str, Facts], row
     columns = dict(draft.columns)
     for name in entities:
         each = facts[name].present / facts[name].distinct
-        notes[name].append(f"{facts[name].distinct:,} values with {each:.1f} rows each, like people or things")
+        notes[name].append(f"{counted(facts[name].distinct, 'value')} with {each:.1f} rows each, like people or things")
         if name == group:
             columns[name] = replace(columns[name], ignored=columns[name].ignored or "names whose row it is")
         elif draft.time_column is not None:

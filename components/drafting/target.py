@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.metrics import Task
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.core.written import same_label
 from ciclo.components.drafting.columns import (
     FEW,
@@ -147,12 +147,12 @@ def _guess_number_target(facts: Facts) -> TargetGuess:
                 )
             )
             kind = (
-                f"{facts.distinct} whole numbers"
+                counted(facts.distinct, "whole number")
                 if not facts.strays
                 else f"whole numbers and {listed(map(quoted, facts.strays))}"
             )
             return TargetGuess(Guess("category", f"{kind}, taken for classes", categories=levels), "multiclass")
-    saw = f"{facts.range}, {facts.distinct:,} different values{facts.missing}{strays_of(facts, facts.numbers)}"
+    saw = f"{facts.range}, {counted(facts.distinct, 'different value')}{facts.missing}{strays_of(facts, facts.numbers)}"
     return TargetGuess(Guess("number", saw), "regression")
 
 

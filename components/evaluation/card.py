@@ -15,7 +15,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.report import Document, Section, Table, Text
 from ciclo.components.core.treatment import Treatment
 from ciclo.components.core.verdict import Check, Verdict
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import counted, number
 from ciclo.components.evaluation.comparison import Comparison
 from ciclo.components.evaluation.suspicion import too_good
 
@@ -70,7 +70,7 @@ def model_card(
         "Decision": _decision(comparison, verdict),
         "Intended use": _use(project),
         "Test scores": (_scores(comparison),),
-        f"Gain in {project.metric.name} on the same {comparison.rows:,} rows": (_gains(comparison),),
+        f"Gain in {project.metric.name} on the same {counted(comparison.rows, 'row')}": (_gains(comparison),),
         **{section.title: section.parts for section in known.curves},
         "Slices": _slices(comparison, project.metric.name),
         "Importance": _importance(comparison),
@@ -146,7 +146,7 @@ def _importance(comparison: Comparison) -> tuple[Table | Text, ...]:
     errors = comparison.importance_error
     rows = [[name, value, errors.get(name)] for name, value in ordered[:MOST_FEATURES]]
     rest = len(ordered) - len(rows)
-    more = (Text(text=f"{rest} more features matter less."),) if rest > 0 else ()
+    more = (Text(text=counted(rest, "more feature matters less.", "more features matter less.")),) if rest > 0 else ()
     return (_table(["feature", "loss when shuffled", "standard error"], rows), *more)
 
 
@@ -156,7 +156,11 @@ def _features(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
         [name, c.type, _range(c.minimum, c.maximum, c.categories), "yes" if c.nullable else ""] for name, c in columns
     ]
     rest = len(rows) - MOST_FEATURES
-    more = (Text(text=f"{rest} more features are in the contract."),) if rest > 0 else ()
+    more = (
+        (Text(text=counted(rest, "more feature is in the contract.", "more features are in the contract.")),)
+        if rest > 0
+        else ()
+    )
     return (_table(["feature", "type", "allowed", "may be missing"], rows[:MOST_FEATURES]), *more)
 
 
@@ -187,7 +191,11 @@ def _cleaning(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
         if name not in stated
     ]
     rest = len(rows) - MOST_FEATURES
-    more = (Text(text=f"{rest} more columns are treated as their policy has it."),) if rest > 0 else ()
+    more = (
+        (Text(text=f"{counted(rest, 'more column is', 'more columns are')} treated as the policy has it."),)
+        if rest > 0
+        else ()
+    )
     header = ["column", "policy", "values", "share", "effect", "learnt by the model"]
     return (_table(header, rows[:MOST_FEATURES]), *more) if rows else ()
 
@@ -200,7 +208,7 @@ def _learnt(treatment: Treatment, learnt: Mapping[str, Sequence[str]]) -> str:
 
 def _range(low: float | None, high: float | None, categories: Sequence[str]) -> str:
     if categories:
-        return f"{len(categories)} values" if len(categories) > 6 else ", ".join(categories)
+        return counted(len(categories), "value") if len(categories) > 6 else ", ".join(categories)
     ends = [f"from {number(low)}"] if low is not None else []
     ends += [f"to {number(high)}"] if high is not None else []
     return " ".join(ends)
@@ -250,7 +258,8 @@ def _search(comparison: Comparison, metric: str) -> tuple[Plot, ...]:
         Curve(name="the best so far", points=tuple(best), tone="second"),
         Curve(name="a trial", points=tuple(points), dots=True),
     )
-    return (Plot(title=f"{len(scores)} trials of {comparison.winner.name}", x="trial", y=metric, curves=curves),)
+    title = f"{counted(len(scores), 'trial')} of {comparison.winner.name}"
+    return (Plot(title=title, x="trial", y=metric, curves=curves),)
 
 
 def _data(known: Portrait) -> tuple[Table | Text, ...]:

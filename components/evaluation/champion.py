@@ -25,7 +25,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.recipe import changed, recipe
 from ciclo.components.core.splits import end_of_training, fingerprint, unseen_by_hash
 from ciclo.components.core.threshold import Rule
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.releases.names import CHAMPION
 from ciclo.components.releases.registry import Registry
 from ciclo.components.storage.bundle import Bundle
@@ -177,8 +177,8 @@ def ask(champion: Champion, project: Project, test: Dataset, known: Dataset) -> 
     rows = int(unseen.sum())
     if not problem and rows < project.evaluation.minimum_rows:
         problem = (
-            f"it was trained under another split, and {rows} test rows are surely new to it, fewer than "
-            f"evaluation.minimum_rows ({project.evaluation.minimum_rows})"
+            f"it was trained under another split, and {counted(rows, 'test row is', 'test rows are')} surely "
+            f"new to it, fewer than evaluation.minimum_rows ({project.evaluation.minimum_rows})"
         )
     if problem:
         return Answers(None, unseen, problem)

@@ -18,6 +18,7 @@ from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import Metric
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check, Severity, Verdict, at_least, at_most, more_than
+from ciclo.components.core.wording import counted
 from ciclo.components.evaluation.comparison import Comparison
 from ciclo.components.evaluation.slices import floor_checks
 from ciclo.components.evaluation.suspicion import carriers, too_good
@@ -74,7 +75,7 @@ def decide(
     if neither and unbeaten + 1 >= RUNS:
         facts["escalate"] = "design"
         reason = (
-            f"escalate to design: in {unbeaten + 1} runs in a row neither the champion, version "
+            f"escalate to design: in {counted(unbeaten + 1, 'run')} in a row neither the champion, version "
             f"{comparison.champion_version}, nor the candidate beats the simple answers; {reason}"
         )
     return Verdict(
@@ -182,12 +183,12 @@ def _few(pieces: int, unit: str) -> str:
 
 
 def _on(comparison: Comparison) -> str:
-    rows = f"{comparison.champion_rows:,} rows"
+    rows = counted(comparison.champion_rows, "row")
     return rows if comparison.unit == "row" else f"{rows} of {_count(comparison.champion_pieces, comparison.unit)}"
 
 
 def _count(pieces: int, unit: str) -> str:
-    return f"{pieces:,} {unit if pieces == 1 else several_of(unit)}"
+    return counted(pieces, unit, several_of(unit))
 
 
 def _more(gain: Interval, limit: float, comparison: Comparison) -> str:
@@ -211,7 +212,8 @@ def _reason(comparison: Comparison, metric: Metric, checks: list[Check]) -> str:
         return "; ".join(c.message if c.name.startswith(spoken) else f"{c.name}: {c.message}" for c in failed) + through
     if not comparison.baselines:
         return "there is no simple answer to compare with"
-    reached = f"{comparison.winner.name} reaches {metric.name} {comparison.score} on {comparison.rows:,} test rows"
+    tested = counted(comparison.rows, "test row")
+    reached = f"{comparison.winner.name} reaches {metric.name} {comparison.score} on {tested}"
     against = [c.message for c in checks if c.name.endswith(("champion", "origin"))]
     return f"{reached}; {'; '.join(against)}{through}"
 

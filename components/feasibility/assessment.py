@@ -20,6 +20,7 @@ from ciclo.components.core.own_columns import ROW_ID
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.core.verdict import Check, Verdict, more_than
+from ciclo.components.core.wording import counted
 from ciclo.components.feasibility.baselines import Fixed, baselines, best_feature
 from ciclo.components.feasibility.luck import MOST_SHUFFLES, shuffles
 from ciclo.components.feasibility.trials import SAMPLE, Trial, tried
@@ -129,7 +130,7 @@ def _more(gain: Interval, limit: float, pieces: int, unit: str) -> str:
     if gain.low > limit:
         return ""
     needed = gain.needed(limit, pieces)
-    return f"; if that stays so, about {needed:,} {several_of(unit)} more would tell" if needed else ""
+    return f"; if that stays so, about {counted(needed, unit, several_of(unit))} more would tell" if needed else ""
 
 
 def assess(
@@ -173,7 +174,9 @@ def _facts(found: Trial, feature: str) -> Facts:
         "method": found.method,
         "single_feature": feature,
         "permutation_p": found.p,
-        "learning_curve": ", ".join(f"{rows:,} rows: {score:.4g}" for rows, score in sorted(found.curve.items())),
+        "learning_curve": ", ".join(
+            f"{counted(rows, 'row')}: {score:.4g}" for rows, score in sorted(found.curve.items())
+        ),
     }
     return {k: v for k, v in facts.items() if isinstance(v, str) or np.isfinite(v)}
 

@@ -27,6 +27,7 @@ from ciclo.components.core.intervals import Interval, scorer
 from ciclo.components.core.metrics import Array, Metric, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.threshold import Rule, choose_threshold
+from ciclo.components.core.wording import counted
 from ciclo.components.feasibility.baselines import (
     CHOOSING,
     answers_of,
@@ -131,8 +132,8 @@ def _held_out(project: Project, train: Dataset, held_out: Dataset, feature: str)
     luck = by_luck(project, [(held_out.y, ours, together)], whole=project.split_method != "time")
     curve = dict(_curve(project, kind, threshold, train, held_out))
     curve[len(train)] = scores["first_model"]
-    what = f"{len(held_out):,} validation rows" + (
-        "" if groups.unit == "row" else f" of {groups.count} {several_of(groups.unit)}"
+    what = counted(len(held_out), "validation row") + (
+        "" if groups.unit == "row" else f" of {counted(groups.count, groups.unit, several_of(groups.unit))}"
     )
     return Trial(gains, scores, kind, luck, curve, what, groups.unit, groups.count)
 
@@ -164,7 +165,7 @@ def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
         nothing = dict.fromkeys(("trivial", "single_feature"), Interval(math.nan, math.nan, math.nan))
         return Trial(nothing, {}, "none", 1.0, {}, method, unit, pieces)
     if len(kinds) < FOLDS * REPEATS:
-        method += f"; {FOLDS * REPEATS - len(kinds)} folds of one class were left out"
+        method += f"; {counted(FOLDS * REPEATS - len(kinds), 'fold')} of one class left out"
     kind = max(sorted(set(kinds)), key=kinds.count)
     ours = np.array(scores.pop("first_model", []))
     least = least_width(metric, known.y, project.evaluation.confidence)

@@ -16,6 +16,7 @@ from ciclo.components.core.own_columns import MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.rules import date_form
 from ciclo.components.core.settings import settings
+from ciclo.components.core.wording import counted
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.sources.places.place import Asked
 from ciclo.components.tables.datasets import collect, write_stream
@@ -48,7 +49,7 @@ class SourceFacts:
         """One sentence for the log."""
         times = f" from {self.start} to {self.end}" if self.start else ""
         broken = f", {self.malformed:,} of them malformed" if self.malformed else ""
-        return f"{self.rows:,} rows read{times}{broken}."
+        return f"{counted(self.rows, 'row')} read{times}{broken}."
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ def ingest(project: Project, out_path: str | Path, window_start: str = "", windo
         source.require_unchanged()
     rows = pq.read_metadata(out_path).num_rows
     if rows + outside != source.rows:
-        raise DataError(f"{data.source} was not read whole", seen=f"{rows + outside:,} of {source.rows:,} records")
+        raise DataError(
+            f"{data.source} was not read whole", seen=f"{rows + outside:,} of {counted(source.rows, 'record')}"
+        )
     if rows == 0:
         raise DataError("there are no rows in the window", seen=f"the source has times from {start} to {end}")
     _within_budget(rows, data)
@@ -133,7 +136,7 @@ def _within_budget(rows: int, data: Data) -> None:
     if rows > data.row_budget:
         raise DataError(
             f"{data.source} has more rows than the budget",
-            seen=f"{rows:,} rows, budget {data.row_budget:,}",
+            seen=f"{counted(rows, 'row')}, budget {data.row_budget:,}",
             hint="Give a window, or raise data.row_budget.",
         )
 

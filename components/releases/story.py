@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ciclo.components.core.report import Document
+from ciclo.components.core.wording import counted
 from ciclo.components.storage.bundle import Record
 
 Sections = dict[str, dict[str, Any]]
@@ -72,7 +73,7 @@ def served(lineage: Mapping[str, Any]) -> str:
     if refit.get("why"):
         return f"the tested model: {refit['why']}"
     return (
-        f"the tested recipe and parameters, fitted anew on all {refit.get('rows', 0):,} labelled rows up to "
+        f"the tested recipe and parameters, fitted anew on all {counted(refit.get('rows', 0), 'labelled row')} up to "
         f"{str(refit.get('end', ''))[:16]}"
     )
 

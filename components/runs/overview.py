@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ciclo.components.core.plots import Plot
 from ciclo.components.core.report import Document, Report
 from ciclo.components.core.verdict import Verdict
+from ciclo.components.core.wording import counted
 from ciclo.components.runs.accounts import Account
 
 CHECKS = 30
@@ -27,7 +28,7 @@ def show_verdict(report: Report, gate: str, verdict: Verdict) -> None:
             [[c.name, c.passed, c.level, c.value, c.limit, c.message] for c in found[:CHECKS]],
         )
     if len(found) > CHECKS:
-        report.text(f"{len(found) - CHECKS:,} more checks are not listed.")
+        report.text(f"{counted(len(found) - CHECKS, 'more check is', 'more checks are')} not listed.")
 
 
 def figures_of(accounts: Iterable[Account]) -> dict[str, Figure]:

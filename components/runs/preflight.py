@@ -12,6 +12,7 @@ from ciclo.components.core.errors import CicloError, SettingsError
 from ciclo.components.core.images import LABEL, REFERENCE
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
+from ciclo.components.core.wording import counted
 from ciclo.components.storage.signing import signer_from, trust_from
 from ciclo.components.storage.store import open_store
 from ciclo.components.storage.windows import PredictionWindows
@@ -146,6 +147,6 @@ def _database(project: Project, settings: Settings) -> str:
         raise SettingsError("the pods of a cluster share no SQLite file", hint="Set CICLO_PREDICTIONS to postgresql://")
     store = PredictionWindows(uri, wait=SECONDS)
     try:
-        return f"{store.count(project.name):,} predictions of {project.name}"
+        return f"{counted(store.count(project.name), 'prediction')} of {project.name}"
     finally:
         store.close()

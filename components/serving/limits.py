@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ciclo.components.core.settings import Settings
+from ciclo.components.core.wording import counted
 
 DRAINED = 32  # times the limit: what is read of a body that is refused, so that its sender gets to read why
 _CHUNK = 1 << 16
@@ -66,7 +67,7 @@ class BodyGuard:
         if declared > self._bytes or len(body) > self._bytes:
             _drain(stream, DRAINED * self._bytes)
             seen = f" (seen: {declared:,})" if declared else ""
-            text = f"the body has more than {self._bytes:,} bytes{seen}. Send fewer rows in one request."
+            text = f"the body has more than {counted(self._bytes, 'byte')}{seen}. Send fewer rows in one request."
             return _refuse(start, 413, "TOO_LARGE", text)
         kind = environ.get("CONTENT_TYPE", "")
         if body and kind and not _JSON.fullmatch(kind.partition(";")[0].strip()):  # a form would be parsed as well

@@ -10,7 +10,7 @@ from typing import Any
 from ciclo.components.core.contract import Contract
 from ciclo.components.core.errors import RequestError
 from ciclo.components.core.values import reader
-from ciclo.components.core.wording import listed, shown
+from ciclo.components.core.wording import counted, listed, shown
 from ciclo.components.storage.predictions import Label
 
 ROW_LIMIT = 10_000
@@ -82,7 +82,9 @@ def read_request(message: Any, limit: int = ROW_LIMIT) -> Request:
     if not rows:
         raise RequestError("the request has no rows", hint=_FORMS)
     if len(rows) > limit:
-        raise RequestError(f"the request has more than {limit:,} rows", seen=f"{len(rows):,}", hint="Split it.")
+        raise RequestError(
+            f"the request has more than {counted(limit, 'row')}", seen=f"{len(rows):,}", hint="Split it."
+        )
     puid = meta.get("puid")
     recorded = meta.get("tags") != CHECK
     key = uuid.uuid4().hex
@@ -163,7 +165,9 @@ def _matrix_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         raise RequestError(f"column '{min(twice)}' appears twice in data.names")
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
-            raise RequestError(f"row {number} has to be a list of {len(names)} values, one for each of data.names")
+            raise RequestError(
+                f"row {number} has to be a list of {counted(len(names), 'value')}, one for each of data.names"
+            )
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 

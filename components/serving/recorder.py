@@ -28,6 +28,7 @@ import structlog
 
 from ciclo.components.core.errors import RefusedError, StorageError
 from ciclo.components.core.files import write_whole
+from ciclo.components.core.wording import counted
 from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
 
 BATCH_ROWS = 5_000
@@ -152,7 +153,7 @@ class Recorder:
         line = json.dumps(record, default=datetime.isoformat, allow_nan=False, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             if self._waiting + len(line) > self._limit:
-                raise StorageError("the spool of predictions is full", seen=f"{self._waiting:,} bytes")
+                raise StorageError("the spool of predictions is full", seen=counted(self._waiting, "byte"))
             try:
                 self._write(line)
             except OSError as error:

@@ -85,7 +85,7 @@ def _broken(name: str, error: csv.Error, line: int, held: list[str]) -> Malforme
     opened = line - len(held) + 1
     if "field limit" in str(error):
         raise DataError(
-            f"{name} has a field of more than {csv.field_size_limit():,} characters on line {opened}",
+            f"{name} has a field of more than {counted(csv.field_size_limit(), 'character')} on line {opened}",
             hint="Most often a quote that is opened there is never closed.",
         )
     if len(held) > 1 or "unexpected end" in str(error):

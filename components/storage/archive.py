@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ciclo.components.core.errors import IntegrityError
+from ciclo.components.core.wording import counted
 
 SCHEMA = "schema.json"
 UNPACKED_LIMIT = 2 << 30
@@ -41,7 +42,9 @@ def check_archive(data: bytes) -> int:
                 raise IntegrityError("the model file is not a skops archive", seen=", ".join(strange or names)[:200])
             size = sum(entry.file_size for entry in entries)
             if size > min(UNPACKED_LIMIT, RATIO_LIMIT * len(data)):
-                raise IntegrityError("the model file unpacks to too much", seen=f"{size:,} bytes from {len(data):,}")
+                raise IntegrityError(
+                    "the model file unpacks to too much", seen=f"{counted(size, 'byte')} from {len(data):,}"
+                )
             for entry in entries:
                 with archive.open(entry) as file:
                     if entry.filename != SCHEMA and array_length(file) != entry.file_size:

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ciclo.components.core.errors import IntegrityError, ProjectError
 from ciclo.components.core.verdict import Verdict
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.storage.models import parse_model
 from ciclo.components.storage.pickles import no_pickle
 from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust, json_object, signed_by
@@ -391,7 +391,7 @@ def _read(path: Path, limit: int | None) -> bytes:
     try:
         size = path.stat().st_size
         if limit is not None and size > limit:
-            raise IntegrityError(f"the bundle's file '{path.name}' is too large", seen=f"{size:,} bytes")
+            raise IntegrityError(f"the bundle's file '{path.name}' is too large", seen=counted(size, "byte"))
         return path.read_bytes()
     except OSError as error:
         raise IntegrityError(f"the bundle's file '{path.name}' cannot be read", seen=str(error)) from error

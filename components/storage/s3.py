@@ -28,6 +28,7 @@ from minio.error import MinioException, S3Error
 from ciclo.components.core.errors import ConflictError, NotFoundError, SettingsError, StorageError
 from ciclo.components.core.files import write_whole
 from ciclo.components.core.settings import Settings
+from ciclo.components.core.wording import counted
 from ciclo.components.storage.objects import CHUNK, Stored, checked, checked_prefix
 
 PART = 16 << 20
@@ -223,7 +224,7 @@ def _complete(response: Any, size: int) -> None:
     """Refuse a body that was cut short, which urllib3 1.26 does not notice."""
     promised = response.headers.get("content-length")
     if promised is not None and int(promised) != size:
-        raise urllib3.exceptions.ProtocolError(f"{size} of {promised} bytes came")
+        raise urllib3.exceptions.ProtocolError(f"{size} of {counted(promised, 'byte')} came")
 
 
 def _may_pass(error: Exception) -> bool:

@@ -1,19 +1,23 @@
 """Tables on disk: Parquet, with the data contract inside the file.
 
 ``Dataset`` is what the stages after cleaning read. Passes over data that may be large go through ``connect``: ibis
-expressions on DuckDB, which a bigger engine can run unchanged.
+expressions on DuckDB. ``connect``, ``stored`` and ``_query`` alone ask the engine; ``tests/spark`` runs cleaning and
+the reader of values on another one, and holds the few differences.
 """
 
 import hashlib
 import tempfile
+from binascii import unhexlify
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
@@ -28,6 +32,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # Of the engine: what does not fit goes to files.
 BOUNDS = {"memory_limit": "1GB", "temp_directory": tempfile.gettempdir()}
 BATCH = 100_000
+DIGEST = 32  # hex digits that the identity of a row begins with
 _HEAVY = 1 << 26  # bytes of a row group that is written before it has as many rows
 _CONTRACT = b"ciclo.contract"
 _TREATMENTS = b"ciclo.treatments"
@@ -155,6 +160,22 @@ def file_digest(path: str | Path) -> str:
     """The sha256 of a file, hex."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def rows_digest(path: str | Path) -> str:
+    """A digest of the rows of a cleaned dataset, hex: the same in whatever order and from whatever file they came.
+
+    It is made of how many rows there are and of the sum of their identities, batch by batch.
+
+    Args:
+        path: Parquet file that cleaning wrote.
+    """
+    rows, total = 0, np.zeros(2, dtype="uint64")
+    for batch in pq.ParquetFile(path).iter_batches(BATCH, columns=[ROW_ID]):
+        digests = pc.binary_slice(batch.column(0).cast("binary"), 0, DIGEST)  # what follows one tells equal rows apart
+        numbers = np.frombuffer(unhexlify(digests.buffers()[2])[: DIGEST // 2 * len(batch)], dtype="<u8")
+        rows, total = rows + len(batch), total + np.array([numbers[::2].sum(), numbers[1::2].sum()])
+    return hashlib.sha256(f"{rows} {total.tolist()}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ciclo.components.core.clusters import entities_of
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
+from ciclo.components.core.wording import counted
 from ciclo.components.tables.datasets import Dataset
 
 FOLDS = 5
@@ -52,7 +53,7 @@ def partition(project: Project, rows: Dataset, seed: int, folds: int = FOLDS) ->
         return dealt(rows, entities_of(project, rows.rows), folds, seed)
     except ValueError as error:
         raise TrainingError(
-            f"{len(rows)} rows are too few for cross-validation in {folds} parts",
+            f"{counted(len(rows), 'row is', 'rows are')} too few for cross-validation in {counted(folds, 'part')}",
             seen=str(error),
             hint="Give more rows.",
         ) from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.wording import counted
 
 MOST_ALIKE = 1 / 50
 SAMPLED = 100_000  # rows that tell the chance well enough
@@ -50,6 +51,6 @@ class Patterns:
     def text(self) -> str:
         """What was counted, in words."""
         return (
-            f"{self.different:,} different patterns in {self.rows:,} rows, and {self.alike:.1%} of all pairs of rows "
-            f"are equal, where {MOST_ALIKE:.0%} are the most"
+            f"{counted(self.different, 'different pattern')} in {counted(self.rows, 'row')}, and {self.alike:.1%} of "
+            f"all pairs of rows are equal, where {MOST_ALIKE:.0%} are the most"
         )

@@ -248,7 +248,7 @@ def _category(value: Any) -> Any:
         return value.cast("string")
     number = value.cast("float64")
     digits = _whole(number, _largest(value)).cast("string")
-    return ((number % 1 == 0) | number.isinf()).ifelse(digits, number.cast("string"))
+    return ((number % 1 == 0) | (number.abs() == math.inf)).ifelse(digits, number.cast("string"))
 
 
 def _iso(time: Any) -> Any:

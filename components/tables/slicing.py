@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import apart, counted, number
 
 QUARTERS = 4
 FEW = 10  # different numbers up to which each is a part
@@ -47,10 +47,10 @@ def _named(values: pd.Series, like: pd.Series) -> tuple[Array, list[str]]:
     """
     known = like[like.notna()].astype(str).value_counts()
     rare = set(known.index[MOST_VALUES:])
-    others = f"any of {len(rare)} others"
-    names = {name: repr(name) for name in (MISSING, others)} | dict.fromkeys(rare, others)
-    named = np.array([names.get(name, name) for name in values.astype(str)], dtype=object)
-    return named, [names.get(name, str(name)) for name in known.index[:MOST_VALUES]] + ([others] if rare else [])
+    others = f"any of {counted(len(rare), 'other')}"
+    texts = values.astype(str)
+    names = {t: others if t in rare else apart(t, (MISSING, others)) for t in {*known.index, *texts.dropna().unique()}}
+    return texts.map(names).to_numpy(dtype=object), list(dict.fromkeys(names[t] for t in known.index))
 
 
 def _months(values: pd.Series, like: pd.Series) -> tuple[Array, list[str]]:

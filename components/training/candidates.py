@@ -31,6 +31,7 @@ from ciclo.components.core.estimators import Values
 from ciclo.components.core.lightgbm_trees import LightGBMClassifier, LightGBMRegressor
 from ciclo.components.core.project import Project
 from ciclo.components.core.sections import Candidate, Range
+from ciclo.components.core.wording import counted
 from ciclo.components.training.preprocessing import Style, categories, numbers, preprocessor
 
 ROWS_PER_TREE = 20_000
@@ -186,8 +187,8 @@ def too_large(candidate: Candidate, project: Project, contract: Contract, rows: 
     if most is None or rows <= most:
         return beyond_reach(project.cleaning, numbers(contract), rows)
     return (
-        f"{candidate.estimator} is for at most {most:,} rows to train on, and there are {rows:,}: its time or its size "
-        "grows too fast with them"
+        f"{candidate.estimator} is for at most {counted(most, 'row')} to train on, and there are {rows:,}: its time or "
+        "its size grows too fast with them"
     )
 
 

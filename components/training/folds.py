@@ -16,6 +16,7 @@ from ciclo.components.core.clusters import entities_of
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
+from ciclo.components.core.wording import counted
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.tables.folds import FOLDS, Fold, one_sided, partition, several, ways
 
@@ -85,7 +86,7 @@ def _in_time(rows: Dataset, most: int) -> Plan:
     parts = one_sided(rows, FOLDS + 1)
     if not steps:
         raise TrainingError(f"no part of the time can be scored by what was before it: {parts}")
-    text = f"{len(steps)} parts of the time, each after all it is fitted on"
+    text = f"{counted(len(steps), 'part')} of the time, each after all it is fitted on"
     if number:
         text += f", cut where the rarest class is: {parts}"
     elif len(steps) < len(cuts[0]):
@@ -100,7 +101,7 @@ def _single(train: Dataset, validation: Dataset, most: int, seed: int) -> Plan:
     if len(train) >= FIRST_RUNG:
         few = np.sort(np.random.default_rng(seed).choice(len(train), len(train) // 4, replace=False))
         steps.insert(0, (few, held_out))
-    return Plan(rows, tuple(steps), False, f"{len(validation):,} validation rows", most)
+    return Plan(rows, tuple(steps), False, counted(len(validation), "validation row"), most)
 
 
 def _is_large(validation: Dataset) -> bool:

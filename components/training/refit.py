@@ -30,7 +30,7 @@ from ciclo.components.core.metrics import Array
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_json, project_to_json
 from ciclo.components.core.verdict import Verdict, require
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset, file_digest
 from ciclo.components.tables.folds import FOLDS, one_sided, several
@@ -76,15 +76,16 @@ class Refit:
         if self.why:
             return f"the tested model is served: {self.why}"
         return (
-            f"the model that is served was fitted anew on all {self.rows:,} labelled rows, up to {self.end[:16]}; it "
-            f"differs from the tested one by {self.disagreement:.3g}, and up to {self.limit:.3g} is usual"
+            f"the model that is served was fitted anew on all {counted(self.rows, 'labelled row')}, up to "
+            f"{self.end[:16]}; it differs from the tested one by {self.disagreement:.3g}, and up to "
+            f"{self.limit:.3g} is usual"
         ) + self._in_slices
 
     @property
     def _in_slices(self) -> str:
         comparable = sum(one.limit is not None for one in self.slices)
         others = len(self.slices) - comparable
-        known = f"; in {comparable} slices it differs no more than refits do" if comparable else ""
+        known = f"; in {counted(comparable, 'slice')} it differs no more than refits do" if comparable else ""
         return known + (f"; in {others} nobody can tell" if others else "")
 
     def metadata(self) -> dict[str, str | float | int]:
@@ -148,7 +149,8 @@ def _not_asked(project: Project) -> str:
         return "with a split by hash the test rows are the same for every version, and stay unseen"
     if project.training.refit is None:
         delay = project.design.label_delay_days
-        return f"labels come after {delay:g} days, and until then only the tested model's performance can be estimated"
+        known = "until then only the tested model's performance can be estimated"
+        return f"labels come after {counted(delay, 'day')}, and {known}"
     return "training.refit is off"
 
 
@@ -157,7 +159,7 @@ def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit
     candidate, data = project.candidates[str(facts["candidate"])], Dataset.open(files.dataset)
     known, added = data.split("train", "validation"), data.split("test")
     if int(facts["rows"]) < len(known):
-        few = f"{int(facts['rows']):,} of its {len(known):,} rows"
+        few = f"{int(facts['rows']):,} of its {counted(len(known), 'row')}"
         return Refit(f"it was fitted on {few} for want of time, so that more of them would be another model")
     if reason := too_large(candidate, project, data.contract, len(data)):
         return Refit(reason)
@@ -191,11 +193,11 @@ def why_not(whole: Agreement, slices: Sequence[Agreement], rows: int) -> str:
     if worst is None or worst.limit is None:
         return ""
     comparable = sum(one.limit is not None for one in slices)
-    place, luck = f"on the {rows:,} newest rows", "is not luck"
+    place, luck = f"on the {counted(rows, 'newest row')}", "is not luck"
     if worst.part:
         place, luck = (
-            f"on those of the {rows:,} newest rows where {worst.part}",
-            f"is not luck in any of {comparable} slices",
+            f"on those of the {counted(rows, 'newest row')} where {worst.part}",
+            f"is not luck in any of {counted(comparable, 'slice')}",
         )
     return (
         f"the refitted one answers too differently {place}, by {worst.disagreement:.3g}, where {len(worst.usual)} "

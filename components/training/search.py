@@ -5,7 +5,7 @@ a process can be ended. The time of a candidate is shared out: half is for the s
 then is stopped; what follows has the rest. A final fit that takes too long is stopped too, and repeated on as few rows
 as can be fitted in the time that is kept back for it.
 
-The result depends on the data, the project and the seed alone, not on the speed of the machine, as long as nothing is
+The result depends on the rows, the project and the seed alone, not on the speed of the machine, as long as nothing is
 stopped. Where time runs out there are fewer trials, no calibration, or fewer rows, and ``cut`` says so.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_to_json
 from ciclo.components.core.wording import counted
-from ciclo.components.tables.datasets import file_digest
+from ciclo.components.tables.datasets import rows_digest
 from ciclo.components.training.children import START_SECONDS, at_work
 from ciclo.components.training.labels import Labels
 from ciclo.components.training.trials import Trial, best_of, seed_of
@@ -74,7 +74,7 @@ class Fitted:
             label += f", calibrated by {self.labels['calibration']}"
         return (
             f"validation {self.score:.4g} after {counted(len(self.trials), 'trial')} ({chosen}); "
-            f"fitted on {self.rows:,} rows{label}{'; ' + self.cut if self.cut else ''}"
+            f"fitted on {counted(self.rows, 'row')}{label}{'; ' + self.cut if self.cut else ''}"
         )
 
     def metadata(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class _Course:
             candidate=name,
             dataset=str(dataset.absolute()),
             model=str(model.absolute()),
-            seed=seed_of(file_digest(dataset), project.training.seed),
+            seed=seed_of(rows_digest(dataset), project.training.seed),
             start=start,
             seconds=SEARCH * self._seconds,
         )
@@ -215,7 +215,7 @@ class _Course:
         if best is None:
             return f"not one trial ended within half of {allowed}; raise it, or lower training.search_rows"
         if self._end == SEARCH:
-            self._cuts.append(f"the search was stopped after {len(self._trials)} trials")
+            self._cuts.append(f"the search was stopped after {counted(len(self._trials), 'trial')}")
             self._end, labels = LABELS, self._job.labels
             self._job = dataclasses.replace(self._job, parameters=best.parameters, labels=labels)
         elif self._end == LABELS:
@@ -227,7 +227,7 @@ class _Course:
         elif self._end == FIT:
             share = (FEW - FIT) / 2 * self._seconds / max(best.seconds, 1e-3)
             rows = max(LEAST_ROWS, int(self._plan_rows * min(1.0, share)))
-            self._cuts.append(f"the fit on all rows was stopped, and repeated on {rows:,} rows")
+            self._cuts.append(f"the fit on all rows was stopped, and repeated on {counted(rows, 'row')}")
             self._end = FEW
             self._job = dataclasses.replace(self._job, parameters=best.parameters, labels=self._labels, most_rows=rows)
         else:

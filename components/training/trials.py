@@ -45,7 +45,7 @@ class Trial:
 
 
 def seed_of(digest: str, seed: int) -> int:
-    """The seed of a search: other data, or another seed of the project, and other values are tried."""
+    """The seed of a search: other rows, or another seed of the project, and other values are tried."""
     return int.from_bytes(hashlib.sha256(f"{digest} {seed}".encode()).digest()[:4])
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ciclo.components.core.histograms import FEW, ROWS, TONES, Bin, Distribution
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import counted, number
 from ciclo.components.tables.datasets import Dataset
 
 BINS = 24
@@ -67,12 +67,12 @@ def _distribution(name: str, kind: str, values: pd.Series, target: Array) -> Dis
     if kind == "boolean":
         values = values.map({0.0: "false", 1.0: "true"}).astype(object)
     if values.dtype == object:
-        counted = values.value_counts()
-        kept = list(counted.index[:ROWS])
+        found = values.value_counts()
+        kept = list(found.index[:ROWS])
         bins = [_bin(str(value), (values == value).to_numpy(), target) for value in kept]
-        if len(counted) > len(kept):
+        if len(found) > len(kept):
             rest = ~absent & ~values.isin(kept).to_numpy()
-            bins.append(_bin(f"{len(counted) - len(kept):,} others", rest, target))
+            bins.append(_bin(counted(len(found) - len(kept), "other"), rest, target))
         return Distribution(name, tuple(bins), missing, number=False, usual=usual)
     numbers = values.to_numpy(dtype="float64")
     known = numbers[np.isfinite(numbers)]

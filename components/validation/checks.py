@@ -274,7 +274,7 @@ def _verdict(checks: list[Check], digest: str, rows: int) -> Verdict:
     reason = (
         "; ".join(f"{c.name}: {c.message}{_measured(c)}" for c in failed)
         if failed
-        else f"{rows:,} rows meet every error-level check, {counted(warned, 'warning')}"
+        else f"{counted(rows, 'row meets', 'rows meet')} every error-level check, {counted(warned, 'warning')}"
     )
     return Verdict(
         gate="validation",

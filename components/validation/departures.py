@@ -14,6 +14,7 @@ import pandas as pd
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.usual import LEAST_WINDOWS, Usual, compare, padded, sure_effects, usual
+from ciclo.components.core.wording import counted
 
 LEVEL = 0.01  # share of clean comparisons that may be called one, all columns together
 DAY = pd.Timedelta(days=1)
@@ -64,7 +65,7 @@ class Departures:
     def usual(self, name: str) -> str:
         """What windows of the profiled time usually show of a column, as a clause; nothing where that is not known."""
         windows = self.columns[name].windows
-        return f"any {self.days} days of it differ by at most {max(windows):.2f}" if windows else ""
+        return f"any {counted(self.days, 'day')} of it differ by at most {max(windows):.2f}" if windows else ""
 
 
 def departures(

@@ -17,7 +17,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.profile import Profile, Table
 from ciclo.components.core.verdict import Check, Severity
-from ciclo.components.core.wording import listed, number
+from ciclo.components.core.wording import counted, listed, number
 from ciclo.components.releases.accepted import Accepted
 from ciclo.components.tables.stored import Rows
 from ciclo.components.validation.departures import Departures, days_between, departures
@@ -217,8 +217,9 @@ def _rows(found: Beside, past: Profile) -> Iterator[Check]:
     if now < limit:
         spans = ""
         if (then := _days(past)) and (today := _days(found.profile)):
-            spans = f" over {then:,} days, and these are of {today:,} days"
-        message = f"{now:,} rows to learn from, where they were {past.rows:,}{spans}; see whether the source is whole"
+            spans = f" over {counted(then, 'day')}, and these are of {counted(today, 'day')}"
+        learn = f"{counted(now, 'row')} to learn from, where they were {past.rows:,}{spans}"
+        message = f"{learn}; see whether the source is whole"
         yield _finding(message, now, limit)
 
 
@@ -251,7 +252,7 @@ def _distinct(found: Beside, past: Profile) -> Iterator[Check]:
         low, high = then * min(ratio, 1.0) / DISTINCT, then * max(ratio, 1.0) * DISTINCT
         if not low <= now <= high and abs(now - then * ratio ** (now > then)) > SURE * np.sqrt(then + now):
             yield _finding(
-                f"'{name}' has {now:,} different values, where it had {then:,}; see how they are written",
+                f"'{name}' has {counted(now, 'different value')}, where it had {then:,}; see how they are written",
                 now,
                 high if now > high else low,
             )

@@ -7,6 +7,7 @@ from ciclo.components.core.charts import Bar, bars, key, percent
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.report import Report
 from ciclo.components.core.svg import Svg
+from ciclo.components.core.wording import counted
 from ciclo.components.validation.last_run import Beside
 
 CHARTS = 80_000  # bytes of charts of columns, so that a report stays below a megabyte
@@ -30,7 +31,7 @@ def show_last_run(report: Report, found: Beside) -> None:
     names = _order(found)
     entries = [("past", f"version {found.accepted.version}"), ("accent", "this run")]
     if found.features.days:
-        entries.append(("usual", f"usual in {found.features.days} days of it"))
+        entries.append(("usual", f"usual in {counted(found.features.days, 'day')} of it"))
     drawn = list(_drawn(found, past, names))
     report.text(_what(found, names, len(drawn))).chart(key(entries))
     target = [_target(found, past)] if found.target.columns else []
@@ -62,7 +63,7 @@ def _drawn(found: Beside, past: Profile, names: list[str]) -> Iterator[tuple[str
 
 
 def _what(found: Beside, names: list[str], drawn: int) -> str:
-    text = f"The share of each value or bin of {len(names):,} features, missing values aside"
+    text = f"The share of each value or bin of {counted(len(names), 'feature')}, missing values aside"
     rest = f": the {drawn:,} that come nearest to their limit, or are furthest beyond it" if len(names) > drawn else ""
     moved = len(found.features.moved)
     return f"{text}{rest}. {'None has' if not moved else f'{moved:,} have' if moved > 1 else 'One has'} moved."

@@ -6,9 +6,10 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from ciclo.components.core.charts import key
+from ciclo.components.core.column_profile import OWN
 from ciclo.components.core.histograms import class_key, heatmap, share_bars
 from ciclo.components.core.report import Report
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import apart, counted, number
 from ciclo.components.validation.associations import SURE
 from ciclo.components.validation.beside import distributions, target_distribution, target_parts
 from ciclo.components.validation.checks import Findings
@@ -80,12 +81,13 @@ def _target(report: Report, findings: Findings) -> None:
     contract, target = findings.sample.contract, findings.profile.target
     report.section(f"Target: {contract.target}")
     if contract.classes:
-        counts = dict.fromkeys(contract.classes, 0) | dict(zip(target.labels, target.counts, strict=True))
-        known = {label: rows for label, rows in counts.items() if rows or label in contract.classes}
+        classes = [apart(name, OWN) for name in contract.classes]
+        counts = dict.fromkeys(classes, 0) | dict(zip(target.labels, target.counts, strict=True))
+        known = {label: rows for label, rows in counts.items() if rows or label in classes}
         every = max(sum(known.values()), 1)
         order = sorted(known, key=lambda label: -known[label])[:24]
         notes = {label: f"{known[label]:,} ({number(100 * known[label] / every)} %)" for label in order}
-        report.text(f"Classes of the {every:,} rows that models are fitted on.")
+        report.text(f"Classes of the {counted(every, 'row')} that models are fitted on.")
         bars = share_bars("Classes", {label: known[label] / every for label in order}, notes=notes)
         report.charts([("Share of each class", bars)])
         return
@@ -94,7 +96,7 @@ def _target(report: Report, findings: Findings) -> None:
         [[contract.target, target.mean, target.std, target.minimum, target.maximum]],
     )
     drawn = target_distribution(findings.sample).svg("")
-    report.charts([(f"Of {len(findings.sample):,} training rows", drawn)])
+    report.charts([(f"Of {counted(len(findings.sample), 'training row')}", drawn)])
 
 
 def _beside(report: Report, findings: Findings, names: list[str], room: _Room) -> None:
@@ -109,9 +111,11 @@ def _beside(report: Report, findings: Findings, names: list[str], room: _Room) -
     taken = np.cumsum([len(picture.encode()) for _, picture in pictures])
     drawn = pictures[: max(int(np.searchsorted(taken, room.pictures, side="right")), 1)]
     rest = f" The {len(drawn)} of {len(names)} that go most with it." if len(names) > len(drawn) else ""
-    report.text(f"Of {len(sample):,} training rows: how many have which value, and what their target is.{rest}")
-    counted = [("accent", "rows"), ("second", meaning), ("past", "of all rows, or of missing values")]
-    report.chart(key(class_key(classes) if several else counted))
+    report.text(
+        f"Of {counted(len(sample), 'training row')}: how many have which value, and what their target is.{rest}"
+    )
+    meanings = [("accent", "rows"), ("second", meaning), ("past", "of all rows, or of missing values")]
+    report.chart(key(class_key(classes) if several else meanings))
     report.charts(drawn)
 
 
@@ -153,8 +157,8 @@ def _missing(report: Report, findings: Findings, room: _Room) -> None:
 def _features(report: Report, findings: Findings, names: list[str], room: _Room) -> None:
     report.section("Features, strongest relation to the target first")
     report.text(
-        f"A p-value is that of the relation, corrected for {len(names):,} features; below {SURE:g} it is no chance. "
-        "Information is what the feature says of the target in bits, whatever the shape of the relation."
+        f"A p-value is that of the relation, corrected for {counted(len(names), 'feature')}; below {SURE:g} it is no "
+        "chance. Information is what the feature says of the target in bits, whatever the shape of the relation."
     )
     rows = []
     for name in names[: room.listed]:
@@ -192,4 +196,4 @@ def _features(report: Report, findings: Findings, names: list[str], room: _Room)
         rows,
     )
     if len(names) > room.listed:
-        report.text(f"{len(names) - room.listed:,} more features are not listed.")
+        report.text(f"{counted(len(names) - room.listed, 'more feature is', 'more features are')} not listed.")

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.core.wording import listed
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.monitoring.governing.governor import (
     REFIT,
     REFRESH,
@@ -52,7 +52,7 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
     if text := beaten_by_simple_answers(history):
         return _decision(evidence, now, "escalate_design", text, cause="simple answers", kinds=("realised",))
     if evidence.rows < policy.minimum_rows and not evidence.kinds:
-        reason = f"Too little data: {evidence.rows} rows, {policy.minimum_rows} are needed to judge."
+        reason = f"Too little data: {counted(evidence.rows, 'row')}, {policy.minimum_rows} are needed to judge."
         return _refresh(evidence, history, now, policy, reason) or _decision(evidence, now, "ok", reason)
     causes, finding = findings(evidence, policy)
     if not evidence.kinds:
@@ -76,7 +76,7 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
     needed = min(policy.persistence.alarms, policy.persistence.windows)
     if seen < needed:
         return _decision(evidence, now, "watch", f"{finding}; alarm {seen} of the {needed} that confirm it.", **alarm)
-    finding = f"{finding}, in {seen} of the last {policy.persistence.windows} windows"
+    finding = f"{finding}, in {seen} of the last {counted(policy.persistence.windows, 'window')}"
     if evidence.kinds == ("drift",):
         refit = _refresh(evidence, history, now, policy, finding, alarm=True)
         return refit or _drifted(evidence, now, situation, finding, alarm)
@@ -137,7 +137,7 @@ def _refresh(
     ruling = govern(Situation(history, evidence.version, evidence.start, now, policy, REFRESH, due=due))
     if ruling.action not in STARTING:
         return None
-    about = f"a refit is due {policy.refresh_days:g} days after the newest training row or the last refit"
+    about = f"a refit is due {counted(policy.refresh_days, 'day')} after the newest training row or the last refit"
     reason = f"{finding.rstrip('.')}; {about}; {ruling.reason}."
     more: dict[str, Any] = {"kinds": REFRESH, "cause": REFRESHED, "alarm": alarm, "episode": due}
     return _decision(evidence, now, ruling.action, reason, **more, **_training_window(evidence, policy, None))
@@ -168,7 +168,7 @@ def _late_labels(evidence: Evidence, history: History, policy: Monitoring) -> st
     before = _windows_before(evidence, history, policy, "labelled_share")
     if evidence.labels is None or len(before) < ROWS_WINDOWS or not evidence.labels.share < LATE * min(before):
         return ""
-    usual = f"in the {len(before)} windows before at least {min(before):.0%}"
+    usual = f"in the {counted(len(before), 'window')} before at least {min(before):.0%}"
     return f"Only {evidence.labels.share:.0%} of the labels that are due have come, {usual}: they are late, or lost."
 
 
@@ -179,7 +179,7 @@ def _too_few_labels(evidence: Evidence, policy: Monitoring, since: datetime | No
     if evidence.new_labels is None or evidence.new_labels >= policy.minimum_new_labels:
         return ""
     return (
-        f"only {evidence.new_labels} rows since the newest training row have a label, and a retraining wants "
+        f"only {counted(evidence.new_labels, 'labelled row')} since the newest training row, and a retraining wants "
         f"{policy.minimum_new_labels}"
     )
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from ciclo.components.core.schedule import quiet_until
 from ciclo.components.core.sections import Monitoring
+from ciclo.components.core.wording import counted
 from ciclo.components.monitoring.records import Action, Claim, Decision, History, Kind, Outcome
 
 OVERLAP = 0.1
@@ -194,9 +195,9 @@ def _refused(s: Situation) -> Ruling | None:
         return None
     counts = {what: in_a_row.count(result) for result, what in _UNHELPFUL.items() if result in in_a_row}
     if len(counts) == 1:
-        return _escalation(s, f"{len(in_a_row)} runs in a row {next(iter(counts))}")
+        return _escalation(s, f"{counted(len(in_a_row), 'run')} in a row {next(iter(counts))}")
     parts = ", ".join(f"{count} {what}" for what, count in counts.items())
-    return _escalation(s, f"{len(in_a_row)} runs in a row did not help: {parts}")
+    return _escalation(s, f"{counted(len(in_a_row), 'run')} in a row did not help: {parts}")
 
 
 def _unhelped(s: Situation) -> Ruling | None:
@@ -216,8 +217,8 @@ def _unhelped(s: Situation) -> Ruling | None:
     if windows < needed:
         return Ruling(
             "blocked",
-            f"whether version {last.version} of {last.time:%Y-%m-%d} helps is judged after {needed} windows, "
-            f"so far there are {windows}",
+            f"whether version {last.version} of {last.time:%Y-%m-%d} helps is judged after "
+            f"{counted(needed, 'window')}, so far there are {windows}",
         )
     return _escalation(s, f"version {last.version} was promoted on {last.time:%Y-%m-%d} and the alarm has not ceased")
 
@@ -249,7 +250,7 @@ def _budget(s: Situation) -> Ruling | None:
     used = sum(c.time > s.now - timedelta(days=budget.days) for c in started(s.history))
     if used < budget.runs:
         return None
-    return Ruling("blocked", f"the budget of {budget.runs} runs in {budget.days:g} days is used up")
+    return Ruling("blocked", f"the budget of {counted(budget.runs, 'run')} in {counted(budget.days, 'day')} is used up")
 
 
 def _quiet(s: Situation) -> Ruling | None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.usual import compare
+from ciclo.components.core.wording import counted
 from ciclo.components.monitoring.observing.drift import ColumnDrift, Drift
 from ciclo.components.monitoring.observing.window import Window
 
@@ -99,7 +100,9 @@ def volume(rows: int, before: Sequence[float]) -> str:
         return ""
     least, most = min(before), max(before)
     if rows * ROWS_FACTOR < least or rows > most * ROWS_FACTOR:
-        return f"{rows:,} rows came, in the {len(before)} windows before {least:,.0f} to {most:,.0f}"
+        return (
+            f"{counted(rows, 'row')} came, in the {counted(len(before), 'window')} before {least:,.0f} to {most:,.0f}"
+        )
     return ""
 
 

@@ -23,6 +23,7 @@ from ciclo.components.core.intervals import Interval, Rows, scorer
 from ciclo.components.core.metrics import Array, Metric
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
+from ciclo.components.core.wording import counted
 
 MINIMUM_LABELS = 50
 MINIMUM_PER_CLASS = 5
@@ -119,7 +120,7 @@ def realised(
     if not math.isfinite(reference):
         return unknown("the published score of the model is not known")
     if rows < MINIMUM_LABELS:
-        return unknown(f"{rows} labelled rows are too few, {MINIMUM_LABELS} are needed")
+        return unknown(f"{counted(rows, 'labelled row is', 'labelled rows are')} too few, {MINIMUM_LABELS} are needed")
     y, predicted, frame = truth[usable], predicted[usable], frame[usable].reset_index(drop=True)
     if contract.task != "regression":
         y = y.astype("int64")
@@ -131,7 +132,7 @@ def realised(
         days = np.unique(groups).size
         if days < LEAST_GROUPS:
             return unknown(
-                f"labelled rows of {days} days are too few to tell luck from loss, {LEAST_GROUPS} are needed"
+                f"labelled rows of {counted(days, 'day')} are too few to tell luck from loss, {LEAST_GROUPS} are needed"
             )
         return unknown(f"{metric.name} is not defined on these labels")
     theirs = _anchor(frame, metric, y, contract, profile)
@@ -150,7 +151,7 @@ def _assessed(
 ) -> Performance:
     confidence, least = 1 - policy.false_alarm_rate, policy.performance_drop * abs(reference)
     score = Clustered.from_jackknife(*now).interval(confidence)
-    reason = f"{metric.name} is {score} on {rows:,} labelled rows, {reference:.4g} when published"
+    reason = f"{metric.name} is {score} on {counted(rows, 'labelled row')}, {reference:.4g} when published"
     then = profile.score.error**2 if profile is not None and profile.score is not None else 0.0
     fallen = _loss(metric, reference, then, now, confidence)
     anchor = profile.anchor if profile is not None else None
@@ -251,4 +252,5 @@ def left_out(lacking: int, rows: int) -> str:
     """A clause on rows without the probability of every class, if they are too many not to tell; empty otherwise."""
     if lacking <= LEFT_OUT * rows:
         return ""
-    return f"; {lacking:,} of {rows:,} rows are left out, as the probability of every class is not stored with them"
+    left_out = f"{lacking:,} of {counted(rows, 'row')}"
+    return f"; {left_out} are left out, as the probability of every class is not stored with them"

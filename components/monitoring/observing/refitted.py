@@ -20,6 +20,7 @@ from ciclo.components.core.contract import Contract
 from ciclo.components.core.intervals import Interval
 from ciclo.components.core.metrics import Metric, predictions
 from ciclo.components.core.sections import Monitoring
+from ciclo.components.core.wording import counted
 from ciclo.components.monitoring.observing.performance import MINIMUM_LABELS, answers, encoded
 from ciclo.components.monitoring.observing.window import canonical, spoken
 from ciclo.components.monitoring.records import Record
@@ -51,8 +52,8 @@ class RefitCheck(Record):
         """The finding as a clause."""
         finding = "is worse than" if self.worse else "is not surely worse than"
         return (
-            f"the refitted model {finding} the tested one by {self.metric}, on the {self.rows:,} labelled rows it "
-            f"answered first: gain {self.gain}"
+            f"the refitted model {finding} the tested one by {self.metric}, on the "
+            f"{counted(self.rows, 'labelled row')} it answered first: gain {self.gain}"
         )
 
 

@@ -18,7 +18,7 @@ from ciclo.components.core.alerts import Message, Tone, routes, send_message
 from ciclo.components.core.errors import StorageError
 from ciclo.components.core.project import Project
 from ciclo.components.core.settings import Settings
-from ciclo.components.core.wording import clean, listed
+from ciclo.components.core.wording import clean, counted, listed
 from ciclo.components.monitoring.log import swap_record
 from ciclo.components.monitoring.records import Decision, History, Record
 from ciclo.components.monitoring.telling.alert_plan import News, Severity, plan, trouble
@@ -286,5 +286,5 @@ def _moment(time: datetime) -> str:
 def _lasting(span: timedelta) -> str:
     hours = span.total_seconds() / 3600
     if hours >= 48:
-        return f"{hours / 24:.0f} days"
-    return f"{hours:.0f} hours" if hours >= 1.5 else f"{max(hours * 60, 0):.0f} minutes"
+        return counted(round(hours / 24), "day")
+    return counted(round(hours), "hour") if hours >= 1.5 else counted(max(round(hours * 60), 0), "minute")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ciclo.components.core.charts import Line, Mark, Point, Span, line_chart
 from ciclo.components.core.svg import Svg
-from ciclo.components.core.wording import number
+from ciclo.components.core.wording import counted, number
 from ciclo.components.monitoring.records import Action, Decision
 
 TONES: dict[Action, str] = {
@@ -91,7 +91,7 @@ def version_spans(decisions: Sequence[Decision]) -> tuple[Span, ...]:
 
 def _lasted(group: Sequence[Decision]) -> str:
     first = group[0]
-    times = f"{len(group)} ticks" if len(group) > 1 else "1 tick"
+    times = counted(len(group), "tick")
     return f"{first.action.replace('_', ' ')}, {times} from {first.time:%Y-%m-%d %H:%M}: {first.reason}"
 
 

@@ -12,7 +12,7 @@ from ciclo.components.core.charts import percent
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.project import Project
-from ciclo.components.core.wording import clean, listed
+from ciclo.components.core.wording import clean, counted, listed
 from ciclo.components.monitoring.observing.drift import PREDICTION, ColumnDrift
 from ciclo.components.monitoring.observing.evidence import Evidence
 from ciclo.components.monitoring.observing.health import FROZEN, ROWS, TWICE, UNIT, ColumnHealth
@@ -110,7 +110,7 @@ def changes(decision: Decision, view: View | None, most: int = 5) -> list[str]:
         return [_named(decision.columns)] if decision.columns else []
     lines = [line for column in affected(decision, view) if (line := _change(column))]
     if len(lines) > most:
-        lines = [*lines[:most], f"and {len(lines) - most} more columns"]
+        lines = [*lines[:most], f"and {counted(len(lines) - most, 'more column')}"]
     if (performance := view.evidence.performance) is not None and performance.degraded:
         lines.insert(0, performance.reason)
     if (estimate := view.evidence.estimate) is not None and estimate.degraded:
@@ -234,7 +234,7 @@ def _season(decision: Decision, kinds: tuple[Kind, ...], view: View | None, know
     moved = len(view.evidence.drift.names)
     if not (start and end) or moved < 2 or (span := _time(end) - _time(start)) >= A_YEAR:
         return ""
-    return f"A season that training has not seen: its rows cover {span.days} days"
+    return f"A season that training has not seen: its rows cover {counted(span.days, 'day')}"
 
 
 def _relation(decision: Decision, kinds: tuple[Kind, ...], view: View | None, known: bool) -> str:

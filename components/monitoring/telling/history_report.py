@@ -6,7 +6,7 @@ from typing import Any
 
 from ciclo.components.core.charts import Lane, Mark, Span, key, timeline
 from ciclo.components.core.report import Report
-from ciclo.components.core.wording import clean
+from ciclo.components.core.wording import clean, counted
 from ciclo.components.monitoring.records import Claim, Decision, History, Outcome
 from ciclo.components.monitoring.telling.alerting import Alert
 from ciclo.components.monitoring.telling.curves import (
@@ -72,7 +72,7 @@ def history_report(
 def _span(decisions: Sequence[Decision]) -> str:
     if not decisions:
         return ""
-    return f"{len(decisions):,} ticks from {decisions[0].time:%Y-%m-%d} to {_moment(decisions[-1].time)} UTC"
+    return f"{counted(len(decisions), 'tick')} from {decisions[0].time:%Y-%m-%d} to {_moment(decisions[-1].time)} UTC"
 
 
 def _timeline(report: Report, history: History, alerts: Sequence[Alert]) -> None:

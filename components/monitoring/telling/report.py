@@ -6,7 +6,7 @@ from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.project import Project
 from ciclo.components.core.report import Report
 from ciclo.components.core.svg import Svg
-from ciclo.components.core.wording import clean, number
+from ciclo.components.core.wording import clean, counted, number
 from ciclo.components.monitoring.observing.drift import PREDICTION, ColumnDrift
 from ciclo.components.monitoring.records import Decision, History
 from ciclo.components.monitoring.telling.curves import TONES, WORDS, fact, performance_chart
@@ -71,7 +71,7 @@ def _columns(report: Report, decision: Decision, view: View) -> None:
     report.section("Columns that moved")
     drift = view.evidence.drift
     if drift is None:
-        report.text(f"Not looked at: the window holds {view.evidence.rows:,} rows.")
+        report.text(f"Not looked at: the window holds {counted(view.evidence.rows, 'row')}.")
         return
     columns = [c for c in affected(decision, view) if c.drift is not None and any(c.drift.counts)]
     if not columns:
@@ -81,7 +81,7 @@ def _columns(report: Report, decision: Decision, view: View) -> None:
     if drawn:
         report.chart(_key(any(c.drift is not None and c.drift.low for c in columns)))
     if len(columns) > FIGURES:
-        report.text(f"{len(columns) - FIGURES} more columns moved; the table has them.")
+        report.text(f"{counted(len(columns) - FIGURES, 'more column')} moved; the table has them.")
     compared = [*([drift.prediction] if drift.prediction else []), *drift.columns]
     most = max([e for c in compared for e in (c.effect, *c.usual)], default=1)
     report.section("All columns").text(
@@ -139,20 +139,23 @@ def _health(report: Report, view: View) -> None:
     for fault in list(evidence.faults.values())[:FIGURES]:
         report.text(f"{clean(fault, FACT)}.", "bad")
     if not evidence.health:
-        report.text(f"{evidence.rows:,} rows. Shares of single columns were not taken for this window.")
+        report.text(f"{counted(evidence.rows, 'row')}. Shares of single columns were not taken for this window.")
         return
     noted = [h for h in evidence.health if any((*h.missing, *h.unknown, *h.outside))]
     noted.sort(
         key=lambda h: -max(h.missing[0] - h.missing[1], h.unknown[0] - h.unknown[1], h.outside[0] - h.outside[1])
     )
-    report.text(f"{evidence.rows:,} rows. Shares now, and those of training in brackets.")
+    report.text(f"{counted(evidence.rows, 'row')}. Shares now, and those of training in brackets.")
     report.table(
         ["column", "missing", "unknown to the model", "outside the range of training"],
         [[clean(h.name, NAME), *(_pair(pair) for pair in (h.missing, h.unknown, h.outside))] for h in noted],
     )
     clear = len(evidence.health) - len(noted)
     if clear:
-        report.text(f"{clear} columns have all their values, none unknown and none outside the range.", "good")
+        report.text(
+            f"{counted(clear, 'column has', 'columns have')} every value, none unknown and none outside the range.",
+            "good",
+        )
 
 
 def _pair(shares: tuple[float, float]) -> str:
@@ -167,7 +170,7 @@ def _labels(report: Report, view: View) -> None:
         report.text("How long labels take was not looked at for this window.")
         return
     delay = (
-        f" Half of them came within {number(labels.median)} days, nine of ten within {number(labels.slow)}."
+        f" Half of them came within {counted(labels.median, 'day')}, nine of ten within {number(labels.slow)}."
         if labels.median == labels.median
         else ""
     )

@@ -13,6 +13,7 @@ from typing import IO, Protocol
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.settings import Settings
+from ciclo.components.core.wording import counted
 
 Bytes = bytes | bytearray | memoryview
 
@@ -98,7 +99,7 @@ def require_small(name: str, size: int, settings: Settings) -> None:
     if size > settings.source_bytes:
         raise DataError(
             f"{name} is larger than a source may be",
-            seen=f"more than {settings.source_bytes:,} bytes",
+            seen=f"more than {counted(settings.source_bytes, 'byte')}",
             hint="Give a window or a smaller source, or raise CICLO_SOURCE_BYTES.",
         )
 
@@ -129,7 +130,7 @@ class Download:
             if time.monotonic() - self.began > self.settings.source_seconds:
                 raise DataError(
                     f"{self.name} took longer than {self.settings.source_seconds:g} s",
-                    seen=f"{self.size:,} bytes by then",
+                    seen=f"{counted(self.size, 'byte')} by then",
                     hint="Raise CICLO_SOURCE_SECONDS.",
                 )
             target.write(chunk)

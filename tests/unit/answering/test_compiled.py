@@ -171,7 +171,7 @@ def test_a_compiled_form_that_answers_otherwise_is_not_used(monkeypatch, harm):
     monkeypatch.setattr(compiling, "CompiledModel", Harmed)
     found = parity(model, contract, X, seed=1)
     assert found.engine == "fitted"
-    assert {"label": "1 other labels", "value": "2e-09", "crash": "MemoryError"}[harm] in found.why
+    assert {"label": "1 other label,", "value": "2e-09", "crash": "MemoryError"}[harm] in found.why
     assert isinstance(engine_of(model, contract, found)._model, Pipeline)
 
 

@@ -18,6 +18,7 @@ from ciclo.components.core.cleaning_policy import Split
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED, ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
+from ciclo.components.tables.datasets import rows_digest
 
 COLUMNS = {
     "b": {"type": "boolean"},
@@ -30,10 +31,12 @@ COLUMNS = {
 TIME = datetime(2026, 1, 1, 12, 30, 0, 50, tzinfo=UTC)
 
 
-def sides(path: Path, table: pa.Table, columns: list[str]) -> dict[float, tuple[str, str]]:
+def sides(path: Path, table: pa.Table, columns: list[str], keep: str = "first") -> dict[float, tuple[str, str]]:
     """Identity and side of each row by its target, which tells the rows of a test apart."""
     described = {"source": "x", "target": "y", "columns": {name: COLUMNS[name] for name in columns}}
-    project = project_from_mapping({"name": "unit", "data": described}, origin="test")
+    project = project_from_mapping(
+        {"name": "unit", "data": described, "cleaning": {"duplicates": {"keep": keep}}}, origin="test"
+    )
     table = table.append_column(LINE, pa.array(range(1, len(table) + 1), pa.int64()))
     table = table.append_column(MALFORMED, pa.nulls(len(table), pa.string()))
     pq.write_table(table, path / "raw")
@@ -102,6 +105,26 @@ def test_csv_and_parquet_give_the_same_identity(tmp_path: Path) -> None:
     text = frame.astype(str)
     text["n"] += "0"
     assert sides(tmp_path, pa.Table.from_pandas(text, preserve_index=False), list(frame)) == typed
+
+
+def test_what_a_search_draws_goes_by_the_rows_and_not_by_their_file_or_order(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"y": np.arange(100.0), "n": np.linspace(0, 1, 100), "w": "a"})
+    last = frame.tail(1)
+    tables = {
+        "as they are": frame,
+        "in another order": frame.sample(frac=1, random_state=0)[["w", "y", "n"]],
+        "as text": frame.astype(str),
+        "another value": pd.concat([frame.head(99), last.assign(n=2.0)]),
+        "a row less": frame.head(99),
+        "a row twice": pd.concat([frame, last]),
+        "a row three times": pd.concat([frame, last, last]),
+    }
+    found = {}
+    for name, rows in tables.items():
+        sides(tmp_path, pa.Table.from_pandas(rows, preserve_index=False), list(frame), keep="all")
+        found[name] = rows_digest(tmp_path / "dataset")
+    assert found["as they are"] == found["in another order"] == found["as text"]
+    assert len(set(found.values())) == len(tables) - 2
 
 
 def test_shares_are_about_what_was_asked(tmp_path: Path) -> None:

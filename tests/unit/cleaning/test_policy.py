@@ -101,6 +101,15 @@ def test_outliers_are_quarantined_by_stated_limits_on_every_side_and_a_request_i
         )
 
 
+def test_where_the_quartiles_are_one_number_nothing_is_beyond_them(tmp_path: Path) -> None:
+    report = run(
+        tmp_path, frame().assign(x="7"), project(COLUMNS, DATA, cleaning={"outliers": {"x": {"action": "clip"}}})
+    )
+    assert [(t.values, t.effect) for t in report.treatments if t.column == "x"] == [
+        (0, "clipped in the model, about no limits")
+    ]
+
+
 def test_the_report_counts_what_the_policy_comes_to(tmp_path: Path) -> None:
     policy = {
         "missing": {"columns": {"w": "most_frequent", "gap": {"indicator": True, "drop_above": 0.9}}, "delete": ["on"]},

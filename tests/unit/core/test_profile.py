@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.components.core import column_profile
-from ciclo.components.core.column_profile import ColumnProfile
+from ciclo.components.core.column_profile import RARE, ColumnProfile
 
 NUMBERS = st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(float("nan")), st.integers(0, 3).map(float)), min_size=1)
 CATEGORIES = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1)
@@ -27,6 +27,13 @@ def test_every_category_falls_in_exactly_one_bin(values):
     profile = ColumnProfile.of(pd.Series(values, dtype=object))
     assert sum(profile.counts) == len(values)
     assert len(profile.labels) == len(profile.counts)
+
+
+@given(st.sets(st.sampled_from(["(missing)", "'(missing)'", "''(missing)''", "(other)", "'(other)'", "(missing)'"])))
+def test_a_value_that_is_called_like_another_bin_has_a_name_of_its_own(values):
+    profile = ColumnProfile.of(pd.Series([*values, None] * RARE, dtype=object))
+    assert len({*profile.labels}) == profile.bins == len(values) + 2
+    assert profile.labels[-2:] == ["(other)", "(missing)"]
 
 
 def test_an_unseen_category_is_counted_as_other():

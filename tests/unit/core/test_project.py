@@ -113,7 +113,7 @@ def test_only_data_is_required():
         ("monitoring.cool_down_days", 1e9, "monitoring.cool_down_days: should be less than or equal to 36500"),
         ("monitoring.budget.days", 1e9, "monitoring.budget.days: should be less than or equal to 36500"),
         ("monitoring.persistence", {"alarms": 2, "windows": 9_999}, "monitoring.persistence.windows: should be less"),
-        ("monitoring", {"window_days": 20_000}, "monitoring: 3 windows of 20000 days reach back further than 36500"),
+        ("monitoring", {"window_days": 20_000}, "monitoring: 3 windows of 20,000 days reach back further than 36500"),
         ("design.label_delay_days", 36_501, "design.label_delay_days: should be less than or equal to 36500"),
         ("cleaning.split.test", "36501d", "cleaning.split.test.*at most 36500 days"),
         ("cleaning.split.test", "9" * 5_000 + "d", "cleaning.split.test.*at most 36500 days"),

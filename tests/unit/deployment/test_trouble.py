@@ -53,7 +53,7 @@ RUNS = {"state": {"running": {}}, "restartCount": 1, "lastState": ended(1, messa
             ("CrashLoopBackOff: exit code 1, 3 times; it said: no key is trusted",),
             id="crash-loop",
         ),
-        pytest.param(made(), [waits("", **RUNS)], "crash", ("exit code 1, 1 times", "no key is trusted"), id="again"),
+        pytest.param(made(), [waits("", **RUNS)], "crash", ("exit code 1, 1 time;", "no key is trusted"), id="again"),
         pytest.param(made(), [waits("", **{**RUNS, "ready": True})], None, (), id="recovered"),
         pytest.param(
             made(),

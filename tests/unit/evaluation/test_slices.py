@@ -134,15 +134,15 @@ def test_without_a_floor_nothing_is_checked():
     assert floor_checks((Slice("place", "east", 50, interval(0, 0.1)),), Evaluation(), METRICS["roc_auc_score"]) == []
 
 
-@pytest.mark.parametrize("own", ["(missing)", "any of 2 others"])
+@pytest.mark.parametrize("own", ["(missing)", "any of 3 others"])
 def test_a_value_that_is_called_like_a_part_is_another_part(own):
-    values = [own] * 5 + [f"v{i:02d}" for i in range(31) for _ in range(3)] + [None] * 4
+    values = [own] * 5 + [repr(own)] * 4 + [f"v{i:02d}" for i in range(31) for _ in range(3)] + [None] * 4
     found = list(parts_of(pd.Series(values, dtype=object)))
     names = [name for name, _ in found]
     assert len({*names}) == len(names)
     assert sorted(row for _, rows in found for row in rows) == list(range(len(values)))
     assert [name for name, rows in found if 0 in rows] == [repr(own)]
-    assert names[-2:] == ["any of 2 others", "(missing)"]
+    assert names[-2:] == ["any of 3 others", "(missing)"]
 
 
 def test_infinite_numbers_are_in_the_last_quarter_and_the_first():

@@ -277,7 +277,7 @@ def test_without_new_labels_there_is_nothing_to_learn_from(make_world):
     world.serve(NOW, rows=200)
     decision = world.tick(NOW)
     assert decision.action == "blocked"
-    assert "only 250 rows since the newest training row have a label" in decision.reason
+    assert "only 250 labelled rows since the newest training row," in decision.reason
 
 
 def test_a_part_of_the_rows_moved_and_the_whole_hardly(make_world):

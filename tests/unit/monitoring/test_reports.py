@@ -68,7 +68,7 @@ def test_a_tick_is_shown_with_all_it_saw():
         "a person has to look", "Since 2026-05-18 06:00 UTC", "Likely cause", "Mend the source", "v2",
         "realised roc_auc_score", "estimated without labels", "published", "column_00: effect", "usually at most",
         "41 % (1 %)", "93 % of the rows whose label is due have one. Half of them came within 3 days", "167,423",
-        "27 columns have all their values",
+        "27 columns have every value",
     ):  # fmt: skip
         assert part in text, part
     assert html.count('class="strip"') == 31

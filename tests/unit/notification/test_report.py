@@ -114,5 +114,5 @@ def test_it_stays_below_a_megabyte_whatever_the_card_holds(tmp_path):
     leave_account(account, "loans", settings(tmp_path))
     html = shown(tmp_path)
     assert len(html.encode()) < 1_000_000
-    for text in ("of the card", "Plots are left out here", "1 more checks are not listed"):
+    for text in ("of the card", "Plots are left out here", "1 more check is not listed"):
         assert text in html

@@ -1,0 +1,119 @@
+"""Spark as an engine of the same expressions: what has to be said to it, and the three places that ask an engine.
+
+These are ``connect``, ``stored`` and ``_query`` of ``tables.datasets``; the rest is expressions that know no engine.
+``SparkCompiler`` is the list of what Spark, or ibis on Spark, means otherwise than DuckDB; each entry says what.
+"""
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import pyarrow as pa
+import sqlglot.expressions as sge
+from ibis.backends.sql.compilers.pyspark import PySparkCompiler
+from pyspark.sql import SparkSession
+
+from ciclo.components.core.values import NUMBER
+
+CONFIG = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # of few rows it takes longer to compile Java than to count
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.session.timeZone": "UTC",  # of times without a zone
+    "spark.sql.shuffle.partitions": "2",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+JAVA = {"Y": "yyyy", "m": "MM", "d": "dd", "H": "HH", "M": "mm", "S": "ss", "f": "SSSSSS"}
+
+
+def shortest(number: float | None) -> str | None:
+    """A number as the shortest text that reads back the same."""
+    return None if number is None else str(number)
+
+
+class SparkCompiler(PySparkCompiler):
+    """What Spark is told in place of what ibis tells it."""
+
+    __slots__ = ()
+
+    def visit_RegexReplace(self, op: Any, *, arg: Any, pattern: Any, replacement: Any) -> Any:
+        """Java has a group of a pattern as ``$1``."""
+        instead = re.sub(r"\\([0-9])", r"$\1", op.replacement.value.replace("$", r"\$"))
+        return self.f.regexp_replace(arg, pattern, sge.convert(instead))
+
+    def visit_TryCast(self, op: Any, *, arg: Any, to: Any) -> Any:
+        """Java reads ``1d`` and ``0x1p3`` as numbers, and no zone behind a time without seconds."""
+        if op.arg.dtype.is_string() and to.is_timestamp():
+            seconds = [sge.convert(text) for text in ("([T ][0-9]{2}:[0-9]{2})([Z+-])", "$1:00$2")]
+            return super().visit_TryCast(op, arg=self.f.regexp_replace(arg, *seconds), to=to)
+        cast = super().visit_TryCast(op, arg=arg, to=to)
+        if op.arg.dtype.is_string() and to.is_floating():
+            return self.if_(self.f.regexp_like(self.f.trim(arg), sge.convert(NUMBER)), cast, sge.Null())
+        return cast
+
+    def visit_Cast(self, op: Any, *, arg: Any, to: Any) -> Any:
+        """Java writes ``1.0E20`` for ``1e+20``, and before version 19 more digits than it takes."""
+        if op.arg.dtype.is_floating() and to.is_string():
+            return self.f.anon.shortest(self.cast(arg, dt.float64))
+        return super().visit_Cast(op, arg=arg, to=to)
+
+    def visit_Strftime(self, op: Any, *, arg: Any, format_str: Any) -> Any:
+        """Java has letters for all of it, and quotes around its own."""
+        form = re.sub("([A-Za-z]+)", r"'\1'", re.sub("%[A-Za-z]", " ", op.format_str.value))
+        java = iter(JAVA[code] for code in re.findall("%([A-Za-z])", op.format_str.value))
+        return self.f.date_format(arg, sge.convert(re.sub(" ", lambda _: next(java), form)))
+
+    def visit_ExtractMicrosecond(self, op: Any, *, arg: Any) -> Any:
+        """Of which ibis says that Spark has none."""
+        return self.cast(self.f.date_format(arg, sge.convert("SSSSSS")), op.dtype)
+
+
+def connect() -> Any:
+    """A local Spark as an ibis backend."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # which works out ``shortest``
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in CONFIG.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    session.udf.register("shortest", shortest)
+    backend = ibis.pyspark.connect(session)
+    backend.compiler = SparkCompiler()
+    backend.create_table = partial(stored, backend)
+    ibis.options.sql.fuse_selects = False
+    return backend
+
+
+def stored(backend: Any, name: str, expression: Any, temp: bool) -> Any:
+    """What an expression gives, worked out once; ibis has no temporary tables of Spark."""
+    assert temp
+    backend._session.sql(backend.compile(expression)).cache().createOrReplaceTempView(name)
+    return backend.table(name)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query of Spark as ``datasets`` asks those of DuckDB."""
+
+    rows: Any
+
+    def to_arrow_table(self) -> pa.Table:
+        return self.rows.toArrow()
+
+    def to_arrow_reader(self, batch: int) -> pa.RecordBatchReader:
+        return self.to_arrow_table().to_reader(batch)
+
+
+def query(expression: Any) -> Any:
+    """In place of ``datasets._query``, for both engines."""
+    backend = expression.get_backend()
+    compiled = backend.compile(expression)
+    return backend.con.sql(compiled) if backend.name == "duckdb" else Query(backend._session.sql(compiled))
