@@ -26,7 +26,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = Path(__file__).with_suffix(".yaml")
 LEAST = 0.9  # share of the mutants that have to die
-TIMEOUT = 180.0
+TIMEOUT = 900.0
 NO_TESTS = 5  # what pytest ends with where all are deselected
 # Module, how many of its mutants are tried, and the tests that have to notice.
 MODULES = {

@@ -47,6 +47,7 @@ MARKED = "|".join(
         _BEHIND,
     )
 )
+MARKED_NUMBER = "^[+-]?[0-9]*[.-][0-9]"  # what that comes to for a plain number
 # Numbers that could be days by chance: fewer different ones prove nothing, as a counter passes for days that long.
 _PROOF = 32
 _FEW = 20  # different whole numbers, up to which 2- may be a mark that is a little worse than 2
@@ -129,6 +130,26 @@ def counts(text: Any) -> dict[str, Any]:
         "day_first": parts & (first > 12),
         "month_first": parts & (second > 12),
     }
+
+
+def plain_counts(text: Any) -> dict[str, Any]:
+    """The same, for columns that hold nothing but plain numbers: ``of_plain`` knows the rest."""
+    wanted = {"marked", *(f"n{NUMBERS.index(_alike(rules))}" for rules in NUMBERS)}
+    return {name: found for name, found in _number_counts(text).items() if name in wanted}
+
+
+def of_plain(row: Mapping[str, int]) -> dict[str, int]:
+    """All of ``counts`` from ``plain_counts``: a plain number is no date, and has a point and no other mark in it."""
+    alike = {f"n{n}": f"n{NUMBERS.index(_alike(rules))}" for n, rules in enumerate(NUMBERS)}
+    found = {name: row[other] for name, other in alike.items()}
+    return {**found, "marked": row["marked"], "dates": 0, "day_first": 0, "month_first": 0}
+
+
+def _alike(rules: Plain) -> Plain:
+    """The one of three ways to write numbers that says the same of text without comma, space and apostrophe."""
+    if rules.decimal == ".":
+        return NUMBERS[0]
+    return rules if rules.thousands == "." else NUMBERS[1]
 
 
 def more_counts(text: Any, bare: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
             wanted=wanted,
             columns=guesses,
             time_column=time,
-            repeated=_repeated(source, names),
+            repeated=_repeated(source, facts),
             header=header,
             malformed=_malformed(source),
         )
@@ -162,9 +162,11 @@ def _splits_by_time(source: Source, time: Any, label: Any, task: str) -> bool:
     return bool(max(firsts) < bound["early"])
 
 
-def _repeated(source: Source, names: list[str]) -> float:
+def _repeated(source: Source, facts: Mapping[str, Facts]) -> float:
     """Share of the rows that are the same as another one."""
-    different = source.table.select(*names).distinct()
+    if any(column.distinct == source.rows for column in facts.values()):
+        return 0.0
+    different = source.table.select(*facts).distinct()
     rows: int = collect(different.aggregate(rows=different.count()))["rows"][0].as_py()
     return 1 - rows / source.rows
 

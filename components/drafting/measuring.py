@@ -15,24 +15,27 @@ from ciclo.components.drafting.absent import NO_DAYS, is_mark, is_no_day, word_o
 from ciclo.components.drafting.columns import LEVELS, Facts
 from ciclo.components.drafting.conventions import (
     MARKED,
+    MARKED_NUMBER,
     Marks,
     Written,
     agreed,
     compact_date,
-    counts,
     decide,
     more_counts,
+    of_plain,
+    plain_counts,
     settled,
     varieties,
     without_unit,
 )
 from ciclo.components.tables.datasets import collect, stored
-from ciclo.components.tables.reading import read, says_zone
-from ciclo.components.tables.stacking import batches, stacked
+from ciclo.components.tables.reading import read, says_zone, trimmed
+from ciclo.components.tables.stacking import batches, different
 
 _STRAYS = 5
 _MOSTLY = 0.9
 _AGREE = 0.99
+_NUMBER = Plain("number")
 _READ = ("text", "number", "flag", "time")
 _COMPACT_DAYS = (19_000_101, 21_001_231)
 # Digits that are no number: those of a code, or of a telephone behind a plus.
@@ -49,8 +52,9 @@ class _Batch:
 
     Attributes:
         names: The columns; their places are counted from 0.
-        readings: Every different value: ``place``, ``raw``, what it is as ``text``, ``number``, ``flag`` and ``time``,
-            in how many ``rows`` it stands, and the ``word`` for which the others are null.
+        readings: Every different value: ``place``, ``raw`` without white space at its ends, what it is as ``text``,
+            ``number``, ``flag`` and ``time``, in how many ``rows`` it stands, and the ``word`` for which the others are
+            null.
         facts: What was counted, by place.
         marks: In which ways they may be written, for the columns worth a second look.
         words: Rows by word that is likely to stand for a missing value, by place.
@@ -88,7 +92,7 @@ def measure(table: Any, names: Collection[str]) -> dict[str, Facts]:
     facts: dict[str, Facts] = {}
     for n, batch in enumerate(read_in):
         mine = {place: found for (other, place), found in written.items() if other == n}
-        for rules in {found.rules for found in mine.values()}:
+        for rules in {found.rules for found in mine.values()} - {_NUMBER}:
             _read_again(batch, [place for place, found in mine.items() if found.rules == rules], rules)
         _read_again(batch, [p for p, row in batch.facts.items() if p not in mine and _is_time(row)], Plain("timestamp"))
         for place in _restored(batch, mine):
@@ -108,28 +112,28 @@ def _batches(table: Any, names: Collection[str], rows: int) -> Iterator[Sequence
 
 def _read(table: Any, names: Sequence[str], batch: str) -> _Batch:
     """Read every different value of each column once, into tables of the engine that begin with a name."""
-    cells = stacked(table, names)
-    values = cells.group_by("place", "raw").aggregate(rows=lambda t: t.count())
-    is_text = values["raw"].type().is_string()
-    if is_text:
-        values = stored(values.mutate(word=word_of(values["raw"].strip())), f"{batch}_values")
-        values = values.mutate(raw=values["word"].isnull().ifelse(values["raw"], ibis.null("string")))
-    else:
-        values = stored(values, f"{batch}_values")
+    values = different(table, names, "values_to_count")
     raw = values["raw"]
-    readings = stored(
-        values.mutate(text=read(raw, Plain("category")).typed, number=read(raw, Plain("number")).typed),
-        f"{batch}_numbers",
-    )
+    is_text = raw.type().is_string()
+    if is_text:
+        values = values.mutate(raw=trimmed(raw))
+        values = values.mutate(word=word_of(values["raw"]))
+        raw = values["raw"]
+        values = values.mutate(raw=values["word"].isnull().ifelse(raw, ibis.null("string")))
+    readings = values.mutate(text=_typed(values["raw"], Plain("category")), number=_typed(values["raw"], _NUMBER))
     raw, number = readings["raw"], readings["number"]
-    flag, time = (read(raw, Plain(kind)).typed for kind in ("boolean", "timestamp"))
+    flag, time = (_typed(raw, Plain(kind)) for kind in ("boolean", "timestamp"))
     if is_text:  # a number is no time, and only two of them are true or false
         flag = number.isnull().ifelse(flag, ibis.cases((number == 1, True), (number == 0, False)))
         time = number.isnull().ifelse(time, ibis.null(time.type()))
     readings = stored(readings.mutate(flag=flag, time=time), f"{batch}_readings")
-    facts = _facts(readings, Plain("number"))
+    facts = _facts(readings, _NUMBER)
     marks, words = (_marks(readings, facts), _words(readings)) if is_text else ({}, {})
     return _Batch(names, readings, facts, marks, words, batch)
+
+
+def _typed(raw: Any, rules: Plain) -> Any:
+    return read(raw, rules, is_trimmed=True).typed
 
 
 def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
@@ -137,20 +141,24 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
     raw, text, number, flag, time = (readings[name] for name in ("raw", "text", "number", "flag", "time"))
     kind = raw.type()
     code = _CODE if number_form(rules).negative == "-1" and not rules.unit else "^[^0-9.,]{0,8}0[0-9]"
+    whole = (number % 1 == 0).fill_null(False)
     if kind.is_string():
-        has_point = raw.strip().re_search(f"[{rules.decimal}][0-9]*[^0-9]*$")
+        # A pattern is dear, so it is asked only of values of which nothing cheaper tells.
+        is_number = number.notnull()
+        has_point = whole.ifelse(raw.re_search(f"[{rules.decimal}][0-9]*[^0-9]*$"), False)
         is_large = text.re_search(_POWER) & (text.try_cast("float64").abs() > LARGEST_NUMBER)
-        infinite = text.re_search(_INFINITE) | is_large.fill_null(False)
-        marked = text.re_search(MARKED)
-        is_power = number.notnull() & text.re_search(_BARE_POWER)
-        impossible = number.isnull() & time.isnull() & text.re_search(_ISO_DAY)
+        infinite = is_number.ifelse(False, text.re_search(_INFINITE) | is_large.fill_null(False))
+        marked = is_number.ifelse(text.re_search(MARKED_NUMBER), text.re_search(MARKED))
+        is_power = (is_number & (text.contains("e") | text.contains("E"))).ifelse(text.re_search(_BARE_POWER), False)
+        impossible = (is_number | time.notnull()).ifelse(False, text.re_search(_ISO_DAY))
+        padded = (text < "1").ifelse(text.re_search(code), False) if code == _CODE else text.re_search(code)
     else:
         is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
         always, never = readings["place"].notnull(), readings["place"].isnull()
         has_point, marked, impossible, is_power = never if is_whole else always, never, never, never
+        padded = text.re_search(code)
         # Beside NaN, which is the largest of all to an engine.
         infinite = (raw.abs() > LARGEST_NUMBER) & (raw.abs() <= math.inf) if kind.is_floating() else never
-    whole = (number % 1 == 0).fill_null(False)
     grouped = readings.group_by("place").aggregate(
         present=_sum(text.notnull() | infinite.fill_null(False), readings),
         distinct=text.nunique(),
@@ -162,7 +170,7 @@ def _facts(readings: Any, rules: Plain) -> dict[int, dict[str, Any]]:
         booleans=_sum(flag.notnull(), readings),
         times=_sum(time.notnull(), readings),
         impossible=_sum(impossible, readings),
-        padded=_sum(text.re_search(code), readings),
+        padded=_sum(padded, readings),
         marked=_sum(marked, readings),
         letters=(text.length() * readings["rows"]).sum(),
         power=is_power.ifelse(text, ibis.null("string")).max(),
@@ -204,15 +212,16 @@ def _marks(readings: Any, facts: Mapping[int, Mapping[str, Any]]) -> dict[int, M
     units: dict[int, dict[str, int]] = {}
     found: dict[int, dict[str, int]] = {}
     if plain:
-        known = _trimmed(readings, plain)
-        conditions = counts(known["trimmed"])
-        found |= _by_place(known.group_by("place").aggregate(**{n: _sum(c, known) for n, c in conditions.items()}))
+        known = _present(readings, plain)
+        conditions = plain_counts(known["raw"])
+        grouped = known.group_by("place").aggregate(**{n: _sum(c, known) for n, c in conditions.items()})
+        found |= {place: of_plain(row) for place, row in _by_place(grouped)}
     if others:
-        known = _trimmed(readings, others)
-        unit, bare = without_unit(known["trimmed"])
+        known = _present(readings, others)
+        unit, bare = without_unit(known["raw"])
         known = known.mutate(unit=unit, bare=bare)
-        conditions = more_counts(known["trimmed"], known["bare"])
-        parts = {name: part.nunique() for name, part in varieties(known["trimmed"]).items()}
+        conditions = more_counts(known["raw"], known["bare"])
+        parts = {name: part.nunique() for name, part in varieties(known["raw"]).items()}
         found |= _by_place(
             known.group_by("place").aggregate(**{n: _sum(c, known) for n, c in conditions.items()}, **parts)
         )
@@ -225,9 +234,8 @@ def _marks(readings: Any, facts: Mapping[int, Mapping[str, Any]]) -> dict[int, M
     }
 
 
-def _trimmed(readings: Any, places: Sequence[int]) -> Any:
-    known = readings.filter(readings["place"].isin(places) & readings["text"].notnull())
-    return known.mutate(trimmed=known["raw"].strip())
+def _present(readings: Any, places: Sequence[int]) -> Any:
+    return readings.filter(readings["place"].isin(places) & readings["text"].notnull())
 
 
 def _compact(batch: _Batch) -> dict[int, Written]:
@@ -238,12 +246,12 @@ def _compact(batch: _Batch) -> dict[int, Written]:
         for place, row in batch.facts.items()
         if 0 < row["present"] == row["numbers"] == row["whole"] + row["rounded"]
         and (row["minimum"] in NO_DAYS or row["minimum"] >= first)
-        and (row["maximum"] in NO_DAYS or row["maximum"] < (last + 1) * 1_000_000)
+        and (row["maximum"] in NO_DAYS or first <= row["maximum"] < (last + 1) * 1_000_000)
     ]
     if not places:
         return {}
     known = batch.readings.filter(batch.readings["place"].isin(places) & batch.readings["number"].notin(NO_DAYS))
-    known = known.mutate(day=read(known["raw"], Plain("timestamp", dates=COMPACT)).typed)
+    known = known.mutate(day=_typed(known["raw"], Plain("timestamp", dates=COMPACT)))
     counted = known.group_by("place").aggregate(
         valid=_sum(known["day"].notnull(), known),
         different=known["day"].nunique(),
@@ -270,7 +278,7 @@ def _read_again(batch: _Batch, places: Sequence[int], rules: Plain) -> None:
     if not places:
         return
     again = batch.readings.filter(batch.readings["place"].isin(places))
-    typed = read(again["raw"], rules).typed
+    typed = _typed(again["raw"], rules)
     if rules.type != "timestamp":
         batch.facts |= _facts(again.mutate(number=typed), rules)
         return
@@ -297,7 +305,7 @@ def _restored(batch: _Batch, written: Mapping[int, Written]) -> list[int]:
     batch.readings = readings.mutate(
         raw=back.ifelse(readings["word"], readings["raw"]), text=back.ifelse(readings["word"], readings["text"])
     )
-    batch.facts |= _facts(batch.readings.filter(batch.readings["place"].isin(places)), Plain("number"))
+    batch.facts |= _facts(batch.readings.filter(batch.readings["place"].isin(places)), _NUMBER)
     for place in places:
         batch.words[place] = {word: rows for word, rows in batch.words[place].items() if not is_mark(word)}
         batch.strays.pop(place, None)

@@ -1,9 +1,8 @@
 """What an analyst sees in a table beside its types: whose rows they are, their order, twins, codes, constants."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,9 @@ from ciclo.components.core.wording import counted, listed
 from ciclo.components.drafting.columns import LEVELS, Facts, Guess
 from ciclo.components.drafting.draft import Draft
 from ciclo.components.sources.layout import Source
-from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.entities import LEAST_VALUES, names_an_entity
 from ciclo.components.tables.patterns import Patterns
-from ciclo.components.tables.reading import read
+from ciclo.components.tables.stacking import rows_by_value
 
 _OFFERED = 50  # values from which rows are split by them: of fewer, one side might get none
 _COUNTED = 50  # columns whose rows are counted by value
@@ -150,7 +148,8 @@ def _group(draft: Draft, source: Source, facts: Mapping[str, Facts]) -> tuple[st
     """The column by which rows are split, and all that name people or things."""
     candidates = [name for name in draft.columns if _may_be_an_entity(draft, facts[name])]
     candidates.sort(key=lambda name: not names_an_entity(name, np.full(LEAST_VALUES, 2)))
-    entities = [n for n in candidates[:_COUNTED] if names_an_entity(n, _sizes(source, facts[n], draft.columns[n]))]
+    sizes = _sizes(source, draft, facts, candidates[:_COUNTED])
+    entities = [name for name in candidates[:_COUNTED] if names_an_entity(name, sizes[name])]
     offered = [name for name in entities if facts[name].distinct >= _OFFERED]
     if not offered or draft.time_column is not None:
         return None, entities
@@ -168,13 +167,15 @@ def _may_be_an_entity(draft: Draft, facts: Facts) -> bool:
     )
 
 
-def _sizes(source: Source, facts: Facts, guess: Guess) -> Array:
-    if facts.distinct <= LEVELS:
-        return np.array(list(facts.levels.values()))
-    rules = replace(facts.rules or Plain(guess.type), type=guess.type, missing=tuple(facts.words))
-    value: Any = read(source.table[facts.name], rules).typed
-    counted = source.table.select(value=value).filter(lambda t: t["value"].notnull())
-    return np.asarray(collect(counted.group_by("value").aggregate(rows=lambda t: t.count()))["rows"].to_numpy())
+def _sizes(source: Source, draft: Draft, facts: Mapping[str, Facts], names: Sequence[str]) -> dict[str, Array]:
+    """In how many rows each value of some columns stands."""
+    known = {name: np.array(list(facts[name].levels.values())) for name in names if facts[name].distinct <= LEVELS}
+    rules = {name: _rules(facts[name], draft.columns[name]) for name in names if name not in known}
+    return known | rows_by_value(source.table, rules, source.rows)
+
+
+def _rules(facts: Facts, guess: Guess) -> Plain:
+    return replace(facts.rules or Plain(guess.type), type=guess.type, missing=tuple(facts.words))
 
 
 def with_sides(draft: Draft, rows: pd.DataFrame) -> Draft:

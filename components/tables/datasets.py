@@ -62,6 +62,13 @@ def stored(expression: Any, name: str) -> Any:
     return expression.get_backend().create_table(name, expression, temp=True)
 
 
+def lent(rows: pa.Table, beside: Any, name: str) -> Any:
+    """Rows in memory as a table of the engine of another one; not copied, so they stay until the name is lent anew."""
+    backend = beside.get_backend()
+    backend.con.register(name, rows)
+    return backend.table(name)
+
+
 def _query(expression: Any) -> Any:
     """An ibis expression as a query of DuckDB, which gives Arrow without the optional packages of ``to_pyarrow``."""
     backend = expression.get_backend()

@@ -266,11 +266,12 @@ def _one_class_each(place: Array, y: Array) -> bool:
     """Whether the rows of each value are of one class, in rows and classes enough for that to be no chance."""
     if len(y) < LEAST_ROWS:
         return False
-    cells = np.unique(np.column_stack([place, y]), axis=0, return_counts=True)
-    values, classes = (np.unique(cells[0][:, at], return_inverse=True)[1] for at in (0, 1))
-    if len(cells[1]) > values.max() + 1 or classes.max() == 0:
+    values, classes = (np.unique(part, return_inverse=True)[1] for part in (place, y))
+    width = int(classes.max()) + 1
+    cells = np.bincount(values * width + classes, minlength=(int(values.max()) + 1) * width).reshape(-1, width)
+    if width == 1 or ((cells > 0).sum(axis=1) > 1).any():
         return False
-    return bool(cells[1].min() >= _ROWS_OF_A_VALUE and np.bincount(classes, cells[1]).min() >= LEAST_OF_A_CLASS)
+    return bool(cells[cells > 0].min() >= _ROWS_OF_A_VALUE and cells.sum(axis=0).min() >= LEAST_OF_A_CLASS)
 
 
 def _lines(some: Halves) -> list[Array]:

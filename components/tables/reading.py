@@ -52,7 +52,7 @@ class Value:
     inexact: Any = None
 
 
-def read(raw: Any, rules: Rules) -> Value:
+def read(raw: Any, rules: Rules, *, is_trimmed: bool = False) -> Value:
     """Read a raw column as a type.
 
     Numbers become finite ``float64``, integers ``int64``, booleans true or false, categories trimmed text, times UTC.
@@ -60,8 +60,16 @@ def read(raw: Any, rules: Rules) -> Value:
     Args:
         raw: Column of a raw table.
         rules: Its type, the words that stand for a missing value, and how categories are spelled.
+        is_trimmed: Whether it is a column that ``trimmed`` gave; an expression is worked out wherever it is used.
     """
-    return _read_text(raw, rules) if raw.type().is_string() else _read_native(raw, rules)
+    if not raw.type().is_string():
+        return _read_native(raw, rules)
+    return _read_text(raw, raw if is_trimmed else raw.strip(), rules)
+
+
+def trimmed(text: Any) -> Any:
+    """Text without white space at its ends, which is asked for only where there is some: trimming is dear."""
+    return ((text < "!") | (text.right(1) < "!")).ifelse(text.strip(), text)
 
 
 def says_zone(text: Any) -> Any:
@@ -69,9 +77,9 @@ def says_zone(text: Any) -> Any:
     return ((text.length() > 10) & text.re_search(ZONED)).fill_null(False)
 
 
-def _read_text(raw: Any, rules: Rules) -> Value:
-    text, words = raw.strip(), missing_words(rules)
-    missing = _blank(raw)
+def _read_text(raw: Any, text: Any, rules: Rules) -> Value:
+    words = missing_words(rules)
+    missing = _blank(raw, text)
     if rules.type == "category":
         value = _spelled(_folded(text), rules, text)
         missing = missing | text.isin(words) | value.isin(words).fill_null(False) if words else missing
@@ -83,9 +91,11 @@ def _read_text(raw: Any, rules: Rules) -> Value:
     else:
         # Trimming is the dear part: only what cannot be read as it stands is trimmed. What can be is a word as it
         # stands.
-        read = _TEXT[rules.type](raw)
+        read = typed = _TEXT[rules.type](raw)
         missing = read.isnull().ifelse(missing | text.isin(words), raw.isin(words)) if words else missing
-        typed = read.isnull().ifelse(_TEXT[rules.type](text), read)
+        if text is not raw and rules.type != "number":  # a cast to a number looks past white space by itself
+            # No ``coalesce``: it would be worked out for every row, and this once for each entry of a dictionary.
+            typed = read.isnull().ifelse(_TEXT[rules.type](text), read)
     if numbers := missing_numbers(rules):
         number = typed.cast("float64") if rules.type in ("number", "integer") else _number_text(text)
         number = typed.isnull().ifelse(_number_text(text), number) if rules.type == "integer" else number
@@ -99,9 +109,9 @@ def _read_text(raw: Any, rules: Rules) -> Value:
     return Value(typed, missing, typed.isnull().ifelse(~missing & whole, False))
 
 
-def _blank(text: Any) -> Any:
+def _blank(raw: Any, text: Any) -> Any:
     """Whether there is nothing but white space, all of which sorts before every other character that is written."""
-    return text.isnull() | (text < "!").ifelse(text.strip() == "", False)
+    return raw.isnull() | (raw < "!").ifelse(text == "", False)
 
 
 def _plain(text: Any, rules: Rules) -> Any:
@@ -131,8 +141,8 @@ def _or_time(missing: Any, time: Any, rules: Rules) -> Any:
 
 def _number_text(text: Any) -> Any:
     number = text.try_cast("float64")
-    unfit = (number.abs() > LARGEST_NUMBER) | number.isnan() | text.contains("_")
-    return unfit.ifelse(ibis.null("float64"), number)
+    fit = (number.abs() <= LARGEST_NUMBER) & ~text.contains("_")  # to an engine NaN is the largest of all
+    return fit.ifelse(number, ibis.null("float64"))
 
 
 def _integer_text(text: Any) -> Any:
@@ -163,9 +173,9 @@ def _in_years(time: Any) -> Any:
 
 
 def _folded(text: Any) -> Any:
-    lower = text.lower()
+    is_flag = (text >= "F").ifelse(text.lower().isin(["true", "false"]), False)  # what begins with a digit is none
     digits = text.contains(".0").ifelse(text.re_replace(WHOLE_FLOAT, r"\1\2"), text)
-    return lower.isin(["true", "false"]).ifelse(lower, digits)  # as ``values.folded``
+    return is_flag.ifelse(text.lower(), digits)  # as ``values.folded``
 
 
 def _spelled(value: Any, rules: Rules, text: Any) -> Any:

@@ -9,11 +9,16 @@ import pytest
 from ciclo.components.core.dates import WrittenDate
 from ciclo.components.core.rules import Plain
 from ciclo.components.drafting.conventions import (
+    MARKED,
+    MARKED_NUMBER,
     Marks,
     Written,
     compact_date,
+    counts,
     decide,
     more_counts,
+    of_plain,
+    plain_counts,
     settled,
     varieties,
     without_unit,
@@ -209,3 +214,34 @@ def test_what_is_said_of_a_unit() -> None:
 def test_when_numbers_are_days(name: str, valid: int, different: int, is_date: bool) -> None:
     expected = Written(time_like("20261231")) if is_date else None
     assert compact_date(name, valid, different, ROWS) == expected
+
+
+def test_plain_numbers_are_counted_by_fewer_patterns_with_the_same_answer() -> None:
+    digits = [
+        "0",
+        "7",
+        "12",
+        "123",
+        "1234",
+        "1.5",
+        "1.234",
+        "12.345.678",
+        "1234.",
+        ".5",
+        "0.000",
+        "1e5",
+        "1E-3",
+        "1.5e+10",
+    ]
+    texts = [sign + text for sign in ("", "-", "+") for text in digits if text.count(".") < 2] + ["inf", "Infinity"]
+    connection = connect()
+    connection.con.register("texts", pa.table({"place": range(len(texts)), "raw": texts}))
+    table = connection.table("texts")
+    by_all = collect(table.select("place", **counts(table["raw"]))).to_pylist()
+    by_few = collect(table.select("place", **plain_counts(table["raw"]))).to_pylist()
+    for every, few in zip(by_all, by_few, strict=True):
+        place = every.pop("place")
+        assert {**of_plain(few)} == {name: bool(held) for name, held in every.items()}, texts[place]
+    marked = table.filter(table["raw"].try_cast("float64").abs() < 1e300)
+    marked = marked.select(all=marked["raw"].re_search(MARKED), few=marked["raw"].re_search(MARKED_NUMBER))
+    assert collect(marked.filter(marked["all"] != marked["few"])).num_rows == 0
