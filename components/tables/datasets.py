@@ -1,8 +1,8 @@
 """Tables on disk: Parquet, with the data contract inside the file.
 
 ``Dataset`` is what the stages after cleaning read. Passes over data that may be large go through ``connect``: ibis
-expressions on DuckDB. ``connect``, ``stored`` and ``_query`` alone ask the engine; ``tests/spark`` runs cleaning and
-the reader of values on another one, and holds the few differences.
+expressions on DuckDB. ``connect``, ``stored``, ``lent`` and ``_query`` alone ask the engine; ``tests/spark`` runs
+cleaning and the reader of values on another one, and holds the few differences.
 """
 
 import hashlib
