@@ -106,6 +106,10 @@ bench-drift: env ## is the watch calm, awake and fast? beside Evidently, 20 minu
 bench-quality: env ## how good is the model that comes out, beside FLAML and boosting as it comes? 10 minutes
 	$(BIN)/python -m benchmarks.quality
 
+.PHONY: bench-wide
+bench-wide: env ## how long does `ciclo init` take on 2,000 columns? a minute
+	$(BIN)/python -m benchmarks.wide
+
 .PHONY: bench-data
 bench-data: env ## how fast are the data stages beside pandas with pandera, and how much memory do they take? 15 minutes
 	$(BIN)/python -m benchmarks.data
