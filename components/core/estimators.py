@@ -84,7 +84,7 @@ _LIGHTGBM: Kinds = {
     "reg_lambda": "number[0,)",
 }
 _LINEAR: Kinds = {"fit_intercept": "boolean", "tol": "number[0,)"}
-_NEIGHBOURS: Kinds = {"n_neighbors": "integer[1,) none", "weights": "uniform distance none", "p": "number(0,) none"}
+_NEIGHBOURS: Kinds = {"n_neighbors": "integer[1,)", "weights": "uniform distance none", "p": "number(0,)"}
 _VECTORS: Kinds = {
     "C": "number(0,)",
     "kernel": "linear poly rbf sigmoid",
@@ -125,7 +125,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
             **_LINEAR,
             "alpha": "number[0,)",
             "l1_ratio": "number[0,1]",
-            "max_iter": "integer[1,) none",
+            "max_iter": "integer[1,)",
             "selection": "cyclic random",
         },
     ),
@@ -166,7 +166,15 @@ def problem_of(estimator: str, search: Mapping[str, Values], task: Task) -> str:
         meant = did_you_mean(estimator, fitting)
         return f"estimator: there is no '{estimator}' for a {task} task{meant}; there are {listed(fitting)}"
     problems = (_problem(estimator, name, values, parameters) for name, values in search.items())
-    return next(filter(None, problems), "")
+    return next(filter(None, problems), "") or _without_quantile(search)
+
+
+def _without_quantile(search: Mapping[str, Values]) -> str:
+    """What is wrong where boosting may get the loss of a quantile and does not know of which."""
+    losses, quantiles = search.get("loss", ()), search.get("quantile", (None,))
+    if isinstance(losses, Range) or "quantile" not in losses or isinstance(quantiles, Range) or None not in quantiles:
+        return ""
+    return "search.quantile: the loss 'quantile' needs a number (at least 0, at most 1) with each trial, such as [0.5]"
 
 
 def is_whole(values: Range, kinds: str) -> bool:

@@ -215,7 +215,18 @@ def _range(low: float | None, high: float | None, categories: Sequence[str]) -> 
 
 
 def _unused(project: Project) -> list[Row]:
-    return [[name, c.why or "nobody wrote why"] for name, c in project.data.columns.items() if c.role == "ignored"]
+    """The columns that are no features, and why."""
+    data = project.data
+    parts: dict[str | None, str] = {
+        **dict.fromkeys(data.id_columns, "it names the row"),
+        project.cleaning.split.group: "rows that share it stay on one side of the split",
+        data.time_column: "it tells when the row happened",
+    }
+    rest = {name: c for name, c in data.columns.items() if name != data.target and name not in project.features}
+    return [
+        [name, parts.get(name) or c.why or ("nobody wrote why" if c.role == "ignored" else "a time is no feature")]
+        for name, c in rest.items()
+    ]
 
 
 def _candidates(comparison: Comparison) -> Table:

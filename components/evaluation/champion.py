@@ -80,7 +80,7 @@ class Gate:
 FIRST = Gate("first", "there is no champion yet")
 
 
-def gate_of(champion: Champion | None, project: Project, train_end: str | None, dataset: str) -> Gate:
+def gate_of(champion: Champion | None, project: Project, train_end: str | None, dataset: str, rows: int) -> Gate:
     """Which gate a candidate of today goes through, told from the lineage of the champion.
 
     Args:
@@ -88,6 +88,7 @@ def gate_of(champion: Champion | None, project: Project, train_end: str | None, 
         project: The project of today.
         train_end: Time of the newest training row of today, ISO; None where rows have no times.
         dataset: sha256 of the cleaned rows of today.
+        rows: How many these are. Without times, more than the champion had are newer rows; others are other rows.
     """
     if champion is None:
         return FIRST
@@ -105,7 +106,11 @@ def gate_of(champion: Champion | None, project: Project, train_end: str | None, 
         newer = pd.Timestamp(train_end) > pd.Timestamp(then)
     else:
         data = lineage.get("data")
-        newer = isinstance(data, Mapping) and data.get("dataset_digest") not in (None, dataset)
+        newer = (
+            isinstance(data, Mapping)
+            and data.get("dataset_digest") not in (None, dataset)
+            and rows > int(data.get("rows", 0))
+        )
     if not newer and (rule := _another_label_rule(lineage, project)):
         return Gate("refresh", f"the recipe is that of {who}, and its labels went by {rule}")
     if not newer:

@@ -41,7 +41,7 @@ def evaluation(
         card_data: The same as data.
         metrics: Test scores.
         curves: ROC curve and confusion matrix on the test rows; empty for regression.
-        Output: promote or keep.
+        Output: promote, candidate (a person decides) or keep.
     """
     from ciclo.components.runs.stage import stage
 

@@ -47,13 +47,23 @@ def decide(
     """
     simple = [_over(name, gain, comparison, policy) for name, gain in comparison.baselines.items()]
     checks = [
-        at_least("enough_rows", comparison.rows, policy.minimum_rows, "test rows"),
+        at_least(
+            "enough_rows",
+            comparison.rows,
+            policy.minimum_rows,
+            f"{counted(comparison.rows, 'test row')}, where evaluation.minimum_rows asks for {policy.minimum_rows}",
+        ),
         Check(
             name="score_defined",
             passed=math.isfinite(comparison.score.point),
             message=f"{metric.name} on the test rows is {comparison.score}",
         ),
-        at_most("size", comparison.size_mb, policy.size_mb, "size of the model file in MB"),
+        at_most(
+            "size",
+            comparison.size_mb,
+            policy.size_mb,
+            f"the model file has {comparison.size_mb:.3g} MB, where evaluation.size_mb allows {policy.size_mb:g}",
+        ),
         *behaviour,
         *floor_checks(comparison.slices, policy, metric),
         *simple,

@@ -75,7 +75,7 @@ def evaluate(
     registry = open_registry(project.name, settings)
     with tempfile.TemporaryDirectory() as folder:
         champion = read_champion(registry, Path(folder) / "champion")
-        gate = gate_of(champion, project, reference.end, file_digest(dataset))
+        gate = gate_of(champion, project, reference.end, file_digest(dataset), len(test) + len(fitted_on))
         refreshed = champion is not None and gate.name == "refresh"
         origin = read_origin(registry, champion, Path(folder) / "origin") if champion and refreshed else None
         simple = read_answers(baselines, test)

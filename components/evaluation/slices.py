@@ -41,7 +41,7 @@ class Slice:
 
 
 def slices_of(project: Project, test: Dataset, predicted: Array, groups: Groups) -> tuple[Slice, ...]:
-    """Score every slice that has enough rows.
+    """Score every slice; one of fewer rows than are enough has no score.
 
     Args:
         project: Names the columns, and the rows that are enough.
@@ -53,6 +53,7 @@ def slices_of(project: Project, test: Dataset, predicted: Array, groups: Groups)
     for column in project.evaluation.slices:
         for value, inside in parts(test.rows[column]):
             if len(inside) < project.evaluation.minimum_rows:
+                found.append(Slice(column, value, len(inside), Interval(math.nan, math.nan, math.nan)))
                 continue
             score = score_interval(
                 project.metric,
@@ -80,7 +81,8 @@ def floor_checks(slices: tuple[Slice, ...], policy: Evaluation, metric: Metric) 
         message = f"{metric.name} is surely {side} {number(floor)} where {names}"
     elif untold:
         names = listed((s.name for s in untold), 3)
-        message += f"; nobody can tell where {names}: fewer than ten groups of rows"
+        few = f"fewer than {counted(policy.minimum_rows, 'row')}, or than ten groups of them"
+        message += f"; nobody can tell where {names}: {few}"
     gains = [metric.gain(s.score.point, floor) for s in slices if math.isfinite(s.score.point)]
     return [Check(name="slice_floor", passed=not poor, value=min(gains, default=None), limit=0.0, message=message)]
 

@@ -107,7 +107,7 @@ def _tells(gain: Interval) -> bool:
 def _lucky(luck: float, policy: Evaluation) -> Check:
     limit = 1 - policy.confidence
     if math.isnan(luck):
-        why = "there are too few days or ids to shuffle"
+        why = "there are too few days or ids to shuffle, or of a class to score"
         if (needed := shuffles(policy.confidence)) > MOST_SHUFFLES:
             why = f"evaluation.confidence ({policy.confidence:g}) asks for {needed:,} shuffles"
         message = f"what luck alone would do is not asked, since {why}; the bounds decide"

@@ -59,7 +59,7 @@ def by_luck(project: Project, tested: Sequence[Tested], *, whole: bool) -> float
 
     real = scored(shuffled=False)
     if not math.isfinite(real):
-        return 1.0
+        return math.nan
     return (1 + sum(scored(shuffled=True) >= real for _ in range(needed))) / (1 + needed)
 
 

@@ -163,7 +163,7 @@ def _crossed(project: Project, known: Dataset, feature: str) -> Trial:
     method = f"{FOLDS}-fold cross-validation, {REPEATS} times, on {len(known):,} training and validation rows"
     if len(kinds) < FOLDS:
         nothing = dict.fromkeys(("trivial", "single_feature"), Interval(math.nan, math.nan, math.nan))
-        return Trial(nothing, {}, "none", 1.0, {}, method, unit, pieces)
+        return Trial(nothing, {}, "none", math.nan, {}, method, unit, pieces)
     if len(kinds) < FOLDS * REPEATS:
         method += f"; {counted(FOLDS * REPEATS - len(kinds), 'fold')} of one class left out"
     kind = max(sorted(set(kinds)), key=kinds.count)
@@ -196,7 +196,7 @@ def _folds(project: Project, known: Dataset, together: Array | None) -> Iterator
     if pieces < max(LEAST_GROUPS, 2 * FOLDS) or not several(known, np.arange(len(known))):
         return
     for repeat in range(REPEATS):
-        yield from dealt(known, together, FOLDS, project.training.seed + repeat)
+        yield from dealt(known, together, FOLDS, (project.training.seed + repeat) % 2**32)
 
 
 def _corrected(gains: Array, confidence: float, pieces: int, least: float) -> Interval:

@@ -95,14 +95,15 @@ def run_trials(
     origins = {} if is_grid else _enqueue(study, space, candidate, project, start)
     kinds = ESTIMATORS[candidate.estimator].parameters(project.task) or {}
     prepared = _Prepared(candidate, project, plan)
-    known: dict[tuple[Any, ...], Trial] = {}
+    known: dict[str, Trial] = {}
 
     def objective(trial: optuna.Trial) -> float:
         started = time.monotonic()
         parameters = {name: _suggest(trial, name, values, kinds[name]) for name, values in space.items()}
         origin = "grid" if is_grid else origins.get(trial.number, "search")
         score, problem = math.nan, ""
-        if (same := known.get(tuple(parameters.values()))) is not None:
+        tried = repr(parameters)  # 1 and 1.0 are equal, and mean one feature and all of them
+        if (same := known.get(tried)) is not None:
             report(replace(same, seconds=0.0, origin=origin))
             if same.problem == BEHIND:
                 raise optuna.TrialPruned
@@ -119,7 +120,7 @@ def run_trials(
             problem = " ".join(str(error).split())[:500] or type(error).__name__
         finally:
             ended = Trial(parameters, score, time.monotonic() - started, origin, problem)
-            known[tuple(parameters.values())] = ended
+            known[tried] = ended
             report(ended)
         return score
 

@@ -25,6 +25,7 @@ def test_the_card_tells_the_decision_the_use_the_needs_and_what_is_left_out(tmp_
         "y": TARGETS["binary"],
         **COLUMNS,
         "leak": {"type": "number", "role": "ignored", "why": "known too late"},
+        "paid": {"type": "timestamp"},
     }
     design = {"objective": "Tell early.", "users": "the desk", "infrastructure": {"latency_ms": 0.001}}
     raw = {"name": "unit", "data": {"source": "t.csv", "target": "y", "columns": columns}, "design": design}
@@ -38,7 +39,7 @@ def test_the_card_tells_the_decision_the_use_the_needs_and_what_is_left_out(tmp_
     card = Document.model_validate_json(model_card(asked, comparison, verdict, portrait).model_dump_json())
     told = card.tables()
     assert card.lead == "Tell early."
-    assert told["Columns that are not used"] == {"leak": "known too late"}
+    assert told["Columns that are not used"] == {"leak": "known too late", "paid": "a time is no feature"}
     assert told["Intended use"]["users"] == "the desk"
     assert told["Needs of the service"]["latency_ms: passed"] is False
     assert told["Needs of the service"]["memory_mb: passed"] is True

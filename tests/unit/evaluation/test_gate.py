@@ -13,8 +13,12 @@ from ciclo.components.core.profile import Profile
 from ciclo.components.core.report import Document
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.verdict import Verdict
+from ciclo.components.evaluation import gate
+from ciclo.components.evaluation.champion import Champion, Gate
 from ciclo.components.evaluation.comparison import Comparison
+from ciclo.components.evaluation.decision import decide
 from ciclo.components.evaluation.gate import GOLDEN_ROWS, Outputs, evaluate, golden_requests
+from ciclo.components.evaluation.memory import Unbeaten
 from ciclo.components.feasibility.assessment import write_answers
 from ciclo.components.feasibility.baselines import best_feature
 from ciclo.components.tables.datasets import Dataset, file_digest
@@ -96,6 +100,26 @@ def test_what_is_written_is_about_the_winner(case: Case) -> None:
     assert "it did not converge" in (case.folder / "card.html").read_text()
     card = (case.folder / "card.json").read_text()
     assert Document.model_validate_json(card).model_dump_json(indent=2) == card, "laid out for people, too"
+
+
+@pytest.mark.slow
+def test_what_earlier_runs_left_and_where_the_champion_comes_from_is_asked(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def judged(*given: Any) -> Verdict:
+        asked.append(given[3])
+        return decide(*given)
+
+    monkeypatch.setattr(gate, "decide", judged)
+    monkeypatch.setattr(Unbeaten, "before", lambda *_: 7)
+    monkeypatch.setattr(gate, "read_champion", lambda *_: Champion(3, None, "altered"))
+    monkeypatch.setattr(gate, "gate_of", lambda *_: Gate("refresh", "the rows are newer"))
+    monkeypatch.setattr(gate, "read_origin", lambda _, champion, __: asked.append(champion.version))
+    facts = {"candidate": "linear", "score": case.fitted.score, "failed": 0}
+    case.evaluate({"linear": (str(case.folder / "fitted.skops"), facts)})
+    assert asked == [3, 7]
 
 
 def test_without_any_fitted_candidate_there_is_nothing_to_judge(case: Case) -> None:

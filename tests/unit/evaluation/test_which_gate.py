@@ -18,7 +18,7 @@ from tests.tables import project
 from tests.versions import files
 
 THEN, NOW = "2026-01-15T00:00:00+00:00", "2026-02-15T00:00:00+00:00"
-KNOWN = {"recipe": recipe(project()), "train_end": THEN, "data": {"dataset_digest": "old"}}
+KNOWN = {"recipe": recipe(project()), "train_end": THEN, "data": {"dataset_digest": "old", "rows": 100}}
 
 
 def champion(**lineage: Any) -> Champion:
@@ -26,23 +26,25 @@ def champion(**lineage: Any) -> Champion:
 
 
 @pytest.mark.parametrize(
-    ("found", "end", "digest", "name", "why"),
+    ("found", "end", "digest", "rows", "name", "why"),
     [
-        (None, NOW, "new", "first", "no champion yet"),
-        (champion(), NOW, "new", "refresh", "recipe is that of version 3, and the rows are newer"),
-        (champion(), THEN, "new", "change", "no row is newer"),
-        (champion(), "2026-01-15T01:00:00+01:00", "new", "change", "no row is newer"),
-        (champion(), None, "new", "refresh", "newer"),
-        (champion(), None, "old", "change", "no row is newer"),
-        (champion(train_end=None), NOW, "new", "refresh", "newer"),
-        (champion(train_end=None, data={}), NOW, "new", "change", "no row is newer"),
-        (champion(recipe=None), NOW, "new", "change", "does not hold its recipe"),
-        (champion(recipe={**KNOWN["recipe"], "features": "x"}), NOW, "new", "change", "another than.*: features"),
-        (Champion(3, None, "altered"), NOW, "new", "change", "cannot be read"),
+        (None, NOW, "new", 110, "first", "no champion yet"),
+        (champion(), NOW, "new", 90, "refresh", "recipe is that of version 3, and the rows are newer"),
+        (champion(), THEN, "new", 110, "change", "no row is newer"),
+        (champion(), "2026-01-15T01:00:00+01:00", "new", 110, "change", "no row is newer"),
+        (champion(), None, "new", 110, "refresh", "newer"),
+        (champion(), None, "new", 100, "change", "no row is newer"),  # another share of test rows, or other rows
+        (champion(), None, "new", 50, "change", "no row is newer"),
+        (champion(), None, "old", 110, "change", "no row is newer"),
+        (champion(train_end=None), NOW, "new", 110, "refresh", "newer"),
+        (champion(train_end=None, data={}), NOW, "new", 110, "change", "no row is newer"),
+        (champion(recipe=None), NOW, "new", 110, "change", "does not hold its recipe"),
+        (champion(recipe={**KNOWN["recipe"], "features": "x"}), NOW, "new", 110, "change", "another than.*: features"),
+        (Champion(3, None, "altered"), NOW, "new", 110, "change", "cannot be read"),
     ],
 )
-def test_the_gate_follows_from_lineage(found, end, digest, name, why):
-    gate = gate_of(found, project(), end, digest)
+def test_the_gate_follows_from_lineage(found, end, digest, rows, name, why):
+    gate = gate_of(found, project(), end, digest, rows)
     assert gate.name == name
     assert re.search(why, gate.why)
 
@@ -59,7 +61,7 @@ def test_the_gate_follows_from_lineage(found, end, digest, name, why):
 def test_other_costs_of_an_error_reach_what_serves(costs, by, name):
     """They move the label's threshold, which a metric of ranks does not see; the model only has to be no worse."""
     asked = project(evaluation={"costs": costs})
-    gate = gate_of(champion(model={"threshold_by": by}), asked, THEN, "old")
+    gate = gate_of(champion(model={"threshold_by": by}), asked, THEN, "old", 100)
     assert gate.name == name
     assert (str(by) in gate.why) is (name == "refresh")
 

@@ -127,6 +127,12 @@ def test_a_grid_that_is_not_larger_than_the_trials_is_tried_whole(tmp_path):
     assert {t.origin for t in trials} == {"grid"}
 
 
+def test_of_a_grid_one_feature_and_all_of_them_are_two_values(tmp_path):
+    parsed = one(estimator="decision_tree", search={"max_features": [1, 1.0]})
+    first, second = sorted(tried(parsed, dataset(tmp_path / "d.parquet")), key=lambda t: str(t.parameters))
+    assert (first.score != second.score, min(first.seconds, second.seconds) > 0) == (True, True)
+
+
 @pytest.mark.parametrize(("champion", "first"), [
     ({"C": 0.02, "gone": 3}, ["champion", "defaults", "search"]), ({"C": 1.0}, ["champion", "search", "search"]),
     ({"C": 1e9}, ["defaults", "search", "search"]), ({}, ["defaults", "search", "search"]),
