@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ciclo.components.core.anchor import Anchor
-from ciclo.components.core.clusters import Clustered, covariance, groups_of, jackknife
+from ciclo.components.core.clusters import Clustered, Groups, covariance, jackknife
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.estimation import Estimation
 from ciclo.components.core.intervals import scorer
@@ -27,7 +27,7 @@ def reference_of(
     test: Dataset,
     single_feature: str = "",
 ) -> Profile:
-    """The profile of validation, with what only a fitted model can add.
+    """The profile of validation, with what only a fitted model can add; errors are of the groups the gates count.
 
     Args:
         project: The project.
@@ -42,7 +42,7 @@ def reference_of(
     known = fitted_on.sample(SAMPLE, project.training.seed)
     answers = _answers(model, test)
     anchor = _anchor(project, profile, importance, known, single_feature)
-    groups = groups_of(_times(test), len(test), project.training.seed)
+    groups = Groups.of(project, test.rows).of_rows
     metric, codes = project.metric, test.contract.codes
     predicted = predictions("label", model, test.X, codes) if metric.needs == "label" else answers
     ours = jackknife(scorer(metric, test.y, predicted, codes), groups)

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 
 from ciclo.components.core.calibration import Reliability, class_losses, row_losses
-from ciclo.components.core.clusters import Clustered, groups_of
+from ciclo.components.core.clusters import Clustered, Groups
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.intervals import Rows
 from ciclo.components.core.metrics import Array, predictions
@@ -80,8 +80,8 @@ def learn_labels(
     Calibration by ``sigmoid`` (Platt, 1999) or ``isotonic`` regression (Zadrozny and Elkan, 2002), or of more than two
     classes by ``temperature``, which changes no label (Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural
     Networks, 2017), is taken only where it is clearly better: on the predictions of each fold by a calibrator of the
-    other folds, the 99 % lower bound of what it saves in log loss lies above zero, with days as the evidence where the
-    rows have times, and it saves at least 1 % of it.
+    other folds, the 99 % lower bound of what it saves in log loss lies above zero, with the evidence counted as the
+    gates count it (``Groups``), and it saves at least 1 % of it.
 
     Where positives come in bursts, the part of the time that holds all of one class is not predicted: without it there
     is nothing to learn. No calibration is learnt from what is left, nor a threshold if that is of one class.
@@ -239,9 +239,7 @@ def _clearly_better(
     """The method that saves most log loss, if it clearly saves any, and why; all losses are by row."""
     if isinstance(build(candidate, project, rows.contract, len(rows), {})["model"], CalibratedClassifierCV):
         return "none", "the candidate is calibrated by itself"
-    time = rows.contract.time_column
-    groups = groups_of(rows.rows[time].reset_index(drop=True) if time else None, len(rows), project.training.seed)
-    method, saved = best_method(plain, tried, groups)
+    method, saved = best_method(plain, tried, Groups.of(project, rows.rows).of_rows)
     if method == "none":
         return method, f"{' or '.join(tried)} is not clearly better than the log loss of {plain.mean():.4g} without"
     return method, f"it saves {saved:.3g} of the log loss of {plain.mean():.4g} without, out of fold"

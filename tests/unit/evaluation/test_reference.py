@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from ciclo.components.core.clusters import Clustered, Groups
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.intervals import scorer
+from ciclo.components.core.metrics import predictions
 from ciclo.components.evaluation.reference import reference_of
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.validation.checks import reference_profile
+from tests.tables import COLUMNS, TARGETS
 from tests.unit.evaluation.test_fairness import CLASSES, fitted, project, rows
 
 ESTIMATORS = {"binary": LogisticRegression(), "multiclass": LogisticRegression(), "regression": Ridge()}
@@ -15,7 +19,7 @@ ESTIMATORS = {"binary": LogisticRegression(), "multiclass": LogisticRegression()
 
 def made(task="binary", timed=True, importance=None, **sections):
     asked = project(task, timed=timed, **sections)
-    frame = rows(task)
+    frame = rows(task).assign(who=np.arange(600) % 20)
     contract = Contract.of(asked, CLASSES[task])
     train, test = Dataset(contract, frame.iloc[:400]), Dataset(contract, frame.iloc[400:].reset_index(drop=True))
     model = fitted(asked, ESTIMATORS[task], frame.iloc[:400])
@@ -74,3 +78,16 @@ def test_without_times_there_are_no_windows_and_the_errors_are_those_of_rows():
     assert found.slice_days == 0
     assert found.prediction.by_slice == ()
     assert found.score.groups == 50
+
+
+def test_the_errors_are_those_of_people_where_the_split_keeps_their_rows_together():
+    columns = {**COLUMNS, "y": TARGETS["binary"], "who": {"type": "integer"}, "t": {"type": "timestamp"}}
+    data = {"source": "t.csv", "target": "y", "columns": columns, "time_column": "t"}
+    found, _, test, asked, model = made(data=data, cleaning={"split": {"group": "who"}})
+    groups, metric = Groups.of(asked, test.rows).of_rows, asked.metric
+    for score, answers in (
+        (found.score, predictions("probability", model, test.X, [0, 1])),
+        (found.anchor.score, found.anchor.predict("probability", test.X[found.anchor.column])),
+    ):
+        assert score == Clustered.of(scorer(metric, test.y, answers, [0, 1]), groups)
+        assert score.groups == 20

@@ -12,7 +12,7 @@ from ciclo.components.core.metrics import predictions, threshold_of
 from ciclo.components.storage.models import dump_model, parse_model
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.labels import LEAST_ROWS, Labels, best_method, fit_model, learn_labels
-from tests.tables import dataset, project
+from tests.tables import COLUMNS, TARGETS, dataset, project
 
 # Neighbours that are few are sure of themselves: probabilities of 0 and 1 for half of the rows.
 SURE = {"n_neighbors": 3, "weights": "uniform"}
@@ -201,6 +201,19 @@ def test_days_are_the_evidence_for_a_calibration(tmp_path, days, calibrated):
     """Of nine days nobody can tell, however many rows they are."""
     charter, candidate, known = by_day(tmp_path, days)
     assert (learn_labels(charter, candidate, known, SURE, 0).calibration != "none") is calibrated
+
+
+@pytest.mark.parametrize(("people", "calibrated"), [(40, True), (9, False)])
+def test_people_are_the_evidence_for_a_calibration_where_the_split_keeps_their_rows_together(
+    tmp_path, people, calibrated
+):
+    """Of nine people nobody can tell either, on whatever days their rows are."""
+    columns = {**COLUMNS, "y": TARGETS["binary"], "who": {"type": "category"}, "t": {"type": "timestamp"}}
+    data = {"source": "table.csv", "target": "y", "columns": columns, "time_column": "t"}
+    charter = project(data=data, cleaning={"split": {"group": "who"}})
+    _, candidate, known = by_day(tmp_path, 40)
+    rows = Dataset(known.contract, known.rows.assign(who=np.arange(len(known)) % people))
+    assert (learn_labels(charter, candidate, rows, SURE, 0).calibration != "none") is calibrated
 
 
 @pytest.mark.slow
