@@ -117,6 +117,16 @@ class Groups:
         entities = entities_of(project, rows)
         if entities is None:
             return cls("row", groups_of(None, len(rows), seed), np.arange(len(rows)))
+        return cls.of_entities(entities, seed)
+
+    @classmethod
+    def of_entities(cls, entities: Array, seed: int = 0) -> Self:
+        """Entities as groups, dealt into ``MOST_GROUPS`` where they are more.
+
+        Args:
+            entities: The entity of each row, integers from 0, shape ``(rows,)``.
+            seed: Of the dealing.
+        """
         count = int(entities.max()) + 1
         dealt = groups_of(None, count, seed)[entities] if count > MOST_GROUPS else entities
         return cls("entity", dealt, entities)
@@ -148,13 +158,25 @@ def entities_of(project: Project, rows: pd.DataFrame) -> Array | None:
     """
     group, names = project.cleaning.split.group, list(project.data.id_columns)
     if group is not None:
-        codes: Array = pd.factorize(rows[group])[0]
-        alone = codes < 0  # nobody knows whose row it is
-        found = np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes)
-    elif names:
-        found = rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
-    else:
+        return together(rows[[group]])
+    if not names:
         return None
+    found = rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
+    return found if np.unique(found).size < found.size else None
+
+
+def together(names: pd.DataFrame) -> Array | None:
+    """Which rows have the same names; one that lacks a name is by itself, as nobody knows whose it is.
+
+    Args:
+        names: What tells whose a row is, shape ``(rows, columns)``.
+
+    Returns:
+        Integers from 0, shape ``(rows,)``; None where each row is by itself.
+    """
+    codes = names.groupby(list(names), sort=False).ngroup().fillna(-1).to_numpy().astype("int64")
+    alone = codes < 0
+    found: Array = np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes)
     return found if np.unique(found).size < found.size else None
 
 

@@ -256,6 +256,13 @@ class Project(Section):
         return self.cleaning.split.method
 
     @property
+    def entity_columns(self) -> tuple[str, ...]:
+        """The columns that tell whose a row is, where the split goes by them: its group, else the ids."""
+        if self.split_method == "time":
+            return ()
+        return (self.cleaning.split.group,) if self.cleaning.split.group else tuple(self.data.id_columns)
+
+    @property
     def refits(self) -> bool:
         """Whether a model that passed its gate is fitted anew on all labelled rows.
 

@@ -305,6 +305,7 @@ def _observed(
             trained_until=refitted_until(bundle.lineage),
             tested=bundle.model if bundle.served == REFITTED else None,
             compared=compared() if bundle.served == REFITTED else None,
+            whose=project.entity_columns,
         )
         yield observer
 

@@ -51,6 +51,7 @@ class Observer:
         trained_until: Time of the newest row that what serves was fitted on, ISO; by default the end of the profile.
         tested: Loads the tested model, where a refitted one serves in its place; None where it serves itself.
         compared: The refitted model beside the tested one, where an earlier tick has found out.
+        whose: Columns that tell whose a row is, where the split goes by them.
     """
 
     project: str
@@ -64,6 +65,7 @@ class Observer:
     trained_until: str = ""
     tested: Callable[[], Any] | None = None
     compared: RefitCheck | None = None
+    whose: tuple[str, ...] = ()
 
     def evidence(self, start: datetime, end: datetime, *, any_version: bool = False) -> Evidence:
         """Look at one window.
@@ -106,7 +108,7 @@ class Observer:
         newest = end - (evidence.end - evidence.start)
         known, rows = self.predictions.label_counts(self.project, newest, end, version=version)
         reference = float(self.verdict.facts.get("test_score", float("nan")))
-        frame = anchored(labelled, self.contract, self.profile)
+        frame = anchored(labelled, self.contract, self.profile, self.whose)
         return replace(
             evidence,
             performance=realised(frame, self.contract, self._metric, reference, self.policy, self.profile),

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.contract import Contract, ContractColumn
 from ciclo.components.core.metrics import METRICS
+from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
-from ciclo.components.monitoring.observing.performance import encoded, realised
+from ciclo.components.monitoring.observing.performance import anchored, encoded, realised
 
 POLICY = Monitoring()
 
@@ -156,3 +158,64 @@ def test_the_same_window_gives_the_same_interval():
     window = binary_window(400, 1.0)
     first, second = (realised(window, BINARY, METRICS["roc_auc_score"], 0.8, POLICY) for _ in range(2))
     assert first == second
+
+
+def window_of_people(seed, people=40, lost=0.0):
+    """Rows of some people on 28 days; what makes them differ from each other is in the scores and in the labels."""
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(people), 1_600 // people)
+    score = rng.normal(size=who.size) + 1.5 * rng.normal(size=people)[who]
+    y = rng.random(who.size) < 1 / (1 + np.exp(-score - 1.5 * rng.normal(size=people)[who]))
+    days = pd.to_timedelta(rng.integers(0, 28, who.size), unit="D")
+    told = score + lost * rng.normal(size=who.size)
+    return pd.DataFrame(
+        {
+            "prediction": "true", "probability": 1 / (1 + np.exp(-told)), "label": [str(v) for v in y],
+            "time": pd.Timestamp("2026-01-01", tz="UTC") + days, "entity": who,
+        }
+    )  # fmt: skip
+
+
+def test_an_unchanged_model_is_not_called_worse_for_its_luck_with_some_people():
+    """Its AUC is .788. Told by the days alone it would be called worse in a tenth of the windows."""
+    windows, metric = [window_of_people(seed) for seed in range(20)], METRICS["roc_auc_score"]
+    assert not any(realised(w, BINARY, metric, 0.788, POLICY).degraded for w in windows)
+    assert any(realised(w.drop(columns="entity"), BINARY, metric, 0.788, POLICY).degraded for w in windows)
+    assert realised(window_of_people(0, lost=8.0), BINARY, metric, 0.788, POLICY).degraded, "a real loss is seen"
+
+
+def test_of_days_and_people_the_one_that_is_less_sure_of_a_loss_is_believed():
+    metric, told = METRICS["roc_auc_score"], set()
+    for seed in range(3):
+        both = window_of_people(seed)
+        if seed == 2:  # people are alike here, and days are not
+            both = both.assign(
+                time=both["time"].min() + pd.to_timedelta(both["entity"] // 2, unit="D"),
+                entity=np.random.default_rng(0).permutation(both["entity"]),
+            )
+        days = both.drop(columns="entity")
+        people = both.assign(time=both["time"].min() + pd.to_timedelta(both["entity"], unit="D")).drop(columns="entity")
+        found, *each = (realised(w, BINARY, metric, 0.788, POLICY).lost for w in (both, days, people))
+        assert found == min(each, key=lambda lost: lost.low)
+        told.add(each.index(found))
+    assert told == {0, 1}
+    assert "labelled rows of 8 entities are too few" in unjudged(window_of_people(0, people=8), BINARY, metric.name)
+
+
+@pytest.mark.parametrize(
+    ("whose", "stored", "entities"),
+    [
+        (("who",), [{"who": "a"}, {"who": "b"}, {"who": "a"}, {"who": None}, {}], [0, 1, 0, 2, 3]),
+        (("who", "where"), [{"who": 1, "where": 1}, {"who": 1, "where": 2}, {"who": 1, "where": 1}], [0, 1, 0]),
+        (("who",), [{"who": "a"}, {"who": "b"}], None),
+        (("who",), [{}, {"who": None}], None),
+        ((), [{"who": "a"}, {"who": "a"}], None),
+    ],
+    ids=["some do not say", "two columns", "each has a row of its own", "nobody says", "not asked"],
+)
+def test_whose_a_row_is_comes_from_what_came_along(whose, stored, entities):
+    labelled = pd.DataFrame({"features": [json.dumps(row) for row in stored], "prediction": '"true"'})
+    profile = Profile(rows=1, columns={}, target=ColumnProfile(kind="number", counts=(0, 0, 0), edges=(0.0,)))
+    found = anchored(labelled, BINARY, profile, whose)
+    assert ("entity" in found) is (entities is not None)
+    assert entities is None or found["entity"].tolist() == entities

@@ -99,6 +99,15 @@ def test_labels_that_come_late_are_judged_late(make_world):
     assert decision.action == "ok"
 
 
+def test_entities_are_the_evidence_beside_days_where_the_split_goes_by_them(make_world):
+    world = make_world()
+    split = world.project.cleaning.split.model_copy(update={"group": "city"})
+    cleaning = world.project.cleaning.model_copy(update={"split": split})
+    world.project = world.project.model_copy(update={"cleaning": cleaning})
+    world.serve(NOW, rows=800, days=14, labels=True)
+    assert "labelled rows of 3 entities are too few" in world.tick().reason
+
+
 @pytest.mark.slow
 def test_without_a_submitter_a_retraining_is_only_recommended(eager):
     eager.serve(NOW, shift=1)
