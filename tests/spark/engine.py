@@ -9,6 +9,7 @@ import re
 import sys
 from dataclasses import dataclass
 from functools import partial
+from string import whitespace
 from typing import Any
 
 import ibis
@@ -56,7 +57,8 @@ class SparkCompiler(PySparkCompiler):
             return super().visit_TryCast(op, arg=self.f.regexp_replace(arg, *seconds), to=to)
         cast = super().visit_TryCast(op, arg=arg, to=to)
         if op.arg.dtype.is_string() and to.is_floating():
-            return self.if_(self.f.regexp_like(self.f.trim(arg), sge.convert(NUMBER)), cast, sge.Null())
+            text = self.f.trim(arg, sge.convert(whitespace))
+            return self.if_(self.f.regexp_like(text, sge.convert(NUMBER)), cast, sge.Null())
         return cast
 
     def visit_Cast(self, op: Any, *, arg: Any, to: Any) -> Any:
