@@ -224,7 +224,7 @@ def _complete(response: Any, size: int) -> None:
     """Refuse a body that was cut short, which urllib3 1.26 does not notice."""
     promised = response.headers.get("content-length")
     if promised is not None and int(promised) != size:
-        raise urllib3.exceptions.ProtocolError(f"{size} of {counted(promised, 'byte')} came")
+        raise urllib3.exceptions.ProtocolError(f"{size} of {counted(int(promised), 'byte')} came")
 
 
 def _may_pass(error: Exception) -> bool:

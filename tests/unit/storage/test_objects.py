@@ -3,12 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from ciclo.components.core.errors import NotFoundError, SettingsError, StorageError
 from ciclo.components.core.settings import Settings
 from ciclo.components.storage.directory import DirectoryStore
+from ciclo.components.storage.s3 import _complete
 from ciclo.components.storage.store import open_store
 from tests.depth import rounds
 from tests.promises.faults import FaultyNetworkPromises
@@ -84,3 +87,10 @@ def test_an_object_cannot_be_a_folder_too(tmp_path: Path) -> None:
         store.put_if_absent("a/b", b"")
     with pytest.raises(NotFoundError):
         store.get("a/b")
+
+
+def test_a_body_that_was_cut_short_is_a_fault_of_the_network() -> None:
+    response = SimpleNamespace(headers={"content-length": "1200"})
+    _complete(response, 1200)
+    with pytest.raises(ProtocolError, match="3 of 1,200 bytes came"):
+        _complete(response, 3)
