@@ -47,7 +47,8 @@ def table(columns: int, rows: int) -> pd.DataFrame:
 
 def main() -> None:
     """Draft a project file for the table and print what that took."""
-    columns, rows = (int(text) for text in [*sys.argv[1:], *map(str, (COLUMNS, ROWS)[len(sys.argv) - 1 :])])
+    asked = [int(text) for text in sys.argv[1:]]
+    columns, rows = [*asked, *(COLUMNS, ROWS)[len(asked) :]]
     with tempfile.TemporaryDirectory() as folder:
         table(columns, rows).to_csv(Path(folder, "wide.csv"), index=False)
         command = [sys.executable, "-P", "-m", app.__name__, "init", "wide.csv", "--target", "y"]

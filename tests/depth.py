@@ -8,9 +8,7 @@ import pytest
 
 THOROUGH = os.environ.get("CICLO_TEST_THOROUGH") == "1"
 Case = TypeVar("Case")
-thorough = pytest.mark.skipif(
-    not THOROUGH, reason="CI runs it, and CICLO_TEST_THOROUGH=1: its seconds are not worth your while"
-)
+thorough = pytest.mark.skipif(not THOROUGH, reason="takes seconds: CI runs it, and CICLO_TEST_THOROUGH=1")
 """For a test of several seconds beside one that shows nearly the same."""
 
 

@@ -190,8 +190,8 @@ def _quarantine(checked: Checked, path: str | Path) -> dict[tuple[str, ...], int
     refused = reasons.select(LINE, all_reasons.name(REASONS), stayed.name(STAYED))
     refused = refused.filter(refused[REASONS].length() > 0)
     write_stream(checked.raw.inner_join(refused, LINE).order_by(LINE), path)
-    counted = collect(refused.group_by(REASONS).aggregate(rows=refused.count()))
-    return {tuple(row[REASONS]): row["rows"] for row in counted.to_pylist()}
+    found = collect(refused.group_by(REASONS).aggregate(rows=refused.count()))
+    return {tuple(row[REASONS]): row["rows"] for row in found.to_pylist()}
 
 
 def _keep(checked: Checked, project: Project) -> Any:
@@ -230,8 +230,8 @@ def _named(checked: Checked, good: Any, project: Project) -> tuple[Any, Any]:
         keyed = stored(good.select(LINE, named), "patterns")
         if split.group is None:
             _check_patterns(keyed)
-        counted = keyed.group_by(PATTERN).aggregate(rows=keyed.count())
-        several = stored(counted.filter(counted["rows"] > 1).select(PATTERN), "several")
+        sizes = keyed.group_by(PATTERN).aggregate(rows=keyed.count())
+        several = stored(sizes.filter(sizes["rows"] > 1).select(PATTERN), "several")
         good = good.left_join(keyed.semi_join(several, PATTERN), LINE).drop(f"{LINE}_right")
         own = good[PATTERN].fill_null(good[ROW_ID])
     elif copies_fall_apart(project):

@@ -146,7 +146,7 @@ def _importance(comparison: Comparison) -> tuple[Table | Text, ...]:
     errors = comparison.importance_error
     rows = [[name, value, errors.get(name)] for name, value in ordered[:MOST_FEATURES]]
     rest = len(ordered) - len(rows)
-    more = (Text(text=counted(rest, "more feature matters less.", "more features matter less.")),) if rest > 0 else ()
+    more = _more(rest, "more feature matters less.", "more features matter less.")
     return (_table(["feature", "loss when shuffled", "standard error"], rows), *more)
 
 
@@ -156,11 +156,7 @@ def _features(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
         [name, c.type, _range(c.minimum, c.maximum, c.categories), "yes" if c.nullable else ""] for name, c in columns
     ]
     rest = len(rows) - MOST_FEATURES
-    more = (
-        (Text(text=counted(rest, "more feature is in the contract.", "more features are in the contract.")),)
-        if rest > 0
-        else ()
-    )
+    more = _more(rest, "more feature is in the contract.", "more features are in the contract.")
     return (_table(["feature", "type", "allowed", "may be missing"], rows[:MOST_FEATURES]), *more)
 
 
@@ -191,11 +187,8 @@ def _cleaning(project: Project, known: Portrait) -> tuple[Table | Text, ...]:
         if name not in stated
     ]
     rest = len(rows) - MOST_FEATURES
-    more = (
-        (Text(text=f"{counted(rest, 'more column is', 'more columns are')} treated as the policy has it."),)
-        if rest > 0
-        else ()
-    )
+    treated = "treated as the policy has it."
+    more = _more(rest, f"more column is {treated}", f"more columns are {treated}")
     header = ["column", "policy", "values", "share", "effect", "learnt by the model"]
     return (_table(header, rows[:MOST_FEATURES]), *more) if rows else ()
 
@@ -224,7 +217,7 @@ def _unused(project: Project) -> list[Row]:
     }
     rest = {name: c for name, c in data.columns.items() if name != data.target and name not in project.features}
     return [
-        [name, parts.get(name) or c.why or ("nobody wrote why" if c.role == "ignored" else "a time is no feature")]
+        [name, c.why or parts.get(name) or ("nobody wrote why" if c.role == "ignored" else "a time is no feature")]
         for name, c in rest.items()
     ]
 
@@ -301,6 +294,11 @@ def _checks(checks: Sequence[Check]) -> Table:
         ["check", "passed", "value", "limit", "finding"],
         [[c.name, c.passed, c.value, c.limit, c.message] for c in checks],
     )
+
+
+def _more(rest: int, one: str, many: str) -> tuple[Text, ...]:
+    """How many rows a table leaves out, if any."""
+    return (Text(text=counted(rest, one, many)),) if rest > 0 else ()
 
 
 def _table(header: Sequence[str], rows: Iterable[Row]) -> Table:

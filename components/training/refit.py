@@ -86,7 +86,7 @@ class Refit:
         comparable = sum(one.limit is not None for one in self.slices)
         others = len(self.slices) - comparable
         known = f"; in {counted(comparable, 'slice')} it differs no more than refits do" if comparable else ""
-        rest = f"{others}" if comparable else counted(others, "slice")
+        rest = str(others) if comparable else counted(others, "slice")
         return known + (f"; in {rest} nobody can tell" if others else "")
 
     def metadata(self) -> dict[str, str | float | int]:

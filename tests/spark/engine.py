@@ -1,6 +1,7 @@
-"""Spark as an engine of the same expressions: what has to be said to it, and the three places that ask an engine.
+"""Spark as an engine of the same expressions: what has to be said to it, and three of the places that ask an engine.
 
-These are ``connect``, ``stored`` and ``_query`` of ``tables.datasets``; the rest is expressions that know no engine.
+These are ``connect``, ``stored`` and ``_query`` of ``tables.datasets``; but for ``lent``, which is for DuckDB alone,
+the rest is expressions that know no engine.
 ``SparkCompiler`` is the list of what Spark, or ibis on Spark, means otherwise than DuckDB; each entry says what.
 """
 
