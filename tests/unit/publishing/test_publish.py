@@ -74,7 +74,7 @@ def _evaluate(folder: Path, settings: Settings, task: str, training: dict | None
     folder.mkdir()
     parsed = project(task, training={"trials": 1, **(training or {})})
     data = dataset(folder / "data.parquet", task, rows=1500)
-    name = "logistic_regression"
+    name = "gradient_boosting" if task == "regression" else "logistic_regression"
     fitted = fit(parsed, name, data, folder / "fitted.skops")
     (folder / "profile.json").write_text(reference_profile(Dataset.open(data, "train", "validation")).model_dump_json())
     rows = Dataset.open(data)
