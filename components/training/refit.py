@@ -27,12 +27,13 @@ from ciclo.components.answering.behaviour import behaviour
 from ciclo.components.answering.compiled import engine_of, parity
 from ciclo.components.core.errors import TrainingError
 from ciclo.components.core.metrics import Array
+from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_json, project_to_json
 from ciclo.components.core.verdict import Verdict, require
 from ciclo.components.core.wording import counted, listed
 from ciclo.components.storage.models import dump_model, parse_model
-from ciclo.components.tables.datasets import Dataset, file_digest
+from ciclo.components.tables.datasets import Dataset, file_digest, read_alone, read_contract
 from ciclo.components.tables.folds import FOLDS, one_sided, several
 from ciclo.components.training.candidates import too_large
 from ciclo.components.training.children import START_SECONDS, Child, Tell, at_work, report
@@ -157,12 +158,15 @@ def _not_asked(project: Project) -> str:
 
 def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit:
     """Fit, and compare with what refits do by themselves."""
-    candidate, data = project.candidates[str(facts["candidate"])], Dataset.open(files.dataset)
-    known, added = data.split("train", "validation"), data.split("test")
-    if int(facts["rows"]) < len(known):
-        few = f"{int(facts['rows']):,} of its {counted(len(known), 'row')}"
+    candidate, contract = project.candidates[str(facts["candidate"])], read_contract(files.dataset)
+    at = str(contract.time_column)  # a project whose models are refitted has one
+    rows = read_alone(files.dataset, [SPLIT, at])
+    added = int((rows[SPLIT] == "test").sum())
+    known = len(rows) - added
+    if int(facts["rows"]) < known:
+        few = f"{int(facts['rows']):,} of its {counted(known, 'row')}"
         return Refit(f"it was fitted on {few} for want of time, so that more of them would be another model")
-    if reason := too_large(candidate, project, data.contract, len(data)):
+    if reason := too_large(candidate, project, contract, len(rows)):
         return Refit(reason)
     job = Job(project_to_json(project), dict(facts), files.dataset, files.tested, files.model)
     course = _Course(project.training.search_seconds)
@@ -173,9 +177,9 @@ def _refitted(project: Project, facts: Mapping[str, Any], files: Files) -> Refit
     most = math.inf if project.task == "regression" else 1.0
     whole, *slices = agreements(course.ours, course.usual, most)
     return Refit(
-        why_not(whole, slices, len(added)),
-        rows=len(data),
-        end=data.rows[data.contract.time_column].max().isoformat(),
+        why_not(whole, slices, added),
+        rows=len(rows),
+        end=rows[at].max().isoformat(),
         disagreement=whole.disagreement,
         limit=whole.limit or 0.0,
         slices=tuple(slices),

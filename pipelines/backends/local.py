@@ -6,7 +6,6 @@ follows that file for the lines in which stages announce themselves, so no pipe 
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -24,13 +23,13 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.settings import settings as current_settings
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.monitoring.submitting.kfp_api import arguments
+from ciclo.pipelines.backends.process_group import end
 from ciclo.pipelines.backends.run_report import SUMMARY, facts_of, last_run, run_report, verdicts_of
 
 Status = Literal["started", "done", "failed", "crashed"]
 Outcome = Literal["promoted", "waiting", "kept", "stopped", "restored", "overtaken", "failed", "crashed"]
 
 _POLL_SECONDS = 0.1
-_GRACE_SECONDS = 10
 _CHILD = {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
 _GATES = {"unusable": "validation", "no_ml": "feasibility", "keep": "evaluation"}
 _REPORTS = {"cleaning": "report", "validation": "report", "evaluation": "card"}
@@ -162,7 +161,7 @@ def run_pipeline(
             if on_event:
                 on_event(event)
     finally:
-        _end(child)
+        end(child)
     result = _result(folder, events, child.returncode, used.store_uri)
     result = _reported(project.name, replace(result, trigger=trigger, description=description))
     (folder / SUMMARY).write_text(json.dumps(asdict(result), indent=2, default=str))
@@ -220,27 +219,6 @@ def _event(line: str) -> Event | None:
         seconds=announced.get("seconds", 0.0),
         pid=announced.get("pid", 0),
     )
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Stop what is left of a run: the process and, as they share its group, its tasks; ask first, then insist."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        if not _alive(child):
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
-        deadline = time.monotonic() + _GRACE_SECONDS
-        while _alive(child) and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-
-
-def _alive(child: "subprocess.Popen[bytes]") -> bool:
-    if child.poll() is None:
-        return True
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, 0)
-        return True
-    return False
 
 
 def _result(folder: Path, events: list[Event], returncode: int, registry: str) -> RunResult:

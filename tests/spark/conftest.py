@@ -19,5 +19,6 @@ def spark() -> Iterator[Any]:
     backend = engine.connect()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "_query", engine.query)
+        patch.setattr(datasets, "_create", engine.create)
         yield backend
     backend.disconnect()

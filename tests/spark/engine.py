@@ -1,6 +1,6 @@
 """Spark as an engine of the same expressions: what has to be said to it, and three of the places that ask an engine.
 
-These are ``connect``, ``stored`` and ``_query`` of ``tables.datasets``; but for ``lent``, which is for DuckDB alone,
+These are ``connect``, ``_create`` and ``_query`` of ``tables.datasets``; but for ``lent``, which is for DuckDB alone,
 the rest is expressions that know no engine.
 ``SparkCompiler`` is the list of what Spark, or ibis on Spark, means otherwise than DuckDB; each entry says what.
 """
@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from dataclasses import dataclass
-from functools import partial
 from string import whitespace
 from typing import Any
 
@@ -90,16 +89,8 @@ def connect() -> Any:
     session.udf.register("shortest", shortest)
     backend = ibis.pyspark.connect(session)
     backend.compiler = SparkCompiler()
-    backend.create_table = partial(stored, backend)
     ibis.options.sql.fuse_selects = False
     return backend
-
-
-def stored(backend: Any, name: str, expression: Any, temp: bool) -> Any:
-    """What an expression gives, worked out once; ibis has no temporary tables of Spark."""
-    assert temp
-    backend._session.sql(backend.compile(expression)).cache().createOrReplaceTempView(name)
-    return backend.table(name)
 
 
 @dataclass(frozen=True)
@@ -113,6 +104,15 @@ class Query:
 
     def to_arrow_reader(self, batch: int) -> pa.RecordBatchReader:
         return self.to_arrow_table().to_reader(batch)
+
+
+def create(expression: Any, name: str) -> None:
+    """In place of ``datasets._create``, for both engines: Spark has no temporary tables."""
+    backend = expression.get_backend()
+    if backend.name == "duckdb":
+        backend.con.execute(f'CREATE TEMP TABLE "{name}" AS {backend.compile(expression)}')
+    else:
+        backend._session.sql(backend.compile(expression)).cache().createOrReplaceTempView(name)
 
 
 def query(expression: Any) -> Any:
