@@ -147,7 +147,7 @@ def several_of(unit: str) -> str:
 
 
 def entities_of(project: Project, rows: pd.DataFrame) -> Array | None:
-    """Which rows share the group of the split, or an id where it has none: they are about the same person or thing.
+    """Which rows share the group of the split, or the ids where it has none: they are about the same person or thing.
 
     Args:
         project: Names the group or the ids.
@@ -156,13 +156,8 @@ def entities_of(project: Project, rows: pd.DataFrame) -> Array | None:
     Returns:
         Integers from 0, shape ``(rows,)``; None where there are neither, or each has a row of its own.
     """
-    group, names = project.cleaning.split.group, list(project.data.id_columns)
-    if group is not None:
-        return together(rows[[group]])
-    if not names:
-        return None
-    found = rows.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
-    return found if np.unique(found).size < found.size else None
+    names = list(project.entity_columns)
+    return together(rows[names]) if names else None
 
 
 def together(names: pd.DataFrame) -> Array | None:

@@ -205,8 +205,23 @@ class Project(Section):
                     raise ValueError(f"evaluation.{field}: '{name}' is no feature that is a number, so it cannot rise")
         if both := set(self.evaluation.rises_with) & set(self.evaluation.falls_with):
             raise ValueError(f"evaluation.rises_with: '{min(both)}' is in evaluation.falls_with too; give one of them")
-        if self.evaluation.slice_floor is not None and not self.evaluation.slices:
+        return self
+
+    @model_validator(mode="after")
+    def _slices_can_be_judged(self) -> Self:
+        slices, floor, target = self.evaluation.slices, self.evaluation.slice_floor, self.data.target
+        if target in slices and self.task != "regression":
+            raise ValueError(f"evaluation.slices: '{target}' is the target, and rows of one class tell nothing apart")
+        if twice := next((name for name in slices if slices.count(name) > 1), None):
+            raise ValueError(f"evaluation.slices: '{twice}' appears twice; name it once")
+        if floor is None:
+            return self
+        if not slices:
             raise ValueError("evaluation.slice_floor: evaluation.slices names no column to cut by; give one")
+        if floor > 1 and self.metric.has_scale:
+            raise ValueError(f"evaluation.slice_floor: {floor:g} is above 1, which is the best {self.metric.name}")
+        if floor < 0 and not self.metric.has_scale:
+            raise ValueError(f"evaluation.slice_floor: {floor:g} is below 0, which is the best {self.metric.name}")
         return self
 
     @model_validator(mode="before")
@@ -257,9 +272,7 @@ class Project(Section):
 
     @property
     def entity_columns(self) -> tuple[str, ...]:
-        """The columns that tell whose a row is, where the split goes by them: its group, else the ids."""
-        if self.split_method == "time":
-            return ()
+        """The columns that tell whose a row is: the group of the split, else the ids."""
         return (self.cleaning.split.group,) if self.cleaning.split.group else tuple(self.data.id_columns)
 
     @property

@@ -305,7 +305,7 @@ def _observed(
             trained_until=refitted_until(bundle.lineage),
             tested=bundle.model if bundle.served == REFITTED else None,
             compared=compared() if bundle.served == REFITTED else None,
-            whose=project.entity_columns,
+            whose=() if project.split_method == "time" else project.entity_columns,
         )
         yield observer
 

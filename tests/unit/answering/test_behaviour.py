@@ -171,6 +171,10 @@ def test_a_direction_of_a_regression(tmp_path):
         ("multiclass", {"falls_with": ["size"]}, "neither rises nor falls"),
         ("binary", {"rises_with": ["size"], "falls_with": ["size"]}, "give one of them"),
         ("binary", {"slice_floor": 0.6}, "names no column to cut by"),
+        ("binary", {"slices": ["size"], "slice_floor": 2}, "2 is above 1, which is the best roc_auc_score"),
+        ("regression", {"slices": ["y"], "slice_floor": -1}, "-1 is below 0, which is the best"),
+        ("binary", {"slices": ["size", "colour", "size"]}, "'size' appears twice"),
+        ("multiclass", {"slices": ["y"]}, "'y' is the target"),
     ],
 )
 def test_a_statement_that_cannot_be_tried_is_refused(task, evaluation, words):

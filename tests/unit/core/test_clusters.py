@@ -10,6 +10,7 @@ from ciclo.components.core.clusters import (
     Groups,
     covariance,
     effective_groups,
+    entities_of,
     gain_interval,
     groups_of,
     jackknife,
@@ -172,3 +173,13 @@ def test_rows_without_times_are_independent():
     values = np.random.default_rng(2).normal(size=5_000)
     found = Clustered.of(lambda rows: float(values[rows].mean()), groups_of(None, 5_000))
     assert found.error == pytest.approx(1 / np.sqrt(5_000), rel=0.3)
+
+
+@pytest.mark.parametrize("named", [{"data": {"id_columns": ["who"]}}, {"cleaning": {"split": {"group": "who"}}}])
+def test_a_row_that_does_not_say_whose_it_is_is_by_itself(named):
+    columns = {"who": {"type": "category"}, "x": {"type": "number"}, "y": {"type": "boolean"}}
+    data = {"source": "t.csv", "target": "y", "columns": columns, **named.pop("data", {})}
+    project = project_from_mapping({"name": "unit", "data": data, **named}, origin="test")
+    rows = pd.DataFrame({"who": ["ann", None, "bob", None, "ann"]})
+    assert entities_of(project, rows).tolist() == [0, 2, 1, 3, 0]
+    assert entities_of(project, rows.iloc[1:]) is None

@@ -322,7 +322,7 @@ def test_a_group_splits_by_hash_and_is_no_feature_and_no_split_by_time_has_one()
     assert (of().split_method, list(of().features)) == ("time", ["who", "x"])
     assert (of(group="who").split_method, list(of(group="who").features)) == ("hash", ["x"])
     assert [of(**split).entity_columns for split in ({}, {"method": "hash"}, {"group": "who"})] == [(), (), ("who",)]
-    ids = {"name": "unit", "data": {**data, "id_columns": ["who"]}, "cleaning": {"split": {"method": "hash"}}}
+    ids = {"name": "unit", "data": {**data, "id_columns": ["who"]}}
     assert project_from_mapping(ids, origin="test").entity_columns == ("who",)
     assert len({fingerprint(p)["digest"] for p in (of(method="hash"), of(group="who"), of(group="x"))}) == 3
     with pytest.raises(ProjectError, match=r"cleaning\.split\.group: a split by time has no groups"):
