@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import SupportsIndex
 
@@ -62,10 +62,11 @@ def number(value: float, digits: int = 4) -> str:
     return f"{Decimal(f'{value:.{digits}g}') + 0:,f}"
 
 
-def distinct(values: Sequence[float]) -> list[str]:
+def distinct(values: Sequence[float], write: Callable[[float, int], str] = number) -> list[str]:
     """Different numbers, with as many digits as it takes to see that they are."""
-    for digits in range(4, 17):
-        texts = [number(value, digits) for value in values]
+    texts: list[str] = []
+    for digits in range(4, 18):  # of which a float has 17 at most
+        texts = [write(value, digits) for value in values]
         if len(set(texts)) == len(set(values)):
             break
     return texts

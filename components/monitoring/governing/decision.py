@@ -76,7 +76,8 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
     needed = min(policy.persistence.alarms, policy.persistence.windows)
     if seen < needed:
         return _decision(evidence, now, "watch", f"{finding}; alarm {seen} of the {needed} that confirm it.", **alarm)
-    finding = f"{finding}, in {seen} of the last {counted(policy.persistence.windows, 'window')}"
+    if policy.persistence.windows > 1:
+        finding = f"{finding}, in {seen} of the last {policy.persistence.windows} windows"
     if evidence.kinds == ("drift",):
         refit = _refresh(evidence, history, now, policy, finding, alarm=True)
         return refit or _drifted(evidence, now, situation, finding, alarm)

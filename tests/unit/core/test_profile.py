@@ -19,7 +19,13 @@ def test_every_number_falls_in_exactly_one_bin(values):
     profile = ColumnProfile.of(column)
     assert sum(profile.counts) == len(values)
     assert profile.counts[-1] == column.isna().sum()
-    assert len(profile.labels) == len(profile.counts)
+    assert len({*profile.labels}) == len({*profile.bin_names}) == len(profile.counts)
+
+
+def test_bins_that_lie_close_together_have_names_of_their_own():
+    profile = ColumnProfile.of(pd.Series([1e6 + i / 8 for i in range(100)]))
+    assert len({*profile.labels}) == len({*profile.bin_names}) == profile.bins == 11
+    assert profile.labels[0] == "below 1000001"
 
 
 @given(CATEGORIES)
