@@ -10,8 +10,8 @@ import pytest
 from ciclo.pipelines.backends import process_group
 from ciclo.pipelines.backends.process_group import alive, end
 
-LIVES = "print(flush=True); input()"
-STUBBORN = f"import signal; [signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; {LIVES}"
+LIVES = "import signal; signal.signal(2, signal.default_int_handler); print(flush=True); input()"
+STUBBORN = "import signal; [signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; print(flush=True); input()"
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
