@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.metrics import Array
 from ciclo.components.core.wording import apart
-from ciclo.components.core.wording import distinct as told_apart
+from ciclo.components.core.wording import distinct as distinct_texts
 
 BINS = 10
 MAX_CATEGORIES = 50
@@ -99,7 +99,7 @@ class ColumnProfile(BaseModel):
         """A name for each bin; a value that is called like another bin is put in quotes."""
         if self.kind == "category":
             return [*(apart(value, OWN) for value in self.values), *OWN]
-        ends = told_apart(self.edges, lambda edge, digits: f"{edge:.{digits}g}")
+        ends = distinct_texts(self.edges, lambda edge, digits: f"{edge:.{digits}g}")
         spans = [f"{a} to {b}" for a, b in itertools.pairwise(ends)]
         return [*([f"below {ends[0]}", *spans, f"from {ends[-1]}"] if ends else ["any"]), MISSING]
 
@@ -108,7 +108,7 @@ class ColumnProfile(BaseModel):
         """A name for each bin, with numbers as people write them."""
         if self.kind == "category" or not self.edges:
             return self.labels
-        ends = told_apart(self.edges)
+        ends = distinct_texts(self.edges)
         return [f"below {ends[0]}", *(f"{a} to {b}" for a, b in itertools.pairwise(ends)), f"from {ends[-1]}", MISSING]
 
     @property

@@ -208,7 +208,7 @@ class Project(Section):
         return self
 
     @model_validator(mode="after")
-    def _slices_can_be_judged(self) -> Self:
+    def _slices_can_be_scored(self) -> Self:
         slices, floor, target = self.evaluation.slices, self.evaluation.slice_floor, self.data.target
         if target in slices and self.task != "regression":
             raise ValueError(f"evaluation.slices: '{target}' is the target, and rows of one class tell nothing apart")

@@ -77,7 +77,7 @@ def decide(evidence: Evidence, history: History, now: datetime, policy: Monitori
     if seen < needed:
         return _decision(evidence, now, "watch", f"{finding}; alarm {seen} of the {needed} that confirm it.", **alarm)
     if policy.persistence.windows > 1:
-        finding = f"{finding}, in {seen} of the last {policy.persistence.windows} windows"
+        finding = f"{finding}, in {seen} of the last {counted(policy.persistence.windows, 'window')}"
     if evidence.kinds == ("drift",):
         refit = _refresh(evidence, history, now, policy, finding, alarm=True)
         return refit or _drifted(evidence, now, situation, finding, alarm)
