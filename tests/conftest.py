@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from ciclo.components.core.settings import Settings
 from tests.depth import rounds
@@ -27,6 +29,20 @@ settings.load_profile("calm")
 # Two tests run at a time: the threads of their small models would only wait for each other.
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
+# The tests of these fork what they start off one process, which took seconds to start.
+TOGETHER = ("tests/local/", "tests/unit/training/")
+
+
+class _ByFile(LoadFileScheduling):
+    """Of each file all tests on one worker, and of some folders all files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

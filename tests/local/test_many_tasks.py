@@ -10,7 +10,7 @@ from tests.depth import rounds
 
 def test_tasks_that_end_while_others_start_have_their_own_exit_codes() -> None:
     context = multiprocessing.get_context("forkserver")
-    wanted = [number % 3 for number in range(rounds(120, 300))]
+    wanted = [number % 3 for number in range(rounds(60, 300))]
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda code: exit_code_of(context.Process(target=os._exit, args=(code,))), wanted))
     assert found == wanted

@@ -15,6 +15,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.runs.notes import Note, leave_note
 from ciclo.components.storage.signing import signer_from
+from tests.depth import thorough
 from tests.kfp_backend import KfpBackend, kfp_backend
 from tests.local.command import environment, write_project
 from tests.versions import files
@@ -47,6 +48,7 @@ def test_a_notebook_is_kept_without_what_it_printed(name: str) -> None:
     assert [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")] == []
 
 
+@thorough
 def test_the_notebook_that_explores_runs_on_an_example(tmp_path: Path) -> None:
     run("explore", **environment(tmp_path, PROJECT=str(EXAMPLES / "wine" / "project.yaml")))
 

@@ -20,7 +20,7 @@ from ciclo.components.core.sections import Candidate
 from ciclo.components.tables.datasets import Dataset
 from ciclo.components.training.candidates import build
 from ciclo.components.training.labels import Labels, fit_model
-from tests.depth import some
+from tests.depth import some, thorough
 from tests.recipes import TASK_ESTIMATORS
 from tests.tables import dataset, project, table
 
@@ -59,6 +59,7 @@ def test_trees_learn_where_a_column_has_not_one_value_and_compile(task, estimato
 
 
 @pytest.mark.slow
+@thorough
 def test_neighbours_are_the_same_where_the_features_were_sparse():
     data = table(3_000).assign(colour=[f"level {n % 40}" for n in range(3_000)])
     model, contract, X = fitted("binary", "nearest_neighbours", data=data)

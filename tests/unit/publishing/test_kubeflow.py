@@ -23,7 +23,7 @@ from ciclo.components.core.errors import ConflictError, SettingsError, StorageEr
 from ciclo.components.core.verdict import Verdict
 from ciclo.components.publishing.kubeflow import Exported, export, properties
 from ciclo.components.storage.bundle import Record
-from tests.depth import some
+from tests.depth import some, thorough
 from tests.kubeflow import Contents, serving
 
 URI = "s3://models/ciclo/projects/{}/versions/3/model.skops"
@@ -129,6 +129,7 @@ def test_exporting_twice_changes_nothing_and_a_second_version_joins_the_first(an
 
 
 @pytest.mark.slow
+@thorough
 def test_many_exports_at_once_end_in_one_version(any_registry, contents, record):
     start = threading.Barrier(8)
 

@@ -15,6 +15,7 @@ from ciclo.components.releases.registry import Registry, open_registry
 from ciclo.components.releases.retention import Pruned, prune
 from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.signing import Signer, Trust, make_keys, signer_from
+from tests.depth import rounds
 from tests.meanwhile import Meanwhile, die
 from tests.versions import files
 
@@ -141,7 +142,7 @@ def _sound(registry: Registry, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_prune_thatdies_anywhere_is_finished_by_the_next(quick_path: Path, tmp_path: Path, signer: Signer) -> None:
-    for at in range(200):
+    for at in range(0, 200, rounds(3, 1)):
         root = quick_path / str(at)
         registry, dying = _registry(root, signer), _registry(root, signer, Meanwhile)
         for parent in (None, 1, None, 2):
@@ -242,7 +243,7 @@ def test_a_name_that_moves_in_the_middle_of_a_prune_keeps_its_version(
 ) -> None:
     """A name moves to the version being pruned, at each of the pruner's writes: it is kept, or the mover is told."""
     outcomes = set[int]()
-    for at in range(40):
+    for at in range(0, 40, rounds(2, 1)):
         root = quick_path / str(at)
         registry, pruner = _registry(root, signer), _registry(root, signer, Meanwhile)
         _four(registry, signer)

@@ -28,6 +28,7 @@ from ciclo.components.storage.pickles import no_pickle
 from ciclo.components.storage.rehearsal import load_models
 from ciclo.components.training.candidates import build
 from ciclo.components.training.preprocessing import Style, preprocessor
+from tests.depth import thorough
 from tests.forged_models import hostile
 from tests.recipes import TASK_ESTIMATORS, needs_lightgbm
 from tests.tables import project, table
@@ -98,6 +99,7 @@ def test_every_recipe_comes_back_bit_for_bit(name: str, fitted: dict[str, Any]) 
     _same(model, parse_model(path.read_bytes()), X)
 
 
+@thorough
 @pytest.mark.slow
 def test_every_recipe_passes_its_rehearsal(fitted: dict[str, Any]) -> None:
     again = load_models(path for _, _, path in fitted.values())
@@ -127,6 +129,7 @@ def test_other_estimators_come_back_too(estimator: Any, task: Any, style: Style,
     _same(model, parse_model((tmp_path / "model.skops").read_bytes()), X)
 
 
+@thorough
 @pytest.mark.slow
 def test_the_serving_environment_reads_what_the_pipeline_wrote(fitted: dict[str, Any], tmp_path: Path) -> None:
     expected = {}

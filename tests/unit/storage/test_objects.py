@@ -26,7 +26,7 @@ class TestFolder(ObjectStorePromises):
 
 @pytest.mark.slow
 class TestEmulatedBucket(ObjectStorePromises, FaultyNetworkPromises):
-    ROUNDS = rounds(15, 50)  # the emulator is slow; the real server gets them all
+    ROUNDS = rounds(8, 50)  # the emulator is slow; the real server gets them all
 
     @pytest.fixture
     def address(self, s3_settings: Settings) -> Address:

@@ -126,11 +126,14 @@ def test_a_split_by_hash_refuses_it():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "estimator", "labels"),
-    [
-        ("binary", "logistic_regression", {"threshold": 0.37, "calibration": "sigmoid"}),
-        ("multiclass", "extra_trees", {}),
-        ("regression", "ridge", {}),
-    ],
+    some(
+        [
+            ("binary", "logistic_regression", {"threshold": 0.37, "calibration": "sigmoid"}),
+            ("multiclass", "extra_trees", {}),
+            ("regression", "ridge", {}),
+        ],
+        2,
+    ),
 )
 def test_the_recipe_is_fitted_on_every_row_and_its_answers_are_the_golden_ones(tmp_path, task, estimator, labels):
     parameters = {"C": 0.5} if estimator == "logistic_regression" else {}
@@ -305,7 +308,7 @@ def test_a_slice_in_which_the_newest_rows_turn_everything_round_is_found_where_t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alike", [False, True], ids=["slices apart", "slices alike"])
+@pytest.mark.parametrize("alike", some([False, True], 2), ids=lambda alike: "slices alike" if alike else "slices apart")
 def test_of_refits_like_the_others_one_in_a_hundred_is_refused_for_a_slice(alike):
     """However many slices there are; the whole is held to its own hundredth."""
     rng, names, draws = np.random.default_rng(1), [WHOLE, *"abcdef"], 1_500

@@ -30,7 +30,7 @@ QUICK = {"trials": 2, "search_rows": 300}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "name"), some(TASK_ESTIMATORS), ids=str)
+@pytest.mark.parametrize(("task", "name"), some(TASK_ESTIMATORS, 5), ids=str)
 def test_every_candidate_learns_and_survives_the_file(tmp_path, task, name):
     parsed = project(task, training={**QUICK, "candidates": {"it": {"estimator": name}}})
     path = dataset(tmp_path / "d.parquet", task)
@@ -233,6 +233,7 @@ def test_a_trial_that_would_not_end_is_stopped(tmp_path):
 
 
 @pytest.mark.slow
+@thorough
 def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
     # A forest of five million trees never ends.
     search = {"n_estimators": [5, 5_000_000], "min_samples_leaf": {"low": 5, "high": 6}}
