@@ -69,7 +69,7 @@ format: env ## let ruff rewrite the code
 	$(BIN)/ruff format $(CODE)
 
 .PHONY: mutants
-mutants: env ## put small faults into the code that decides; the tests have to notice (half an hour)
+mutants: env ## put small faults into the code that decides; the tests have to notice (a quarter of an hour)
 	$(BIN)/python -m tests.mutants
 
 .PHONY: golden

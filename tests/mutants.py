@@ -28,7 +28,7 @@ KNOWN = Path(__file__).with_suffix(".yaml")
 LEAST = 0.9  # share of the mutants that have to die
 TIMEOUT = 900.0
 NO_TESTS = 5  # what pytest ends with where all are deselected
-# Module, how many of its mutants are tried, and the tests that have to notice.
+# Module, how many of its mutants are tried by a long run, and the tests that have to notice.
 MODULES = {
     "components/evaluation/decision.py": (14, ["tests/unit/evaluation/test_decision.py"]),
     "components/evaluation/comparison.py": (12, ["tests/unit/evaluation/test_fairness.py", "tests/unit/evaluation"]),
@@ -267,6 +267,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="part of the name of a module")
+    parser.add_argument("--long", action="store_true", help="three times as many of each module")
     asked = parser.parse_args()
     known = {entry["mutant"]: entry["reason"] for entry in yaml.safe_load(KNOWN.read_text()) or []}
     chosen, every, started = [], set(), time.monotonic()
@@ -274,7 +275,7 @@ def main() -> int:
         if asked.only in module:
             found = mutants(module, (ROOT / module).read_text())
             every |= set(found)
-            chosen += [(mutant, tests) for mutant in sample(found, size, asked.seed)]
+            chosen += [(mutant, tests) for mutant in sample(found, size if asked.long else -(-size // 3), asked.seed)]
     survivors = []
     for mutant in surviving(chosen):
         survivors.append(mutant.key)

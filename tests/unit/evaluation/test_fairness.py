@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import sem
 from sklearn.dummy import DummyClassifier
+from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
@@ -22,11 +24,13 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.core.splits import fingerprint
 from ciclo.components.evaluation.champion import Champion, Gate
 from ciclo.components.evaluation.comparison import (
+    SHUFFLES,
     Comparison,
     Contender,
     SimpleAnswers,
     compare,
     contenders,
+    importance,
     read_answers,
 )
 from ciclo.components.evaluation.reference import prediction_profile
@@ -220,6 +224,16 @@ def test_importance_is_of_the_columns_that_matter_and_slices_are_of_their_own_ro
         assert cut.score.point == pytest.approx(
             asked.metric.score(contract.encode(part["y"]), probability, contract.codes)
         )
+
+
+def test_the_error_of_an_importance_is_that_of_a_mean_over_the_shuffles():
+    asked, frame = project(), rows(rows=200)
+    model, test = fitted(asked, LogisticRegression(), frame), Dataset(Contract.of(asked, CLASSES["binary"]), frame)
+    means, errors = importance(asked, model, test)
+    options = {"n_repeats": SHUFFLES, "random_state": asked.training.seed}
+    drawn = permutation_importance(model, test.X, test.y, scoring="roc_auc", **options).importances
+    assert means == pytest.approx(dict(zip(test.X, drawn.mean(axis=1).clip(0), strict=True)))
+    assert errors == pytest.approx(dict(zip(test.X, sem(drawn, axis=1), strict=True)))
 
 
 def test_by_hash_a_champion_is_scored_on_every_row_whatever_its_time(tmp_path):
