@@ -72,14 +72,14 @@ def fitted(asked: Project, estimator, frame: pd.DataFrame):
 
 
 def compared(
-    asked: Project, frame: pd.DataFrame, folder: Path, models: dict, champion: Champion | None = None
+    asked: Project, frame: pd.DataFrame, folder: Path, models: dict, champion: Champion | None = None, **more
 ) -> Comparison:
     contenders = []
     for name, (score, model) in models.items():
         (folder / name).write_bytes(name.encode())
         contenders.append(Contender(name, folder / name, {"score": score}, model))
     test = Dataset(Contract.of(asked, CLASSES[asked.task]), frame)
-    return compare(asked, test, nobody(test), contenders, {}, SimpleAnswers({}), champion, Gate("change", "unit"))
+    return compare(asked, test, nobody(test), contenders, {}, SimpleAnswers({}), champion, Gate("change", "unit"), **more)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,21 @@ def champion_of(folder: Path, asked: Project, model, train_end: str, refitted=No
     registry = open_registry("unit", settings)
     version = registry.publish(contents, signer=signer_from(settings), parent=None)
     return Champion(version, registry.fetch(version, folder / "fetched"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_loss_that_adds_up_is_measured_in_shares_where_the_metric_has_a_unit(tmp_path, task):
+    asked, frame = project(task, timed=True), rows(task)
+    before = frame[frame["t"] <= TRAIN_END]
+    model = fitted(asked, LogisticRegression() if task == "binary" else Ridge(), before)
+    champion = champion_of(tmp_path / "champion", asked, model, train_end=TRAIN_END.isoformat())
+    worse = fitted(asked, LogisticRegression(C=1e-3) if task == "binary" else Ridge(1e4), before)
+    found = compared(asked, frame, tmp_path, {"new": (0.5, worse)}, champion, origin=champion)
+    assert found.origin == found.champion_share
+    assert (found.origin == found.champion) is (task == "binary")
+    assert found.origin is not None
+    assert -1 < found.origin.point < 0
 
 
 @pytest.mark.slow

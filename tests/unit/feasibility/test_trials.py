@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from ciclo.components.core.contract import Contract
+from ciclo.components.core.discordance import least_width
 from ciclo.components.core.metrics import METRICS
 from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.feasibility.assessment import assess
 from ciclo.components.feasibility.baselines import baselines
 from ciclo.components.feasibility.luck import MOST_SHUFFLES, by_luck, shuffles
-from ciclo.components.feasibility.trials import FOLDS, _corrected, _folds, _together
+from ciclo.components.feasibility.trials import FOLDS, _corrected, _folds, _together, tried
 from ciclo.components.tables.datasets import Dataset
 from tests.depth import some, thorough
 
@@ -213,3 +214,14 @@ def test_validation_days_without_a_positive_are_no_reason_to_give_up(tmp_path):
     verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
     assert verdict.decision == "cannot_tell"
     assert "nan" not in verdict.reason
+
+
+@pytest.mark.slow
+def test_what_all_folds_agree_on_is_no_surer_than_the_rarest_rows_allow():
+    frame = features(120, 0, 0.0, 0.4)
+    asked, rows = made(frame.assign(a=frame["y"] + 0.1 * frame["a"]), "roc_auc_score")
+    known = rows.split("train", "validation")
+    gain = tried(asked, known, "b").gains["trivial"]
+    least = least_width(asked.metric, known.y, asked.evaluation.confidence)
+    assert (gain.low, gain.point, gain.high) == pytest.approx((0.5 - least, 0.5, 0.5 + least))
+    assert 0.02 < least < 0.2
