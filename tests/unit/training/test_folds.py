@@ -126,6 +126,16 @@ def test_in_time_a_trial_is_tested_on_later_days_alone():
     assert len(plan.steps[0][0]) == pytest.approx(100, abs=12)
 
 
+def test_in_time_a_number_needs_no_classes_on_both_sides():
+    charter, dataset = made(600, time=True)
+    raw = charter.model_dump(exclude_defaults=True)
+    raw["data"]["columns"]["y"] = {"type": "number"}
+    asked = project_from_mapping(raw, origin="test")
+    plan = plan_for(asked, Dataset(Contract.of(asked, ()), dataset.rows.astype({"y": "float64"})), 0)
+    assert len(plan.steps) == FOLDS
+    assert plan.text == f"{FOLDS} parts of the time, each after all it is fitted on"
+
+
 def test_in_time_whole_days_are_left_out_once():
     charter, dataset = made(600, time=True)
     folds = partition(charter, dataset, 0)
