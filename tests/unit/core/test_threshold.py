@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
@@ -31,6 +31,8 @@ def worth(rule: Rule, positive, labels) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.by)
 @given(rows=st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.4, 0.5, 0.8, 1.0])), min_size=2))
+@example(rows=[(True, 0.5), (False, 0.8), (False, 0.8), (False, 1.0), (False, 0.1)])
+@example(rows=[(False, 0.5), (True, 0.4), (True, 0.25), (True, 0.1), (True, 0.8)])
 def test_no_threshold_is_worth_more(rule, rows):
     positive, probability = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
     if rule.by in ("balanced_accuracy_score", "f1_score") and positive.all() | ~positive.any():
