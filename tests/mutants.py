@@ -26,7 +26,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = Path(__file__).with_suffix(".yaml")
 LEAST = 0.9  # share of the mutants that have to die
-TIMEOUT = 900.0
+TIMEOUT = 900.0  # of the tests without any mutant
+SLOWER = 10  # times as long as without one, and a minute, until a mutant that never ends is taken for dead
 NO_TESTS = 5  # what pytest ends with where all are deselected
 # Module, how many of its mutants are tried by a long run, and the tests that have to notice.
 MODULES = {
@@ -207,7 +208,7 @@ class Copy:
         for name in (".venv", ".venv-serving"):
             (folder / name).symlink_to(ROOT / name)
 
-    def notices(self, mutant: Mutant | None, tests: list[str]) -> tuple[bool, str]:
+    def notices(self, mutant: Mutant | None, tests: list[str], seconds: float = TIMEOUT) -> tuple[bool, str]:
         """Whether the tests fail, and what they said; the slow ones are asked where the others see nothing."""
         path = self.root / mutant.module if mutant else None
         honest = path.read_text() if path else ""
@@ -215,7 +216,7 @@ class Copy:
             path.write_text(mutant.source)
         try:
             for which in ("not slow", "slow"):
-                failed, said = self._fail(which, tests)
+                failed, said = self._fail(which, tests, seconds)
                 if failed:
                     return True, said
         finally:
@@ -223,7 +224,7 @@ class Copy:
                 path.write_text(honest)
         return False, ""
 
-    def _fail(self, which: str, tests: list[str]) -> tuple[bool, str]:
+    def _fail(self, which: str, tests: list[str], seconds: float) -> tuple[bool, str]:
         try:
             done = subprocess.run(
                 [sys.executable, "-B", "-m", "pytest", "-x", "-p", "no:cacheprovider", "-m", which, *tests],
@@ -231,7 +232,7 @@ class Copy:
                 env={**os.environ, "PYTHONPATH": str(self.root / "build/src"), "OMP_NUM_THREADS": "1"},
                 capture_output=True,
                 text=True,
-                timeout=TIMEOUT,
+                timeout=seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired:
@@ -246,18 +247,23 @@ def surviving(chosen: list[tuple[Mutant, list[str]]]) -> Iterator[Mutant]:
         for number in range(2):
             copies.put(Copy(Path(folder) / str(number)))
 
-        def tried(job: tuple[Mutant | None, list[str]]) -> tuple[bool, str]:
-            copy = copies.get()
+        def tried(mutant: Mutant | None, tests: list[str]) -> tuple[bool, str]:
+            copy, started = copies.get(), time.monotonic()
             try:
-                return copy.notices(*job)
+                if mutant is None:
+                    return copy.notices(None, tests)
+                return copy.notices(mutant, tests, 60 + SLOWER * took[tuple(tests)])
             finally:
+                took.setdefault(tuple(tests), time.monotonic() - started)
                 copies.put(copy)
 
+        took = dict[tuple[str, ...], float]()
+        every = list({tuple(tests): tests for _, tests in chosen}.values())
         with ThreadPoolExecutor(2) as pool:
-            for failed, said in pool.map(tried, [(None, t) for t in {tuple(t): t for _, t in chosen}.values()]):
+            for failed, said in pool.map(tried, [None] * len(every), every):
                 if failed:
                     sys.exit(f"the tests fail without any mutant:\n{said}")
-            for (mutant, _), (dies, _) in zip(chosen, pool.map(tried, chosen), strict=True):
+            for (mutant, _), (dies, _) in zip(chosen, pool.map(tried, *zip(*chosen, strict=True)), strict=True):
                 if not dies:
                     yield mutant
 
@@ -276,6 +282,8 @@ def main() -> int:
             found = mutants(module, (ROOT / module).read_text())
             every |= set(found)
             chosen += [(mutant, tests) for mutant in sample(found, size if asked.long else -(-size // 3), asked.seed)]
+    if not chosen:
+        sys.exit(f"none of the modules is called like '{asked.only}'; there are {', '.join(MODULES)}")
     survivors = []
     for mutant in surviving(chosen):
         survivors.append(mutant.key)
