@@ -68,7 +68,10 @@ MODULES = {
         ["tests/unit/training/test_policy.py", "tests/unit/training/test_preprocessing.py"],
     ),
     "components/cleaning/splitting.py": (12, ["tests/unit/cleaning/test_splitting.py", "tests/unit/cleaning"]),
-    "components/monitoring/observing/drift.py": (14, ["tests/unit/monitoring/test_drift.py"]),
+    "components/monitoring/observing/drift.py": (
+        14,
+        ["tests/unit/monitoring/test_drift.py", "tests/unit/monitoring/test_incidents.py"],
+    ),
     "components/core/usual.py": (10, ["tests/unit/core/test_usual.py", "tests/unit/monitoring/test_drift.py"]),
     "components/monitoring/observing/performance.py": (
         10,

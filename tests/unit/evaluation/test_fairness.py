@@ -78,8 +78,8 @@ def compared(
     for name, (score, model) in models.items():
         (folder / name).write_bytes(name.encode())
         contenders.append(Contender(name, folder / name, {"score": score}, model))
-    test = Dataset(Contract.of(asked, CLASSES[asked.task]), frame)
-    return compare(asked, test, nobody(test), contenders, {}, SimpleAnswers({}), champion, Gate("change", "unit"), **more)
+    test, gate = Dataset(Contract.of(asked, CLASSES[asked.task]), frame), Gate("change", "unit")
+    return compare(asked, test, nobody(test), contenders, {}, SimpleAnswers({}), champion, gate, **more)
 
 
 @pytest.mark.parametrize(

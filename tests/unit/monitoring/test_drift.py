@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2_contingency, norm
+from scipy.stats import binom, chi2_contingency, norm
 
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.profile import Profile
 from ciclo.components.core.sections import Monitoring
 from ciclo.components.core.usual import compare, merge_rare
-from ciclo.components.monitoring.observing.drift import Counted, Drift, assess, prediction_values
+from ciclo.components.monitoring.observing.drift import Counted, Drift, assess, prediction_values, window_level
 from tests.depth import some
 
 POLICY = Monitoring()
@@ -207,3 +207,20 @@ def test_predictions_are_read_as_they_were_profiled():
     assert prediction_values(said, number, "binary").tolist() == [0.9, 0.2]
     assert prediction_values(said, number, "regression").tolist() == [1.0, 0.0]
     assert prediction_values(said, category, "multiclass").tolist() == ["1", "0"]
+
+
+def test_columns_that_hold_just_as_much_importance_as_it_takes_are_an_alarm():
+    rng = np.random.default_rng(3)
+    profile = numeric_profile(rng, 2, {"x0": 0.5, "x1": 0.5})
+    for least, alarm in ((0.5, True), (0.51, False)):
+        policy = Monitoring(drifted_importance=least)
+        (found,) = judged(rng, profile, 2_000, {"x0": 1.0}, policy=policy)
+        assert found.inputs is alarm
+
+
+@pytest.mark.parametrize(("alarms", "windows"), [(1, 1), (1, 3), (2, 2), (2, 3), (3, 5)])
+def test_clean_windows_confirm_an_alarm_in_half_of_the_rate(alarms, windows):
+    policy = Monitoring(false_alarm_rate=0.04, persistence={"alarms": alarms, "windows": windows})
+    level = window_level(policy)
+    before = [binom.pmf(number, windows - 1, level) for number in range(alarms - 1, windows)]
+    assert level * sum(before) == pytest.approx(0.02)

@@ -281,6 +281,10 @@ def test_every_form_of_answer_is_compared_in_the_right_direction(metric, noise):
     assert found.gain.low <= found.gain.point <= found.gain.high
     if not noise:
         assert found.gain.point == pytest.approx(0, abs=2e-3)
+    if regression:
+        known = slice(1, None)
+        ours, theirs = (metric.score(y[known], answered[known], []) for answered in (x, served))
+        assert found.gain.point == pytest.approx(metric.gain(theirs, ours))
     assert compare_refit(labelled.head(40), Tested, contract, metric, Monitoring()) is None
     wider = compare_refit(labelled, Tested, contract, metric, Monitoring(false_alarm_rate=0.001))
     assert noise == 0 or wider.gain.high > found.gain.high

@@ -195,8 +195,15 @@ def test_a_category_that_was_renamed_is_named_by_both_names():
     assert "and is 0" in found
 
 
-@pytest.mark.parametrize(("lacking", "named"), [(0.6, True), (0.3, False)])
-def test_more_missing_values_than_any_time_had_are_named_though_windows_differ_much(lacking, named):
+@pytest.mark.parametrize(
+    ("usual", "lacking", "named"),
+    [
+        ([0.05, 0.4, 0.02, 0.3, 0.01, 0.05, 0.02, 0.03], 0.6, True),
+        ([0.05, 0.4, 0.02, 0.3, 0.01, 0.05, 0.02, 0.03], 0.3, False),
+        ([0.05, 0.4, 0.4, 0.3, 0.4, 0.05, 0.4, 0.4], 0.08, False),
+    ],
+)
+def test_other_gaps_than_any_time_had_are_named_though_windows_differ_much(usual, lacking, named):
     columns = {**MANY, "at": {"type": "timestamp"}, "y": TARGETS["binary"]}
     asked = project(data={"source": "t.csv", "target": "y", "time_column": "at", "columns": columns})
     rng = np.random.default_rng(5)
@@ -206,7 +213,6 @@ def test_more_missing_values_than_any_time_had_are_named_though_windows_differ_m
         frame["x4"] = frame["x4"].mask(rng.random(len(frame)) < np.repeat(weeks, len(frame) // 8))
         return rows_of(asked, frame)
 
-    usual = [0.05, 0.4, 0.02, 0.3, 0.01, 0.05, 0.02, 0.03]
     found = findings(accepted(lacks(1, usual)), lacks(2, [lacking] * 8))
     assert any("'x4' lacks" in text for text in found) is named, found
 
