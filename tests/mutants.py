@@ -78,7 +78,10 @@ MODULES = {
         ["tests/unit/monitoring/test_performance.py", "tests/unit/monitoring/test_incidents.py"],
     ),
     "components/monitoring/observing/refitted.py": (8, ["tests/unit/monitoring/test_refitted.py"]),
-    "components/monitoring/observing/health.py": (12, ["tests/unit/monitoring/test_incidents.py"]),
+    "components/monitoring/observing/health.py": (
+        12,
+        ["tests/unit/monitoring/test_health.py", "tests/unit/monitoring/test_incidents.py"],
+    ),
     "components/monitoring/governing/decision.py": (
         14,
         [
