@@ -12,7 +12,7 @@ from ciclo.components.core.intervals import Interval
 from ciclo.components.core.own_columns import ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Evaluation
-from ciclo.components.feasibility.assessment import Gained, assess, decide
+from ciclo.components.feasibility.assessment import Gained, _lucky, assess, decide
 from ciclo.components.tables.datasets import Dataset
 from tests.depth import some
 from tests.tables import dataset, project
@@ -129,3 +129,8 @@ def test_ml_is_not_appropriate_where_a_rule_is_enough(tmp_path):
     verdict = assess(parsed, Dataset(frame.contract, rows), "d", tmp_path / "b.parquet")
     assert verdict.decision == "no_ml"
     assert "rule" in verdict.reason
+
+
+def test_a_score_that_as_few_shuffles_reach_as_the_confidence_allows_is_no_luck():
+    policy = Evaluation(confidence=0.75)
+    assert [_lucky(share, policy).passed for share in (0.2, 0.25, 0.26)] == [True, True, False]
