@@ -95,7 +95,10 @@ MODULES = {
     "components/core/intervals.py": (12, ["tests/unit/core/test_intervals.py"]),
     "components/core/recipe.py": (6, ["tests/unit/core/test_recipe.py"]),
     "components/evaluation/memory.py": (6, ["tests/unit/evaluation/test_which_gate.py"]),
-    "components/feasibility/assessment.py": (10, ["tests/unit/feasibility/test_assessment.py"]),
+    "components/feasibility/assessment.py": (
+        10,
+        ["tests/unit/feasibility/test_assessment.py", "tests/unit/feasibility/test_baselines.py"],
+    ),
     "components/monitoring/telling/alert_plan.py": (16, ["tests/unit/monitoring/test_alert_plan.py"]),
     "components/monitoring/governing/governor.py": (16, ["tests/unit/monitoring/test_governor.py"]),
     "components/releases/promotion.py": (12, ["tests/unit/releases/test_promotion.py"]),
