@@ -76,6 +76,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "estimator", "parameters"), VARIANTS)
 def test_parameters_that_change_how_answers_are_made(task, estimator, parameters):
     data = table(500, task=task)

@@ -183,6 +183,7 @@ def test_parquet_values_and_words_mean_what_they_say(tmp_path: Path) -> None:
     assert {row["word"] for row in rows} == {"NA"}
 
 
+@pytest.mark.slow
 def test_the_budget_counts_broken_rows_and_not_unlabelled_ones(tmp_path: Path) -> None:
     frame = good_rows()
     frame.loc[:99, "y"] = ""
@@ -199,6 +200,7 @@ def test_the_budget_counts_broken_rows_and_not_unlabelled_ones(tmp_path: Path) -
     assert pq.read_metadata(tmp_path / "quarantine").num_rows == 111
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "sections", "error", "message"),
     [
@@ -249,6 +251,7 @@ def test_classes_are_ordered_negative_first(
     assert sorted(set(dataset.y.tolist()))[: len(classes)] == list(range(len(classes))) or not classes
 
 
+@pytest.mark.slow
 def test_duplicates_by_id_keep_the_first_good_row(tmp_path: Path) -> None:
     frame = good_rows()
     frame.loc[[3, 4, 5], "i"] = "77"
@@ -264,6 +267,7 @@ def test_duplicates_by_id_keep_the_first_good_row(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_kept_duplicates_are_told_apart_and_stay_together(tmp_path: Path) -> None:
     frame = good_rows(100)
     frame = pd.concat([frame, frame, frame], ignore_index=True)
@@ -276,6 +280,7 @@ def test_kept_duplicates_are_told_apart_and_stay_together(tmp_path: Path) -> Non
     assert sorted(rows[ROW_ID].str.slice(32).unique()) == ["", "-1", "-2"]
 
 
+@pytest.mark.slow
 def test_the_report_shows_reasons_with_examples_classes_and_the_split_over_time(tmp_path: Path) -> None:
     frame = good_rows()
     frame.loc[5, "n"] = "junk"
@@ -299,6 +304,7 @@ def test_the_report_shows_reasons_with_examples_classes_and_the_split_over_time(
         assert f'role="img" aria-label="{title}"' in html
 
 
+@pytest.mark.slow
 def test_a_report_is_written_also_where_the_rows_cannot_be_used(tmp_path: Path) -> None:
     frame = good_rows()
     frame.loc[:50, "n"] = "<junk>"

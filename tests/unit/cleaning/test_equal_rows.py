@@ -84,6 +84,7 @@ def test_a_row_like_no_other_keeps_its_side_whatever_becomes_of_the_features(tmp
     assert found[1][:12].nunique() == 3
 
 
+@pytest.mark.slow
 def test_apart_they_fall_by_their_identity(tmp_path: Path) -> None:
     rows = [("1", "1", "yes", "a", "1"), ("2", "1", "yes", "a", "1")] * 50
     cleaning = {"split": {"equal_rows": "apart"}}

@@ -99,6 +99,7 @@ def test_rows_keep_their_side_when_others_come_and_the_order_changes(tmp_path: P
     assert {y: after[y] for y in before} == before
 
 
+@pytest.mark.slow
 def test_csv_and_parquet_give_the_same_identity(tmp_path: Path) -> None:
     frame = pd.DataFrame({"y": np.arange(100.0), "i": range(100), "n": np.linspace(0, 1, 100), "w": "a"})
     typed = sides(tmp_path, pa.Table.from_pandas(frame, preserve_index=False), list(frame))
@@ -107,6 +108,7 @@ def test_csv_and_parquet_give_the_same_identity(tmp_path: Path) -> None:
     assert sides(tmp_path, pa.Table.from_pandas(text, preserve_index=False), list(frame)) == typed
 
 
+@pytest.mark.slow
 def test_what_a_search_draws_goes_by_the_rows_and_not_by_their_file_or_order(tmp_path: Path) -> None:
     frame = pd.DataFrame({"y": np.arange(100.0), "n": np.linspace(0, 1, 100), "w": "a"})
     last = frame.tail(1)

@@ -68,6 +68,7 @@ def test_a_column_is_dropped_above_its_share_of_the_training_rows(
     assert ("'gap' dropped: missing in 40.7% of the training rows" in report.summary) == (gaps == 57)
 
 
+@pytest.mark.slow
 def test_a_request_may_go_on_to_send_a_dropped_column_or_leave_it_out(tmp_path: Path) -> None:
     policy = {"missing": {"columns": {"gap": {"drop_above": 0.4}}}}
     run(tmp_path, frame(), project(COLUMNS, DATA, cleaning=policy))
@@ -80,6 +81,7 @@ def test_a_request_may_go_on_to_send_a_dropped_column_or_leave_it_out(tmp_path: 
         contract.parse([{**row, "gaps": 1}])
 
 
+@pytest.mark.slow
 def test_outliers_are_quarantined_by_stated_limits_on_every_side_and_a_request_is_answered(tmp_path: Path) -> None:
     policy = {"outliers": {"x": {"action": "quarantine", "low": 0, "high": 198}}}
     report = run(tmp_path, frame(), project(COLUMNS, DATA, cleaning=policy))
@@ -101,6 +103,7 @@ def test_outliers_are_quarantined_by_stated_limits_on_every_side_and_a_request_i
         )
 
 
+@pytest.mark.slow
 def test_where_the_quartiles_are_one_number_nothing_is_beyond_them(tmp_path: Path) -> None:
     report = run(
         tmp_path, frame().assign(x="7"), project(COLUMNS, DATA, cleaning={"outliers": {"x": {"action": "clip"}}})
@@ -110,6 +113,7 @@ def test_where_the_quartiles_are_one_number_nothing_is_beyond_them(tmp_path: Pat
     ]
 
 
+@pytest.mark.slow
 def test_the_report_counts_what_the_policy_comes_to(tmp_path: Path) -> None:
     policy = {
         "missing": {"columns": {"w": "most_frequent", "gap": {"indicator": True, "drop_above": 0.9}}, "delete": ["on"]},

@@ -30,6 +30,7 @@ def days_of_rows(rng, effect):
     return values.ravel(), np.repeat(np.arange(DAYS), A_DAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [0.0, 0.3])
 def test_the_interval_covers_the_truth_as_often_as_it_says(effect):
     missed = by_rows = 0

@@ -32,6 +32,7 @@ def test_the_score_of_another_mix_of_cases_is_told_from_the_answers(metric, spre
     assert 0.01 < found.high - found.low < 0.08
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.1, 0.8])
 @pytest.mark.parametrize("metric", ["accuracy_score", "f1_score"])
 def test_labels_are_those_of_the_threshold_of_the_model(metric, threshold):
@@ -43,6 +44,7 @@ def test_labels_are_those_of_the_threshold_of_the_model(metric, threshold):
     assert abs(given - metric.score(y, answers.argmax(axis=1), [0, 1])) > 0.02
 
 
+@pytest.mark.slow
 def test_a_model_that_is_too_sure_is_calibrated_first():
     rng = np.random.default_rng(1)
     known = Estimation.of(AUC, *cases(rng, 20_000, confidence=2.0))
@@ -50,6 +52,7 @@ def test_a_model_that_is_too_sure_is_calibrated_first():
     assert known.reference == pytest.approx(AUC.score(*cases(rng, 20_000, confidence=2.0), [0, 1]), abs=0.01)
 
 
+@pytest.mark.slow
 def test_it_is_blind_where_the_relation_to_the_target_turned():
     rng = np.random.default_rng(2)
     known = Estimation.of(AUC, *cases(rng, 5_000))
@@ -58,6 +61,7 @@ def test_it_is_blind_where_the_relation_to_the_target_turned():
     assert known.score(AUC, answers).point > 0.75
 
 
+@pytest.mark.slow
 def test_many_classes():
     rng = np.random.default_rng(3)
 

@@ -59,12 +59,14 @@ def called_better(seeds, effect, gain=0.0):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [0.0, 0.4])
 def test_an_equal_model_is_rarely_called_better_whatever_days_do_to_it(effect):
     assert called_better(300, effect) <= 26  # 5 % are 15
     assert called_better(40, effect, gain=0.5) >= 36
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [300, 2_000])
 def test_heavy_tails_do_not_make_an_equal_model_better(rows):
     wrong = np.zeros(2)

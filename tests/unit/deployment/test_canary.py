@@ -129,6 +129,7 @@ def test_a_step_asks_both_in_turns_and_ends(monkeypatch: pytest.MonkeyPatch) -> 
         trial.run(trial.steps[0], "old", "new", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
 
 
+@pytest.mark.slow
 def test_the_newest_rows_of_clients_are_asked_again(tmp_path: Path) -> None:
     uri, now = f"sqlite:///{tmp_path / 'p.sqlite'}", datetime.now(UTC)
     store = PredictionStore(uri)

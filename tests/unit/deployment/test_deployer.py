@@ -416,6 +416,7 @@ def test_what_is_not_our_server_yet_is_asked_again(answers_with, monkeypatch, st
     assert len(tries) == 1 + live_check.IN_A_ROW
 
 
+@pytest.mark.slow
 def test_an_address_settles_only_on_the_version_that_is_meant(answers_with, monkeypatch):
     monkeypatch.setattr(live_check, "SETTLE_SECONDS", 0.3)
     with pytest.raises(DeploymentError, match=r"does not lead to version 2 \(seen: version 1\)"):
@@ -424,6 +425,7 @@ def test_an_address_settles_only_on_the_version_that_is_meant(answers_with, monk
         live_check.settle(answers_with(500, {}), 1, GOLDEN)
 
 
+@pytest.mark.slow
 def test_a_live_check_of_nothing_ends(monkeypatch):
     monkeypatch.setattr(live_check, "CONNECT_SECONDS", 0.1)
     with pytest.raises(DeploymentError, match="cannot be reached"):

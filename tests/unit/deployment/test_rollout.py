@@ -215,6 +215,7 @@ def test_the_selector_says_which_slot_serves_where_the_annotation_is_gone(
     assert checked == [("unit-green", 2, ["blue"]), ("unit-serving", 2, ["green"])]
 
 
+@pytest.mark.slow
 def test_a_deployer_that_lost_its_turn_writes_nothing_more(
     api: ApiServer, cluster: Cluster, checked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def test_probes_ask_the_model():
     assert container()["livenessProbe"]["httpGet"]["port"] == "http"
 
 
+@pytest.mark.slow
 def test_it_leaves_in_time_and_needs_no_shell_for_that():
     *command, seconds = container()["lifecycle"]["preStop"]["exec"]["command"]
     assert command[0] == "python"

@@ -37,6 +37,7 @@ def left_behind(api: ApiServer, seconds: int) -> None:
     api.objects[LEASE] = {"metadata": {"name": "ciclo-unit-deployment", "resourceVersion": "0"}, "spec": spec}
 
 
+@pytest.mark.slow
 def test_one_at_a_time(api: ApiServer, cluster: Cluster) -> None:
     inside: list[int] = []
     most = []
@@ -69,6 +70,7 @@ def test_whoever_waits_too_long_is_told_who_is_at_work(api: ApiServer, cluster: 
         first.check()
 
 
+@pytest.mark.slow
 def test_what_a_killed_deployment_left_is_taken_over_and_not_before_it_ran_out(
     api: ApiServer, cluster: Cluster
 ) -> None:
@@ -79,6 +81,7 @@ def test_what_a_killed_deployment_left_is_taken_over_and_not_before_it_ran_out(
         assert holder(api) not in ("", "dead")
 
 
+@pytest.mark.slow
 def test_whoever_lost_the_turn_does_not_go_on(api: ApiServer, cluster: Cluster) -> None:
     with Turn(cluster, "models", "unit") as lost:
         lost.check()
@@ -89,6 +92,7 @@ def test_whoever_lost_the_turn_does_not_go_on(api: ApiServer, cluster: Cluster) 
     assert holder(api) == "dead", "the lease of another is left alone"
 
 
+@pytest.mark.slow
 def test_whoever_cannot_renew_stops_before_the_lease_runs_out_for_others(api: ApiServer, cluster: Cluster) -> None:
     with Turn(cluster, "models", "unit") as lost:
         api.refuses[("GET", LEASE)] = 500

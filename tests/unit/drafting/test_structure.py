@@ -132,6 +132,7 @@ def test_what_may_know_it_stays_with_a_question(tmp_path: Path, kind: str) -> No
         assert "is it known before the outcome?" in comments(text)[name]
 
 
+@pytest.mark.slow
 def test_columns_that_are_all_there_is_stay_with_a_question(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     made = pd.DataFrame({"leak": np.where(N % 2, 5, 0) + rng.random(ROWS), "y": N % 2})

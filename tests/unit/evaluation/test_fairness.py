@@ -224,6 +224,7 @@ def test_the_prediction_profile_is_of_what_a_server_answers(tmp_path, task):
         assert expected.mean == pytest.approx(frame["y"].mean(), abs=0.02)
 
 
+@pytest.mark.slow
 def test_importance_is_of_the_columns_that_matter_and_slices_are_of_their_own_rows(tmp_path):
     asked, frame = project(evaluation={"slices": ["colour"], "minimum_rows": EXACTLY}), rows()
     model = fitted(asked, LogisticRegression(), frame)
@@ -241,6 +242,7 @@ def test_importance_is_of_the_columns_that_matter_and_slices_are_of_their_own_ro
         )
 
 
+@pytest.mark.slow
 def test_the_error_of_an_importance_is_that_of_a_mean_over_the_shuffles():
     asked, frame = project(), rows(rows=200)
     model, test = fitted(asked, LogisticRegression(), frame), Dataset(Contract.of(asked, CLASSES["binary"]), frame)
@@ -251,6 +253,7 @@ def test_the_error_of_an_importance_is_that_of_a_mean_over_the_shuffles():
     assert errors == pytest.approx(dict(zip(test.X, sem(drawn, axis=1), strict=True)))
 
 
+@pytest.mark.slow
 def test_by_hash_a_champion_is_scored_on_every_row_whatever_its_time(tmp_path):
     asked, frame = project(timed=True, cleaning={"split": {"method": "hash"}}), rows()
     model = fitted(asked, LogisticRegression(), frame)

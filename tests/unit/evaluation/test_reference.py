@@ -55,6 +55,7 @@ def test_the_anchor_is_todays_rule_where_there_is_one_and_the_most_important_fea
     assert (alone.anchor.column, alone.anchor.rule) == (last, f"'{last}' alone")
 
 
+@pytest.mark.slow
 def test_the_anchor_has_seen_no_test_row():
     _, train, test, asked, model = made()
     turned = Dataset(test.contract, test.rows.assign(**{test.contract.target: ~test.rows[test.contract.target]}))

@@ -49,6 +49,7 @@ def test_what_is_suspicious_changes_no_decision(metric: str, score: float, suspi
     assert ("'paid' carries it. Is that known before the outcome?" in verdict.reason) == suspicious
 
 
+@pytest.mark.slow
 def test_the_card_names_the_column_that_knows_the_answer(tmp_path) -> None:
     asked, frame = project(), rows().assign(noise=lambda t: t["y"] * 10.0)
     comparison = compared(asked, frame, tmp_path, {"logistic": (0.9, fitted(asked, LogisticRegression(), frame))})

@@ -121,6 +121,7 @@ def test_ml_is_not_appropriate_for_noise_of_many_rows(tmp_path):
     assert verdict.decision == "no_ml", verdict.reason
 
 
+@pytest.mark.slow
 def test_ml_is_not_appropriate_where_a_rule_is_enough(tmp_path):
     path = dataset(tmp_path / "d.parquet", rows=10_000)
     frame = Dataset.open(path)

@@ -159,6 +159,7 @@ def test_answers_that_know_the_day_alone_are_no_better_than_luck():
     assert by_luck(policy(), [(y, better, day)], whole=False) == 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False])
 def test_where_a_block_has_one_row_or_one_label_blocks_are_shuffled(whole):
     rng, day = np.random.default_rng(1), np.arange(300)

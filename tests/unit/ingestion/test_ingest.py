@@ -82,6 +82,7 @@ def test_rows_without_a_readable_time_are_left_to_cleaning(tmp_path: Path) -> No
     assert pq.read_table(tmp_path / "raw")[LINE].to_pylist() == [1, 2, 4, 51]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_several_files_are_one_source(tmp_path: Path, form: str) -> None:
     for number in (1, 0):
@@ -129,6 +130,7 @@ def test_a_source_that_cannot_be_read_is_refused(
         ingest(project(tmp_path / name, **data), tmp_path / "raw", *window)
 
 
+@pytest.mark.slow
 def test_objects_are_a_source(tmp_path: Path, s3_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("store", "s3_endpoint", "s3_access_key"):
         monkeypatch.setenv(f"CICLO_{name.upper()}", getattr(s3_settings, name))

@@ -66,6 +66,7 @@ def test_a_mail_is_readable_as_text_and_as_html_and_shows_the_picture(store):
     assert AlertLog(store, "loans").read()[0].waiting == ()
 
 
+@pytest.mark.slow
 def test_a_webhook_gets_text_with_fields_and_the_picture(store):
     with webhook() as inbox:
         tick(store, [hook_address(inbox.port)], seen=view())
@@ -77,6 +78,7 @@ def test_a_webhook_gets_text_with_fields_and_the_picture(store):
     assert base64.b64decode(received["attachments"][0]["base64"]).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_hostile_names_break_no_mail(store):
     with mail_server() as inbox:
         tick(store, [mail_address(inbox.port)], seen=view(10, HOSTILE), reason="x" * 10_000 + "\r\nBcc: e@x.com",

@@ -58,6 +58,7 @@ def test_a_clean_stream_alarms_in_at_most_one_percent_of_windows(rows, columns):
     assert sum(alarms(drift) for drift in drifts) <= 10
 
 
+@pytest.mark.slow
 def test_even_a_single_important_column_and_no_least_effect_keep_the_false_alarm_rate():
     rng = np.random.default_rng(3)
     policy = Monitoring(minimum_effect=1e-9, drifted_importance=1e-9, persistence={"alarms": 1, "windows": 1})
@@ -66,6 +67,7 @@ def test_even_a_single_important_column_and_no_least_effect_keep_the_false_alarm
     assert sum(alarms(drift) for drift in drifts) <= 20  # of 1,000 at a rate of 1 %, with room for chance
 
 
+@pytest.mark.slow
 def test_half_a_standard_deviation_in_an_important_column_is_found():
     rng = np.random.default_rng(1)
     weights = {f"x{i}": 0.4 if i == 0 else 0.6 / 19 for i in range(20)}

@@ -72,6 +72,7 @@ def test_a_broken_column_is_named(make_world, name, spoil, said, cause):
     assert said in told(world, cause).reason, name
 
 
+@pytest.mark.slow
 def test_a_day_sent_twice(make_world):
     world = make_world()
     for _ in range(2):  # the same rows under another id
@@ -110,6 +111,7 @@ def test_labels_that_come_later_than_they_did(make_world):
     assert decision.cause == "labels are late"
 
 
+@pytest.mark.slow
 def test_a_project_whose_labels_never_come_this_way_is_not_told_so(make_world):
     world = make_world()
     for week in range(5):
@@ -117,6 +119,7 @@ def test_a_project_whose_labels_never_come_this_way_is_not_told_so(make_world):
         assert world.tick(NOW + week * WEEK).action == "ok"
 
 
+@pytest.mark.slow
 def test_a_sudden_shift_that_costs_performance_retrains(make_world):
     world = make_world()
     for week in range(2):
@@ -127,6 +130,7 @@ def test_a_sudden_shift_that_costs_performance_retrains(make_world):
     assert decision.since == NOW - WEEK
 
 
+@pytest.mark.slow
 def test_a_shift_that_costs_nothing_only_recommends_until_a_person_allows(make_world):
     world = make_world()
     for week in range(2):
@@ -138,6 +142,7 @@ def test_a_shift_that_costs_nothing_only_recommends_until_a_person_allows(make_w
     assert world.backend.count == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("windows", "rows"), [(2, 800), (4, 1_600)])
 def test_labelled_rows_of_several_windows_are_judged_together(make_world, windows, rows):
     world = make_world(performance_windows=windows)
@@ -157,6 +162,7 @@ def test_labels_outrank_an_estimate(make_world):
     assert (decision.action, decision.kinds) == ("recommend", ("drift",))
 
 
+@pytest.mark.slow
 def test_drift_against_too_few_windows_is_only_watched(make_world):
     world = make_world()
     columns = {n: c.model_copy(update={"by_slice": ()}) for n, c in world.profile.columns.items()}
@@ -217,6 +223,7 @@ def test_a_model_is_refitted_by_its_age_alone_where_the_policy_says_so(make_worl
     assert world.tick(NOW + 8 * WEEK).kinds == ("refresh",)
 
 
+@pytest.mark.slow
 def test_a_refit_is_due_under_drift_as_well(make_world):
     world = make_world(refresh_days=40, minimum_new_labels=500)
     for week in range(3):
@@ -280,6 +287,7 @@ def test_without_new_labels_there_is_nothing_to_learn_from(make_world):
     assert "only 250 labelled rows since the newest training row," in decision.reason
 
 
+@pytest.mark.slow
 def test_a_part_of_the_rows_moved_and_the_whole_hardly(make_world):
     world = make_world(segments=["city"], drifted_importance=0.2)
     frame = world.contract.frame(customers(np.random.default_rng(3), 8_000)[0])

@@ -86,6 +86,7 @@ def watch(tmp_path, fitted):
     store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["log_loss", "roc_auc_score"])
 def test_the_score_is_told_with_labels_and_without(watch, metric):
     evidence, told, truth = watch(metric)
@@ -97,12 +98,14 @@ def test_the_score_is_told_with_labels_and_without(watch, metric):
     assert "left out" not in realised.reason + estimate.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["log_loss", "roc_auc_score", "balanced_accuracy_score"])
 def test_harder_rows_are_seen_before_a_label_comes(watch, metric):
     evidence, _, _ = watch(metric, spread=0.1)
     assert evidence.estimate.degraded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lacking", "told"), [(3, False), (40, True)])
 def test_rows_of_a_release_before_are_left_out_and_counted_where_they_are_many(watch, lacking, told):
     evidence, said, truth = watch("log_loss", lacking=lacking)
@@ -113,6 +116,7 @@ def test_rows_of_a_release_before_are_left_out_and_counted_where_they_are_many(w
         assert ("left out" in reason) == told
 
 
+@pytest.mark.slow
 def test_nothing_is_estimated_where_no_row_has_the_probability_of_every_class(watch):
     evidence, _, _ = watch("log_loss", lacking=100)
     assert evidence.estimate is None

@@ -185,6 +185,7 @@ def test_only_the_first_rows_are_compared(refitted):
     assert world.tick(now + 5 * DAY + timedelta(hours=1)).evidence["refit_gain"] == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.4])
 def test_they_are_compared_once(refitted, monkeypatch, noise):
     """Later ticks go by what was found, and neither load the tested model nor read its rows."""
@@ -195,6 +196,7 @@ def test_they_are_compared_once(refitted, monkeypatch, noise):
     assert (second.kinds, second.evidence["refit_gain"]) == (first.kinds, first.evidence["refit_gain"])
 
 
+@pytest.mark.slow
 def test_what_was_found_of_one_is_not_said_of_the_next(refitted, tmp_path):
     world, now = refitted(0.4)
     world.tick(now + timedelta(hours=1))
@@ -205,6 +207,7 @@ def test_what_was_found_of_one_is_not_said_of_the_next(refitted, tmp_path):
     assert "refit" not in decision.kinds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["too early", "no refit"])
 def test_where_there_is_nothing_to_compare_nothing_is_told(refitted, case):
     world, now = refitted(0.4, days=8 if case == "too early" else 36, refit=None if case == "no refit" else REFIT)
@@ -213,6 +216,7 @@ def test_where_there_is_nothing_to_compare_nothing_is_told(refitted, case):
     assert decision.kinds != ("refit",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("refit", "cause"), [(REFIT, ""), (None, "prediction drift")])
 def test_its_answers_are_not_compared_with_those_of_the_tested_model(refitted, refit, cause):
     """What the newest rows taught it may lie on another level; that is no drift."""
@@ -224,6 +228,7 @@ def test_its_answers_are_not_compared_with_those_of_the_tested_model(refitted, r
     assert ("prediction_effect" in decision.evidence) is bool(cause)
 
 
+@pytest.mark.slow
 def test_new_labels_are_those_the_refitted_model_has_not_seen(refitted, monkeypatch):
     asked = []
     world, now = refitted(0.0)

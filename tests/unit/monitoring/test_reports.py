@@ -92,6 +92,7 @@ def test_a_tick_of_an_empty_window_is_shown():
     Page(tick_report(project(), decision("ok"), replace(whole, evidence=empty)).html())
 
 
+@pytest.mark.slow
 def test_a_hundred_columns_with_hostile_names_and_a_year_of_hours_stay_below_a_megabyte():
     seen = view(100, HOSTILE, moved=60)
     taken = decision("alert", columns=HOSTILE, cause=", ".join(HOSTILE), evidence={"drifted_columns": "x" * 100_000})

@@ -40,6 +40,7 @@ def test_a_small_shift_of_an_important_column_is_recommended_by_the_third_tick()
     assert {action for actions in found for action in actions} <= {"ok", "watch", "recommend"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [INDEPENDENT, MEMORY], ids=lambda kind: kind.name)
 def test_a_large_shift_of_an_irrelevant_column_leads_to_nothing(kind):
     stream = Stream(kind, 20, 2_000, 5, seed=1)

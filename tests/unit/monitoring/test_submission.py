@@ -234,6 +234,7 @@ def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(backend, tmp_p
     assert "two" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_host_that_does_not_answer_is_named(tmp_path):
     with kfp_backend() as backend:
         pass

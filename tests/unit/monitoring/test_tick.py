@@ -366,6 +366,7 @@ def test_retraining_that_does_not_help_calls_development(make_world, tmp_path):
 # Never two runs, never none for ever.
 
 
+@pytest.mark.slow
 def test_ticks_at_the_same_moment_make_one_run(eager):
     eager.serve(NOW, rows=300, shift=1)
     assert together(eager.tick, 4) == []
@@ -374,6 +375,7 @@ def test_ticks_at_the_same_moment_make_one_run(eager):
     assert [d.action for d in history.decisions] == ["retrain"]  # the same tick four times is one tick
 
 
+@pytest.mark.slow
 def test_twenty_waves_of_sixteen_triggers_make_one_run(eager):
     champion = eager.registry.alias("champion")
     won = []
@@ -397,6 +399,7 @@ def test_twenty_waves_of_sixteen_triggers_make_one_run(eager):
     assert (eager.backend.count, len(won), len(eager.history().claims)) == (1, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_a_tick_that_is_killed_around_the_submission_leads_to_exactly_one_run(eager, where):
     eager.serve(NOW, shift=1)
@@ -443,6 +446,7 @@ def test_a_submission_that_fails_is_repeated_by_the_next_tick_at_once(eager):
     assert eager.history().claims[0].run_id is not None
 
 
+@pytest.mark.slow
 def test_many_that_take_over_a_dead_claim_make_one_run(eager):
     eager.serve(NOW, shift=1)
     eager.backend.fault = ("before", Killed())
@@ -482,6 +486,7 @@ def test_a_run_that_has_to_be_allowed_is_started_by_the_next_tick_that_sees_the_
     assert (claim.episode, claim.attempt, world.backend.count) == (asked.episode, 1, 1)
 
 
+@pytest.mark.slow
 def test_what_was_allowed_for_an_alarm_that_has_ceased_is_not_used_for_the_next(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1}, mode="approve")
     world.serve(NOW, shift=1)
@@ -492,6 +497,7 @@ def test_what_was_allowed_for_an_alarm_that_has_ceased_is_not_used_for_the_next(
     assert world.backend.count == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_a_dead_tick_left_is_not_started_in_quiet_hours(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1}, quiet_hours="06:30-09:00")
     world.serve(NOW, shift=1)
@@ -547,6 +553,7 @@ def paged(world, words):
     assert words[0] in world.store.get(decision.report).data.decode()
 
 
+@pytest.mark.slow
 def test_incident_a_column_retyped_upstream_is_cast_to_null(eager):
     eager.serve(NOW, spoil=null_amount)
     paged(eager, ["amount", "missing in 100%"])
@@ -586,6 +593,7 @@ def test_a_shift_in_the_world_is_no_broken_data(eager):
 # Telling people.
 
 
+@pytest.mark.slow
 def test_people_are_told_once_for_each_change_and_when_it_is_over(eager):
     eager.serve(NOW, spoil=null_amount)
     for minutes in (0, 10, 20):

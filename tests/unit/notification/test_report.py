@@ -53,6 +53,7 @@ def shown(folder, state="COMPLETE"):
     return end_report("loans", written.message(state, "drift"), written, "drift").html()
 
 
+@pytest.mark.slow
 def test_the_report_holds_what_every_stage_did_and_the_decision_that_ended_the_run(tmp_path):
     done = subprocess.run(
         [sys.executable, "-P", "-c", STAGES, json.dumps({"name": "loans"}), str(tmp_path / "card.json")],
@@ -103,6 +104,7 @@ def test_a_run_without_a_word_and_one_of_another_are_told_apart(tmp_path):
     assert not leave_account(Account(stage="cleaning", status="done"), "loans", settings(tmp_path, ""))
 
 
+@pytest.mark.slow
 def test_it_stays_below_a_megabyte_whatever_the_card_holds(tmp_path):
     line = Curve(name="a curve", points=tuple((i / 200, i / 200) for i in range(200)))
     plots = tuple(Plot(title=f"plot {i}", x="x", y="y", curves=(line,) * 4) for i in range(120))

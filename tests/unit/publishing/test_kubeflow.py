@@ -76,6 +76,7 @@ def any_registry(contents: Contents) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_the_ordinary_client_finds_an_exported_version_with_all_that_made_it(any_registry, record):
     uri = URI.format(record.project)
     exported = export(record, uri, any_registry, author="ada", storage_key="s3-models")
@@ -116,6 +117,7 @@ def test_the_ordinary_client_finds_an_exported_version_with_all_that_made_it(any
     }
 
 
+@pytest.mark.slow
 def test_exporting_twice_changes_nothing_and_a_second_version_joins_the_first(any_registry, contents, record):
     uri = URI.format(record.project)
     first = export(record, uri, any_registry, author="ada")
@@ -173,6 +175,7 @@ def test_one_lost_answer_is_not_an_error(record):
         assert contents.everything() == whole.everything()
 
 
+@pytest.mark.slow
 def test_another_version_of_the_same_name_is_refused_and_left_alone(any_registry, contents, record):
     export(record, URI, any_registry, author="ada")
     before = contents.everything()
@@ -186,6 +189,7 @@ def test_another_version_of_the_same_name_is_refused_and_left_alone(any_registry
         export(replace(record, project=f"{record.project}-2"), URI, any_registry, author="ada")
 
 
+@pytest.mark.slow
 def test_the_artifact_follows_the_model_file_to_another_store(any_registry, record):
     first = export(record, "file:///store/model.skops", any_registry, author="ada")
     assert export(record, "s3://models/model.skops", any_registry, author="ada", storage_key="s3-models") == first
@@ -194,6 +198,7 @@ def test_the_artifact_follows_the_model_file_to_another_store(any_registry, reco
     assert (artifact.storage_path, artifact.model_format_version) == ("model.skops", "0.16.0")
 
 
+@pytest.mark.slow
 def test_only_the_right_token_is_let_in(record):
     contents = Contents(token="secret")
     with serving(contents) as address:
@@ -214,6 +219,7 @@ def test_a_registry_is_believed_only_with_a_certificate_of_a_trusted_authority(t
             export(record, URI, address, author="ada", ca=tmp_path / "missing.pem")
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_down_silent_or_something_else_is_named(record):
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -272,6 +278,7 @@ assert asyncio.run is run
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_every_property_can_be_sent_whatever_a_lineage_holds(any_registry, record):
     odd = {
         "big": 10**9, "huge": 10**400, "nan": float("nan"), "inf": float("-inf"), "yes": True, "none": None,

@@ -156,6 +156,7 @@ def test_what_a_person_has_to_decide_on_is_published_and_waits(tmp_path, setting
     assert prune(registry, keep=1, by="ann").kept == (1, 2)  # 1 is the previous champion
 
 
+@pytest.mark.slow
 def test_a_project_that_asks_for_approval_gets_a_version_that_waits_for_it(tmp_path, settings):
     asking = project(deployment={"approval": True})
     verdict, parts = evaluated(tmp_path / "one", settings)

@@ -160,6 +160,7 @@ def test_whoever_dies_at_whatever_write_is_followed_by_one_who_finishes_it(opene
     assert writes > 6, "number, sole name, run, data, marker, and the move of the champion are writes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dead", [False, True], ids=["at once", "after one who died before the marker"])
 def test_many_make_one_version(opened, monkeypatch, dead):
     registry, start = opened(), Barrier(4)

@@ -260,6 +260,7 @@ def test_a_champion_that_moved_meanwhile_is_a_conflict(
         promote(registry, 2, by="me", signer=signer)
 
 
+@pytest.mark.slow
 def test_the_candidate_never_goes_back(registry: Registry, signer: Signer) -> None:
     for _ in range(3):
         _publish(registry, signer)

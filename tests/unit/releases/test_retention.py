@@ -98,6 +98,7 @@ def test_names_their_ancestors_and_the_newest_are_kept(settings: Settings, tmp_p
     assert _publish(registry, signer, 6) == 12
 
 
+@pytest.mark.slow
 def test_the_story_goes_when_nothing_rests_on_it_any_more(tmp_path: Path, signer: Signer) -> None:
     registry = _registry(tmp_path, signer)
     _grown(registry, signer)
@@ -262,6 +263,7 @@ def test_a_name_that_moves_in_the_middle_of_a_prune_keeps_its_version(
     assert at > 10
 
 
+@pytest.mark.slow
 def test_a_prune_in_the_middle_of_a_move_leaves_no_name_that_points_at_nothing(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:

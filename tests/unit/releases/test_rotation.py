@@ -40,6 +40,7 @@ def _trusting(registry: Registry, *signers: Signer) -> tuple[Registry, Trust]:
     return Registry(registry.store, registry.project, trust), trust
 
 
+@pytest.mark.slow
 def test_the_old_key_is_not_needed_any_more(old: Registry, new: Signer, tmp_path: Path) -> None:
     both, trust = _trusting(old, SIGNER, new)
     history, record = both.history(), both.record(1)

@@ -72,6 +72,7 @@ def test_whatever_is_missing_on_a_cluster_is_named(
     assert "secret-word" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_down_is_named(cluster: Settings) -> None:
     broken = cluster.model_copy(update={"s3_endpoint": "127.0.0.1:1"})
     (store,) = [finding for finding in preflight(PROJECT, broken) if finding.about == "object store"]

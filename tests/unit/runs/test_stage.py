@@ -60,6 +60,7 @@ def test_every_end_has_a_status_a_line_and_a_note(
     assert all(note.stage == "deployment ridge" for note in notes)
 
 
+@pytest.mark.slow
 def test_a_stage_that_is_told_to_stop_puts_back_what_it_changed_and_says_so(tmp_path: Path) -> None:
     child = start("print('changed', flush=True); time.sleep(60)", tmp_path)
     assert child.stdout is not None
@@ -86,6 +87,7 @@ def test_a_second_signal_does_not_stop_the_putting_back(tmp_path: Path) -> None:
     assert out.index("done") < out.index("put back")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("run", "project"), [("", PROJECT), ("run-1", "not json"), ("run-1", "[]")])
 def test_without_a_run_or_a_project_the_error_is_all_that_is_said(tmp_path: Path, run: str, project: str) -> None:
     child = start('raise DeploymentError("no image")', tmp_path, run, project)
@@ -94,6 +96,7 @@ def test_without_a_run_or_a_project_the_error_is_all_that_is_said(tmp_path: Path
     assert notes_of("run-1", "loans", Settings(home=tmp_path)) == []
 
 
+@pytest.mark.slow
 def test_a_note_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     note = Note(stage="evaluation", ending="kept", reason="no better")
     assert leave_note(note, "loans", Settings(home=tmp_path, run="r"))

@@ -62,6 +62,7 @@ def test_a_request_that_was_stored_before_there_were_digests_is_compared(tmp_pat
             requests.claim("a", digest_of([asked, [None]]), asked, "k2")
 
 
+@pytest.mark.slow
 def test_an_id_without_an_answer_can_be_asked_again(tmp_path, store):
     requests = opened(tmp_path, store)
     assert requests.claim("a", DIGEST, FEATURES, "k1") == "k1"
@@ -110,6 +111,7 @@ def test_an_id_of_ours_is_claimed_and_not_looked_for_in_the_database(tmp_path):
     assert requests.claim("k1", DIGEST, FEATURES, "k2").prediction_id == "k1"
 
 
+@pytest.mark.slow
 def test_a_file_of_a_release_before_this_one_is_used_on(tmp_path, store):
     (tmp_path / "answered").mkdir()
     with closing(sqlite3.connect(tmp_path / "answered" / "p.sqlite", isolation_level=None)) as file:

@@ -39,6 +39,7 @@ class Crashing(CompiledModel):
         raise OSError("libtreelite.so: cannot open shared object file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [Harmed, Crashing])
 def test_where_it_does_not_hold_the_fitted_pipeline_answers(published, monkeypatch, capsys, form):
     monkeypatch.setattr(serving, "CompiledModel", form)

@@ -575,6 +575,7 @@ def test_what_is_written_means(rules: str, raw: object, value: object) -> None:
     assert ValueReader(WRITTEN[rules]).read(raw) == value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pa.int32(), pa.int64(), pa.float64(), pa.decimal128(20, 0)], ids=str)
 def test_a_number_may_be_a_time(tmp_path: Path, kind: pa.DataType) -> None:
     array = pa.array([20230105, 20230231, 0, 99991231, 7, None]).cast(kind)
@@ -616,6 +617,7 @@ def test_serving_and_feedback_read_what_is_written_like_the_file() -> None:
         contract.parse([{"amount": 1, "town": None, "price": "$5"}])
 
 
+@pytest.mark.slow
 def test_every_letter_is_folded_alike(tmp_path: Path) -> None:
     letters = [chr(c) for c in range(1, 0x20000) if not 0xD800 <= c < 0xE000]
     pq.write_table(pa.table({"place": range(len(letters)), "letter": letters}), tmp_path / "letters")

@@ -63,6 +63,7 @@ def test_the_probability_of_every_class_goes_along_where_there_is_one(store, spo
     assert found.to_dict() == {"a": None, "b": given}
 
 
+@pytest.mark.slow
 def test_the_background_thread_sends_by_itself(store, spool):
     recorder = Recorder(spool, store)
     recorder.start()
@@ -182,6 +183,7 @@ def test_what_is_set_aside_is_bounded_and_does_not_fill_the_spool(store, spool, 
     assert any("r7" in path.read_text() for path in spool.glob("*.refused"))
 
 
+@pytest.mark.slow
 def test_a_segment_that_another_process_writes_is_left_alone(store, spool):
     script = """
 import sys
@@ -210,6 +212,7 @@ sys.stdin.read()
     assert names(spool) == []
 
 
+@pytest.mark.slow
 def test_many_writers_and_senders_store_everything_once(store, spool, monkeypatch):
     monkeypatch.setattr(recording, "SEGMENT_BYTES", 2_000)
     recorders = [Recorder(spool, store) for _ in range(3)]

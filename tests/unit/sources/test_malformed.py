@@ -137,6 +137,7 @@ def test_18_broken_files(tmp_path: Path, content: bytes, outcome: str) -> None:
     assert len(kept) == ROWS - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_12_broken_rows(tmp_path: Path, form: str) -> None:
     rows = [sound(i) for i in range(ROWS)]

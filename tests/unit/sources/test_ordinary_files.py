@@ -293,6 +293,7 @@ FLAGS: dict[str, tuple[list[str], list[bool]]] = {
 }
 
 
+@pytest.mark.slow
 def test_booleans_spelt_in_several_ways_are_one(tmp_path: Path) -> None:
     cells = [cells for cells, _ in FLAGS.values()]
     rows, text = prepared(tmp_path, write(tmp_path, ";".join(["n", *FLAGS]), list(N), *cells))
@@ -302,6 +303,7 @@ def test_booleans_spelt_in_several_ways_are_one(tmp_path: Path) -> None:
     assert "'Yes', 'true' taken for true, and '0', 'no' for false" in comment(text, "words")
 
 
+@pytest.mark.slow
 def test_a_target_spelt_in_several_ways_is_a_boolean(tmp_path: Path) -> None:
     cells = [("Yes", "no", "TRUE", "0")[i * 7 % 11 % 4] for i in N]
     rows, text = prepared(tmp_path, write(tmp_path, "paid", cells), target="paid")
@@ -354,6 +356,7 @@ def test_a_time_column_may_be_written_like_that(tmp_path: Path) -> None:
     assert (facts.rows, len(rows)) == (1, ROWS)
 
 
+@pytest.mark.slow
 def test_dates_that_could_be_either_are_asked_about(tmp_path: Path) -> None:
     path = write(tmp_path, "at", [f"0{1 + i % 9}/0{1 + i // 9 % 9}/2023" for i in N])
     text = propose(path, "y")
@@ -417,6 +420,7 @@ def test_files_as_programs_write_them(tmp_path: Path, content: bytes) -> None:
         assert yaml.safe_load(text)["data"].get("id_columns", ["a"]) == ["a"]
 
 
+@pytest.mark.slow
 def test_values_with_commas_are_no_reason_to_see_a_title(tmp_path: Path) -> None:
     notes = [f"Doe, J{i}, Main St" for i in N]
     assert len(prepared(tmp_path, write(tmp_path, "address", notes))[0]) == ROWS
@@ -521,6 +525,7 @@ def test_parquet_of_any_writer(stored_kinds: tuple[Any, str], name: str) -> None
     assert [None if v is None or v != v else v for v in rows[name].astype(object)] == values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_classes_written_as_floats_stay_classes(tmp_path: Path, form: str) -> None:
     labels = pd.Series([None, *(float(i % 3) for i in N[1:])])
@@ -566,6 +571,7 @@ def test_names_of_our_own_are_named_in_the_error(tmp_path: Path) -> None:
         project_from_mapping({"name": "p", "data": {"source": "x", "target": "y", "columns": columns}}, origin="test")
 
 
+@pytest.mark.slow
 def test_labels_that_differ_in_case_or_spaces_are_one_class(tmp_path: Path) -> None:
     labels = ["Yes", "yes", "YES ", "No", "not  yet", "Not Yet"]
     rows, text = prepared(
@@ -596,6 +602,7 @@ def test_a_frequent_word_in_a_target_of_numbers(tmp_path: Path, word: str, rows:
         assert "quarantined" in comment(text, "label")
 
 
+@pytest.mark.slow
 def test_figures_are_written_out_and_those_too_large_are_told(tmp_path: Path) -> None:
     large = ["1e300", *(f"{900_719_925_474_099 + i}.5" for i in N[1:])]
     rows, text = prepared(tmp_path, write(tmp_path, "large;year", large, [1990 + i % 30 for i in N]))
@@ -607,6 +614,7 @@ def test_figures_are_written_out_and_those_too_large_are_told(tmp_path: Path) ->
     assert len(rows) == ROWS - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_infinity_is_reported_as_such(tmp_path: Path, form: str) -> None:
     frame = pd.DataFrame({"v": [np.inf, -np.inf, np.inf, *X[3:]], "x": X, "y": ["a", "b"] * 60})
@@ -618,6 +626,7 @@ def test_infinity_is_reported_as_such(tmp_path: Path, form: str) -> None:
     assert len(rows) == ROWS - 3
 
 
+@pytest.mark.slow
 def test_scientific_notation_has_no_thousands(tmp_path: Path) -> None:
     """Where another column writes 12.5, -5,894E+03 could pass for -5,894,000 otherwise."""
     cells = [f"{(-1) ** i},{800 + i}E+03" for i in N]

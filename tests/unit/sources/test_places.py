@@ -162,6 +162,7 @@ def test_what_breaks_off_is_no_table(server: Web, tmp_path: Path) -> None:
         read(server, address, tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_given_up(server: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "_CHUNK", 100)
     address, server.pause = server.put("table.csv", TABLE.encode() * 20), 0.05
@@ -170,6 +171,7 @@ def test_what_takes_too_long_is_given_up(server: Web, tmp_path: Path, monkeypatc
         read(server, address, tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_the_password_goes_to_the_server_it_is_meant_for(server: Web, tmp_path: Path) -> None:
     other = Web(server.settings)
     try:

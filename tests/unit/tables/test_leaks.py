@@ -34,6 +34,7 @@ def test_a_leak_of_each_kind_is_found_and_named(name: str) -> None:
         assert not [c for c in checks if c.level == "error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_no_error_is_given_on_tables_that_everybody_knows(name: str) -> None:
     frame, task = bundled(name)
@@ -74,6 +75,7 @@ def test_what_is_left_out_of_a_copy_does_not_hide_it() -> None:
     assert found.found[0].text == "'leak' tells the target wherever it is known"
 
 
+@pytest.mark.slow
 def test_the_limit_is_that_of_the_project() -> None:
     frame = clean_table("binary", 3, 4_000, strong=(4.0,))
     assert searched(frame, limit=0.99).errors == ()
@@ -99,6 +101,7 @@ def test_the_error_of_an_auc_is_that_of_hanley_and_mcneil() -> None:
     assert auc_error(float(np.mean(scores)), 40, 100) == pytest.approx(np.std(scores), rel=0.25)
 
 
+@pytest.mark.slow
 def test_combinations_are_found_among_hundreds_of_columns_and_no_smaller_one_would_do() -> None:
     rng = np.random.default_rng(6)
     values, names = rng.normal(size=(900, 300)), [str(n) for n in range(300)]

@@ -25,6 +25,7 @@ def case(tmp_path, rows=1_500, estimator="nearest_neighbours", **changes):
     return charter, charter.candidates["it"], data.split("train", "validation"), data.split("test")
 
 
+@pytest.mark.slow
 def test_overconfident_neighbours_are_calibrated_and_new_rows_agree(tmp_path):
     charter, candidate, known, test = case(tmp_path)
     labels = learn_labels(charter, candidate, known, SURE, 0)

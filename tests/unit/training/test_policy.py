@@ -205,6 +205,7 @@ POLICIES: dict[str, tuple[dict, dict]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "policy"), some([*product(["logistic_regression", "random_forest", "gradient_boosting"], POLICIES)], 4)
 )

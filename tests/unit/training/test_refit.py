@@ -166,6 +166,7 @@ def test_the_recipe_is_fitted_on_every_row_and_its_answers_are_the_golden_ones(t
     assert "why" not in found.metadata()
 
 
+@pytest.mark.slow
 def test_it_is_refused_where_the_newest_rows_turn_everything_round(tmp_path):
     case = Case(tmp_path, project(), rows(inverted=True))
     found = case.run()
@@ -176,6 +177,7 @@ def test_it_is_refused_where_the_newest_rows_turn_everything_round(tmp_path):
     assert "digest" not in found.metadata()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sections", "facts", "says"),
     [
@@ -217,6 +219,7 @@ def test_what_has_ended_when_time_is_over_is_used_if_it_is_enough(events, says):
     assert len(course.usual) == max(0, len(events) - 1)
 
 
+@pytest.mark.slow
 def test_nothing_is_fitted_on_the_test_rows_before_the_verdict(tmp_path):
     case = Case(tmp_path, project(), rows())
     verdict = Verdict.read(case.files.verdict)
@@ -260,6 +263,7 @@ def test_stretches_are_of_one_time_each_and_spread_over_all_of_it(tmp_path):
     assert {len(part) for part in stretches(known, 5_000)} == {480}
 
 
+@pytest.mark.slow
 def test_the_limit_is_the_prediction_limit_of_one_more_draw():
     rng = np.random.default_rng(0)
     draws = np.exp(rng.normal(-3, 0.5, (4_000, 6)))
@@ -270,6 +274,7 @@ def test_the_limit_is_the_prediction_limit_of_one_more_draw():
     assert limit_of([1, 2, 4]) == pytest.approx(math.exp(expected))
 
 
+@pytest.mark.slow
 def test_a_refit_without_any_positive_is_no_refit_to_compare_with(tmp_path):
     def usual(frame: pd.DataFrame, name: str) -> int:
         case = Case(tmp_path / name, project(), frame, {"C": 1.0})
@@ -372,6 +377,7 @@ def test_why_a_refit_is_not_served(whole, slices, says):
     assert bool(found) == bool(says)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "apart"), [("binary", 0.3), ("multiclass", 0.4), ("regression", 7.0)])
 def test_two_models_are_as_far_apart_as_their_answers(tmp_path, task, apart):
     """Of probabilities it is the share that would have to be moved to make them alike."""

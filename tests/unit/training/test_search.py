@@ -81,6 +81,7 @@ def test_the_best_trial_is_the_smallest_error(tmp_path):
     assert fitted.score == min(t.score for t in fitted.trials if not t.problem)
 
 
+@pytest.mark.slow
 def test_a_candidate_that_cannot_be_fitted_says_why_and_does_not_raise(tmp_path):
     parsed = one(search={"dual": [True]})  # which the default solver does not know
     fitted = fit(parsed, "it", dataset(tmp_path / "d.parquet"), tmp_path / "m.skops")
@@ -89,6 +90,7 @@ def test_a_candidate_that_cannot_be_fitted_says_why_and_does_not_raise(tmp_path)
     assert (tmp_path / "m.skops").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_one_bad_value_does_not_spoil_the_others(tmp_path):
     fitted = fit(
         one(search={"dual": [True, False], "C": [1.0]}), "it", dataset(tmp_path / "d.parquet"), tmp_path / "m.skops"
@@ -97,6 +99,7 @@ def test_one_bad_value_does_not_spoil_the_others(tmp_path):
     assert {t.parameters["dual"]: bool(t.problem) for t in fitted.trials} == {True: True, False: False}
 
 
+@pytest.mark.slow
 def test_the_test_rows_are_not_read(tmp_path):
     path = dataset(tmp_path / "d.parquet")
     fitted = fit(one(), "it", path, tmp_path / "m.skops")
@@ -104,6 +107,7 @@ def test_the_test_rows_are_not_read(tmp_path):
     assert fitted.labels["rows"] == 300
 
 
+@pytest.mark.slow
 def test_where_validation_rows_are_many_a_trial_is_fitted_on_the_training_rows_and_scored_on_those(tmp_path):
     parameters = {"max_depth": 12, "min_samples_leaf": 1, "max_features": "sqrt"}
     search = {name: [value] for name, value in parameters.items()}
@@ -154,6 +158,7 @@ def test_a_range_is_searched_where_it_says(tmp_path):
     assert len({p["n_neighbors"] for p in found}) > 3
 
 
+@pytest.mark.slow
 def test_trials_that_are_far_behind_are_not_finished(tmp_path):
     parsed = one(search={"C": {"low": 1e-12, "high": 1.0, "log": True}}, metric="log_loss", trials=20)
     trials = tried(parsed, dataset(tmp_path / "d.parquet"))

@@ -80,6 +80,7 @@ def test_imbalance_is_a_matter_of_rows_not_of_a_share(rows, rare, passed):
     assert ("collect 1 more" in check.message) is not passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_a_check_gives_advice_where_it_fails_and_none_where_it_passes(task, tmp_path):
     """The same data under limits that nothing meets, and under such that everything meets."""
