@@ -177,6 +177,7 @@ def test_a_compiled_form_that_answers_otherwise_is_not_used(monkeypatch, harm):
     assert isinstance(engine_of(model, contract, found)._model, Pipeline)
 
 
+@pytest.mark.slow
 def test_a_label_that_flips_on_the_threshold_is_enough_however_near_the_probabilities_are(monkeypatch, tmp_path):
     rows = Dataset.open(dataset(tmp_path / "rows.parquet", rows=400))
     candidate = Candidate(estimator="decision_tree")
@@ -216,6 +217,7 @@ def test_trees_are_asked_in_the_precision_they_split_in():
     np.testing.assert_allclose(compiled_estimator(model).predict(asked), model.predict(asked), rtol=0, atol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["logistic_regression", "nearest_neighbours"])
 def test_what_comes_round_is_compiled(estimator):
     charter, data = project("binary"), table(500)

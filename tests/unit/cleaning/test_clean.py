@@ -144,6 +144,7 @@ def test_the_table_of_faults_is_all_that_is_quarantined(judged: tuple[dict[int, 
     assert sorted([*quarantine, *kept]) == list(range(1, 201))
 
 
+@pytest.mark.slow
 def test_types_of_the_dataset(tmp_path: Path) -> None:
     frame = good_rows()
     frame.loc[0] = {
@@ -317,6 +318,7 @@ def test_a_report_is_written_also_where_the_rows_cannot_be_used(tmp_path: Path) 
     assert "record 1: &#x27;&lt;junk&gt;&#x27;" in html
 
 
+@pytest.mark.slow
 def test_the_accounts_become_facts_of_the_dataset(tmp_path: Path) -> None:
     frame = good_rows()
     frame.loc[5, "n"] = "junk"

@@ -129,6 +129,7 @@ def test_what_a_search_draws_goes_by_the_rows_and_not_by_their_file_or_order(tmp
     assert len(set(found.values())) == len(tables) - 2
 
 
+@pytest.mark.slow
 def test_shares_are_about_what_was_asked(tmp_path: Path) -> None:
     frame = pd.DataFrame({"y": np.arange(20_000.0), "n": np.arange(20_000.0)})
     found = [side for _, side in sides(tmp_path, pa.Table.from_pandas(frame), ["y", "n"]).values()]

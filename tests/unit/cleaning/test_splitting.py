@@ -20,6 +20,7 @@ def sides(folder, split: dict, *, timed: bool = True) -> pd.DataFrame:
     return pq.read_table(folder / "dataset", columns=["t", SPLIT]).to_pandas()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("split", "days"),
     [

@@ -85,6 +85,7 @@ def test_a_local_server_that_answers_otherwise_is_stopped_and_the_old_one_serves
         deployer.stop("unit", settings)
 
 
+@pytest.mark.slow
 def test_a_local_server_holds_no_file_of_the_process_that_started_it(published, tmp_path):
     # What starts tasks warm ends when the last holder of a pipe is gone, and a server would hold it for days.
     answers, python = tmp_path / "answers.json", tmp_path / "python"

@@ -170,6 +170,7 @@ def test_what_the_values_do_not_say(name: str) -> None:
     assert written(NOTHING[name]) is None
 
 
+@pytest.mark.slow
 def test_one_mark_decides_what_a_comma_is() -> None:
     (found, undecided) = written([*map(str, N[1:]), "1,55"]), written([f"{i % 9 + 1},{100 + i}" for i in N])
     assert found is not None
@@ -178,6 +179,7 @@ def test_one_mark_decides_what_a_comma_is() -> None:
     assert not undecided.decides
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_file_decides_what_a_comma_is_and_the_unit_stays() -> None:
     found = written([f"{i % 9 + 1},{100 + i} €" for i in N], mark=",")
     assert found is not None

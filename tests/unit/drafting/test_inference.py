@@ -229,6 +229,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("write", "message"), BAD.values(), ids=BAD)
 def test_what_cannot_be_guessed_is_refused(tmp_path: Path, write: Callable[[Path], object], message: str) -> None:
     write(tmp_path / "data.csv")
@@ -239,6 +240,7 @@ def test_what_cannot_be_guessed_is_refused(tmp_path: Path, write: Callable[[Path
         propose(tmp_path / "data.csv", "y")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "given", "name"),
     [("2024 Sales (v2).csv", None, "p-2024-sales-v2"), ("---.csv", None, "p"), ("a.csv", "churn", "churn")],
@@ -248,6 +250,7 @@ def test_the_name_of_the_project(tmp_path: Path, file: str, given: str | None, n
     assert yaml.safe_load(propose(tmp_path / file, "y", given))["name"] == name
 
 
+@pytest.mark.slow
 def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
     table(y=Y).to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(ProjectError, match="name"):

@@ -48,6 +48,7 @@ def test_the_card_tells_the_decision_the_use_the_needs_and_what_is_left_out(tmp_
     assert verdict.decision in card.report().html()
 
 
+@pytest.mark.slow
 def test_the_card_tells_the_policy_what_it_came_to_and_what_was_learnt(tmp_path):
     asked, frame = project_from_mapping({**RAW}, origin="test"), rows()
     model = fitted(asked, LogisticRegression(), frame)

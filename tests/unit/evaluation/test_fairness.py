@@ -82,6 +82,7 @@ def compared(
     return compare(asked, test, nobody(test), contenders, {}, SimpleAnswers({}), champion, gate, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "metric", "best"),
     [

@@ -54,6 +54,7 @@ def test_times_of_any_unit_and_zone_are_utc(tmp_path: Path, unit: str) -> None:
     assert pq.read_table(tmp_path / "raw")["t"].to_pylist() == [datetime(2026, 1, 2, tzinfo=UTC)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 @pytest.mark.parametrize(
     ("start", "end", "days"),

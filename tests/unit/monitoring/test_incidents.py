@@ -232,6 +232,7 @@ def test_a_refit_is_due_under_drift_as_well(make_world):
         assert (decision.kinds == ("refresh",)) is (week == 2)
 
 
+@pytest.mark.slow
 def test_a_refit_wants_new_labels(make_world):
     world = make_world(refresh_days=40, minimum_new_labels=5_000)
     world.serve(NOW + 2 * WEEK, labels=True)

@@ -139,6 +139,7 @@ def test_a_record_that_cannot_be_read_is_named_and_not_passed_over(store):
         log.history(NOW, POLICY)
 
 
+@pytest.mark.slow
 def test_ticks_that_fold_at_the_same_time_lose_no_decision(store):
     log = DecisionLog(store, "loans")
     numbers = iter(range(40))

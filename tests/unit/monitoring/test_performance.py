@@ -89,6 +89,7 @@ def sure(rows, sharpness, seed=0):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["log_loss", "roc_auc_score"])
 @pytest.mark.parametrize(("sharpness", "degraded"), [(2, False), (0.4, True)])
 def test_many_classes_are_judged_by_the_probability_of_every_class(metric, sharpness, degraded):

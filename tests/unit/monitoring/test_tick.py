@@ -99,6 +99,7 @@ def test_labels_that_come_late_are_judged_late(make_world):
     assert decision.action == "ok"
 
 
+@pytest.mark.slow
 def test_entities_are_the_evidence_beside_days_where_the_split_goes_by_them(make_world):
     world = make_world()
     split = world.project.cleaning.split.model_copy(update={"group": "city"})
@@ -433,6 +434,7 @@ def _die(*_):
     raise Killed
 
 
+@pytest.mark.slow
 def test_a_submission_that_fails_is_repeated_by_the_next_tick_at_once(eager):
     eager.serve(NOW, shift=1)
     eager.backend.fault = ("before", SubmissionError("nobody answers"))
@@ -473,6 +475,7 @@ def test_a_dead_claim_on_a_champion_that_was_replaced_meanwhile_is_dropped(eager
 # What a policy leaves to people and to hours.
 
 
+@pytest.mark.slow
 def test_a_run_that_has_to_be_allowed_is_started_by_the_next_tick_that_sees_the_same_alarm(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1}, mode="approve")
     world.serve(NOW, shift=1)
@@ -610,6 +613,7 @@ def test_people_are_told_once_for_each_change_and_when_it_is_over(eager):
     assert b"Mend the source" in eager.store.get(f"projects/{report}").data
 
 
+@pytest.mark.slow
 def test_an_escalation_names_its_contact(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1}, cool_down_days=0, refusals=1)
     world.serve(NOW, shift=1)

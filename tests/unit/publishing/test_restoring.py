@@ -181,6 +181,7 @@ def test_many_make_one_version(opened, monkeypatch, dead):
     assert (registry.alias("champion").version, len(rollbacks(registry))) == (version, 1)
 
 
+@pytest.mark.slow
 def test_done_already_or_overtaken_nothing_is_changed(opened, both):
     registry = opened()
     assert back(registry).version == back(registry, run="run-3").version == 2

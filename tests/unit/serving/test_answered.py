@@ -157,6 +157,7 @@ class Slow:
         time.sleep(1)
 
 
+@pytest.mark.slow
 def test_a_database_that_does_not_answer_is_left_alone_for_a_while(tmp_path):
     slow = Slow()
     requests = opened(tmp_path, slow)

@@ -276,6 +276,7 @@ def test_a_whole_number(tmp_path: Path, numbers: list[int]) -> None:
                 assert feedback(number, column) == as_label(expected, column), (column, number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", ["7ff8000000000000", "fff8000000000000", "7ff0000000000001", "ffffffffffffffff"])
 @pytest.mark.parametrize("size", [pa.float64(), pa.float32()], ids=str)
 def test_every_nan_is_missing(tmp_path: Path, bits: str, size: pa.DataType) -> None:
@@ -339,6 +340,7 @@ def test_a_time(tmp_path: Path, times: list[str]) -> None:
         assert read == (None if expected == (REFUSED, "time") else expected), text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "word", "texts", "missing"),
     [

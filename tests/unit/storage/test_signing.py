@@ -253,6 +253,7 @@ def _make(folder: Path) -> None:
     make_keys(folder)
 
 
+@pytest.mark.slow
 def test_processes_that_make_keys_at_once_agree_on_one_pair(tmp_path: Path) -> None:
     fork = multiprocessing.get_context("fork")
     processes = [fork.Process(target=_make, args=(tmp_path / "keys",)) for _ in range(8)]

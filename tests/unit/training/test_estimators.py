@@ -98,6 +98,7 @@ def ends(words: str) -> list[float | str | None]:
     return found
 
 
+@pytest.mark.slow
 @needs_lightgbm
 @pytest.mark.parametrize(("task", "kind"), [("binary", LightGBMClassifier), ("regression", LightGBMRegressor)])
 def test_lightgbm_takes_what_the_table_lets_through_and_nothing_beyond(task, kind):

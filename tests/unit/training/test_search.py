@@ -148,6 +148,7 @@ def test_the_champion_is_tried_first_and_then_the_estimator_as_it_comes(tmp_path
     assert all(t.parameters == {"C": known[t.origin]} for t in trials if t.origin in known)
 
 
+@pytest.mark.slow
 def test_a_range_is_searched_where_it_says(tmp_path):
     search = {"n_neighbors": {"low": 2, "high": 9}, "p": {"low": 1.0, "high": 3}, "weights": ["distance"]}
     trials = tried(one(estimator="nearest_neighbours", search=search, trials=12), dataset(tmp_path / "d.parquet"))
@@ -168,6 +169,7 @@ def test_trials_that_are_far_behind_are_not_finished(tmp_path):
     assert max(t.parameters["C"] for t in trials if t.score == min(u.score for u in trials)) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_search_that_brings_nothing_more_ends_and_fits_nothing_twice(tmp_path, monkeypatch):
     fits = []
     monkeypatch.setattr(trials_module, "build", lambda *a: fits.append(a[-1]) or build(*a))
@@ -203,6 +205,7 @@ def test_the_sampler_is_told_what_is_better(tmp_path, monkeypatch, task, name, d
     assert [options["direction"] for options in told] == [direction]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["accuracy_score", "f1_score"])
 def test_a_metric_of_labels_is_taken_at_the_threshold_they_will_have(tmp_path, metric):
     parsed, path = one(metric=metric, search={"C": [0.001]}), dataset(tmp_path / "d.parquet")

@@ -48,6 +48,7 @@ def test_a_split_that_keeps_them_apart_or_goes_by_time_is_none(split: dict) -> N
     assert "shared_entities" not in named(leak_findings(wanted, rows))
 
 
+@pytest.mark.slow
 def test_test_rows_that_stand_in_training_are_a_warning_with_their_share() -> None:
     frame = clean_table("binary", 0, 2_000)
     frame.iloc[1_800:] = frame.iloc[:200].to_numpy()
@@ -63,6 +64,7 @@ def test_few_columns_of_few_values_repeat_by_themselves() -> None:
     assert leak_findings(*prepared(frame, "binary")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "decision"), [("error", "unusable"), ("warning", "pass"), ("off", "pass")])
 def test_the_level_of_a_leak_is_that_of_the_project(level: str, decision: str) -> None:
     frame = clean_table("binary", 0, 2_000).assign(leak=lambda t: t["y"])
@@ -75,6 +77,7 @@ def test_the_level_of_a_leak_is_that_of_the_project(level: str, decision: str) -
         assert "'leak' has one class for each of its values" in verdict.reason
 
 
+@pytest.mark.slow
 def test_a_passed_check_never_prints_a_failure() -> None:
     verdict = validate(*prepared(clean_table("binary", 1), "binary"), "d" * 64).verdict
     passed = {check.name: check.message for check in verdict.checks if check.passed}
