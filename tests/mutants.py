@@ -217,7 +217,7 @@ class Copy:
         for name in (".venv", ".venv-serving"):
             (folder / name).symlink_to(ROOT / name)
 
-    def notices(self, mutant: Mutant | None, tests: list[str], seconds: float = TIMEOUT) -> tuple[bool, str]:
+    def notices(self, mutant: Mutant | None, tests: list[str], seconds: float) -> tuple[bool, str]:
         """Whether the tests fail, and what they said; the slow ones are asked where the others see nothing."""
         path = self.root / mutant.module if mutant else None
         honest = path.read_text() if path else ""
@@ -259,9 +259,7 @@ def surviving(chosen: list[tuple[Mutant, list[str]]]) -> Iterator[Mutant]:
         def tried(mutant: Mutant | None, tests: list[str]) -> tuple[bool, str]:
             copy, started = copies.get(), time.monotonic()
             try:
-                if mutant is None:
-                    return copy.notices(None, tests)
-                return copy.notices(mutant, tests, 60 + SLOWER * took[tuple(tests)])
+                return copy.notices(mutant, tests, 60 + SLOWER * took[tuple(tests)] if mutant else TIMEOUT)
             finally:
                 took.setdefault(tuple(tests), time.monotonic() - started)
                 copies.put(copy)

@@ -1,6 +1,7 @@
 """The distribution of one column: bins that were chosen once, and counts of rows in them."""
 
 import itertools
+from collections.abc import Callable
 from typing import Literal, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ciclo.components.core.metrics import Array
-from ciclo.components.core.wording import apart
+from ciclo.components.core.wording import apart, number
 from ciclo.components.core.wording import distinct as distinct_texts
 
 BINS = 10
@@ -99,16 +100,18 @@ class ColumnProfile(BaseModel):
         """A name for each bin; a value that is called like another bin is put in quotes."""
         if self.kind == "category":
             return [*(apart(value, OWN) for value in self.values), *OWN]
-        ends = distinct_texts(self.edges, lambda edge, digits: f"{edge:.{digits}g}")
-        spans = [f"{a} to {b}" for a, b in itertools.pairwise(ends)]
-        return [*([f"below {ends[0]}", *spans, f"from {ends[-1]}"] if ends else ["any"]), MISSING]
+        return self._spans(lambda edge, digits: f"{edge:.{digits}g}")
 
     @property
     def bin_names(self) -> list[str]:
         """A name for each bin, with numbers as people write them."""
-        if self.kind == "category" or not self.edges:
-            return self.labels
-        ends = distinct_texts(self.edges)
+        return self.labels if self.kind == "category" else self._spans(number)
+
+    def _spans(self, write: Callable[[float, int], str]) -> list[str]:
+        """What lies in each bin of a number, its edges written with so many digits that they differ."""
+        if not self.edges:
+            return ["any", MISSING]
+        ends = distinct_texts(self.edges, write)
         return [f"below {ends[0]}", *(f"{a} to {b}" for a, b in itertools.pairwise(ends)), f"from {ends[-1]}", MISSING]
 
     @property

@@ -20,6 +20,7 @@ from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from pyspark.sql import SparkSession
 
 from ciclo.components.core.values import NUMBER
+from ciclo.components.tables.datasets import _create, _query
 
 CONFIG = {
     "spark.driver.bindAddress": "127.0.0.1",
@@ -110,7 +111,7 @@ def create(expression: Any, name: str) -> None:
     """In place of ``datasets._create``, for both engines: Spark has no temporary tables."""
     backend = expression.get_backend()
     if backend.name == "duckdb":
-        backend.con.execute(f'CREATE TEMP TABLE "{name}" AS {backend.compile(expression)}')
+        _create(expression, name)
     else:
         backend._session.sql(backend.compile(expression)).cache().createOrReplaceTempView(name)
 
@@ -118,5 +119,4 @@ def create(expression: Any, name: str) -> None:
 def query(expression: Any) -> Any:
     """In place of ``datasets._query``, for both engines."""
     backend = expression.get_backend()
-    compiled = backend.compile(expression)
-    return backend.con.sql(compiled) if backend.name == "duckdb" else Query(backend._session.sql(compiled))
+    return _query(expression) if backend.name == "duckdb" else Query(backend._session.sql(backend.compile(expression)))

@@ -116,9 +116,10 @@ class Window:
 
     def _count_segments(self, codes: Mapping[str, Array]) -> None:
         for name, values in self.profile.segments.items():
-            places = {label: place for place, label in enumerate(self.profile.columns[name].labels)}
-            for value in (value for value in values if value in places):  # two bins of old profiles may have had one
-                inside = codes[name] == places[value]
+            for place, value in enumerate(self.profile.columns[name].labels):
+                if value not in values:
+                    continue
+                inside = codes[name] == place
                 into = self._segments.setdefault(name, {}).setdefault(value, {})
                 for column, profile in self.profile.columns.items():
                     self._count(into, column, np.bincount(codes[column][inside], minlength=profile.bins))
