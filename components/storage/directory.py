@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from ciclo.components.core.errors import NotFoundError, StorageError
 from ciclo.components.core.files import drafted, write_whole
-from ciclo.components.storage.objects import CHUNK, Stored, checked, checked_prefix
+from ciclo.components.storage.objects import CHUNK, Stored, allowed, checked, checked_prefix
 
 
 class DirectoryStore:
@@ -41,10 +41,10 @@ class DirectoryStore:
         with _folder_errors(key), path.open("rb") as file, self._draft(_chunks(file)) as draft, self._lock():
             self._reveal(draft, key, os.replace)
 
-    def get_file(self, key: str, path: Path) -> None:
+    def get_file(self, key: str, path: Path, allow: Callable[[int], None] | None = None) -> None:
         """See ``ObjectStore``."""
         with _folder_errors(key), self._open(key) as file:
-            write_whole(path, _chunks(file))
+            write_whole(path, allowed(_chunks(file), allow))
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """See ``ObjectStore``."""

@@ -18,7 +18,7 @@ Every failure is a ``StorageError``; after one, a write may or may not have been
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,8 +58,13 @@ class ObjectStore(Protocol):
     def put_file(self, key: str, path: Path) -> None:
         """Write an object from a file, without holding it in memory."""
 
-    def get_file(self, key: str, path: Path) -> None:
+    def get_file(self, key: str, path: Path, allow: Callable[[int], None] | None = None) -> None:
         """Read an object into a file, without holding it in memory; the file appears whole or not at all.
+
+        Args:
+            key: Of the object.
+            path: File to write.
+            allow: Asked with the number of bytes that came so far, before they are written; what it raises ends it.
 
         Raises:
             NotFoundError: If there is none.
@@ -79,6 +84,16 @@ class ObjectStore(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
+
+
+def allowed(chunks: Iterable[bytes], allow: Callable[[int], None] | None) -> Iterator[bytes]:
+    """Chunks of an object, each after ``allow`` was asked with the bytes that came so far, as for ``get_file``."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if allow is not None:
+            allow(size)
+        yield chunk
 
 
 def checked(key: str) -> str:

@@ -29,7 +29,7 @@ from ciclo.components.core.errors import ConflictError, NotFoundError, SettingsE
 from ciclo.components.core.files import write_whole
 from ciclo.components.core.settings import Settings
 from ciclo.components.core.wording import counted
-from ciclo.components.storage.objects import CHUNK, Stored, checked, checked_prefix
+from ciclo.components.storage.objects import CHUNK, Stored, allowed, checked, checked_prefix
 
 PART = 16 << 20
 ATTEMPTS = 3
@@ -112,13 +112,13 @@ class S3Store:
             FILE_LIMIT,
         )
 
-    def get_file(self, key: str, path: Path) -> None:
+    def get_file(self, key: str, path: Path, allow: Callable[[int], None] | None = None) -> None:
         """See ``ObjectStore``."""
 
         def chunks() -> Iterator[bytes]:
             size = 0
             with self._opened(key) as response:
-                for chunk in response.stream(CHUNK):
+                for chunk in allowed(response.stream(CHUNK), allow):
                     size += len(chunk)
                     yield chunk
                 _complete(response, size)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ciclo.components.core.errors import NotFoundError, StorageError
+from ciclo.components.core.errors import DataError, NotFoundError, StorageError
 from ciclo.components.core.settings import Settings
-from ciclo.components.storage.objects import ObjectStore
+from ciclo.components.storage.objects import CHUNK, ObjectStore
 from ciclo.components.storage.store import open_store
 
 FORK = multiprocessing.get_context("fork")
@@ -106,6 +106,23 @@ class ObjectStorePromises:
         assert peak < 50 << 20
         assert filecmp.cmp(source, copy, shallow=False)
         assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+    def test_who_reads_a_file_may_stop_it(self, store: ObjectStore, tmp_path: Path) -> None:
+        came: list[int] = []
+
+        def allow(size: int) -> None:
+            came.append(size)
+            if size > 2 * CHUNK:
+                raise DataError("enough")
+
+        store.put("big", b"x" * (5 * CHUNK))
+        with pytest.raises(DataError, match="enough"):
+            store.get_file("big", tmp_path / "copy", allow)
+        assert came == sorted(came)
+        assert came[-1] <= 4 * CHUNK
+        assert list(tmp_path.iterdir()) == []
+        store.get_file("big", tmp_path / "copy", came.append)
+        assert came[-1] == (tmp_path / "copy").stat().st_size == 5 * CHUNK
 
     def test_a_missing_local_file_is_not_called_a_missing_object(self, store: ObjectStore, tmp_path: Path) -> None:
         with pytest.raises(StorageError, match="No such file") as caught:

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from ciclo.components.core.errors import DataError, NotFoundError
 from ciclo.components.sources.places.files import DATA
-from ciclo.components.sources.places.place import Asked, SourceFile, require_small
+from ciclo.components.sources.places.place import Asked, Download, SourceFile
 from ciclo.components.storage.store import open_store
 
 
@@ -24,15 +24,14 @@ def fetch(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
         keys = [found for found in store.list(key) if "/" not in found[len(key) :] and DATA.search(found)]
     else:
         keys = [key]
-    files, size = [], 0
+    files, download = [], Download(source, asked.settings)
     for number, found in enumerate(sorted(keys)):
         path = scratch / f"object-{number}"
         try:
-            store.get_file(found, path)
+            store.get_file(found, path, download.allow)
         except NotFoundError as error:
             raise DataError(f"there is no object at {source}", hint="Check data.source.") from error
-        size += path.stat().st_size
-        require_small(source, size, asked.settings)
+        download.size += path.stat().st_size
         files.append(SourceFile(path, f"s3://{bucket}/{found}"))
     if not files:
         raise DataError(f"there is no object at {source}", hint="Check data.source.")

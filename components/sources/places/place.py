@@ -90,23 +90,9 @@ class Place(Protocol):
         """
 
 
-def require_small(name: str, size: int, settings: Settings) -> None:
-    """See that no more was brought than a source may have.
-
-    Raises:
-        DataError: If there was.
-    """
-    if size > settings.source_bytes:
-        raise DataError(
-            f"{name} is larger than a source may be",
-            seen=f"more than {counted(settings.source_bytes, 'byte')}",
-            hint="Give a window or a smaller source, or raise CICLO_SOURCE_BYTES.",
-        )
-
-
 @dataclass
 class Download:
-    """Writes what comes in, within the limits of the settings.
+    """What comes in, within the limits of the settings.
 
     Args:
         name: What messages call the source.
@@ -118,6 +104,29 @@ class Download:
     size: int = 0
     began: float = field(default_factory=time.monotonic)
 
+    def allow(self, more: int) -> None:
+        """Hold what came against the limits.
+
+        Args:
+            more: Bytes that came and are not in ``size`` yet.
+
+        Raises:
+            DataError: If there is too much, or it takes too long.
+        """
+        size = self.size + more
+        if size > self.settings.source_bytes:
+            raise DataError(
+                f"{self.name} is larger than a source may be",
+                seen=f"more than {counted(self.settings.source_bytes, 'byte')}",
+                hint="Give a window or a smaller source, or raise CICLO_SOURCE_BYTES.",
+            )
+        if time.monotonic() - self.began > self.settings.source_seconds:
+            raise DataError(
+                f"{self.name} took longer than {self.settings.source_seconds:g} s",
+                seen=f"{counted(size, 'byte')} by then",
+                hint="Raise CICLO_SOURCE_SECONDS.",
+            )
+
     def write(self, chunks: Iterable[Bytes], target: IO[bytes]) -> None:
         """Write all chunks.
 
@@ -125,14 +134,8 @@ class Download:
             DataError: If there is nothing, too much, or it takes too long.
         """
         for chunk in chunks:
+            self.allow(len(chunk))
             self.size += len(chunk)
-            require_small(self.name, self.size, self.settings)
-            if time.monotonic() - self.began > self.settings.source_seconds:
-                raise DataError(
-                    f"{self.name} took longer than {self.settings.source_seconds:g} s",
-                    seen=f"{counted(self.size, 'byte')} by then",
-                    hint="Raise CICLO_SOURCE_SECONDS.",
-                )
             target.write(chunk)
         if not self.size:
             raise DataError(f"{self.name} is empty", hint="Give a source with a header and rows.")

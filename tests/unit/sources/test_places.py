@@ -149,6 +149,23 @@ class TestBuckets(Promises):
         found = read(shelf, address.removesuffix("deeper/c.csv"), tmp_path / "a")
         assert [file.name.rpartition("/")[2] for file in found.source.files] == ["a.csv", "b.csv"]
 
+    def test_the_limits_are_of_all_objects_and_hold_while_they_come(self, shelf: Bucket, tmp_path: Path) -> None:
+        for name in ("a.csv", "b.csv"):
+            address = shelf.put(name, TABLE.encode() * 9_000)
+        size = len(TABLE) * 9_000
+        assert size > 2 << 20
+        for limit, fetched in ((1 << 20, []), (size + 1, ["object-0"])):
+            shelf.settings = shelf.settings.model_copy(update={"source_bytes": limit})
+            with pytest.raises(DataError, match="larger than a source may be"):
+                read(shelf, address.removesuffix("b.csv"), tmp_path / str(limit))
+            assert [path.name for path in (tmp_path / str(limit)).iterdir()] == fetched
+
+    def test_a_bucket_that_takes_too_long_is_given_up(self, shelf: Bucket, tmp_path: Path) -> None:
+        address = shelf.put("table.csv", TABLE.encode())
+        shelf.settings = shelf.settings.model_copy(update={"source_seconds": 1e-6})
+        with pytest.raises(DataError, match="took longer than"):
+            read(shelf, address, tmp_path / "a")
+
 
 class TestWeb(Promises):
     @pytest.fixture
