@@ -218,7 +218,7 @@ class Copy:
             (folder / name).symlink_to(ROOT / name)
 
     def notices(self, mutant: Mutant | None, tests: list[str], seconds: float) -> tuple[bool, str]:
-        """Whether the tests fail, and what they said; the slow ones are asked where the others see nothing."""
+        """Whether the tests fail, and what they said; all slow ones are asked where the others see nothing."""
         path = self.root / mutant.module if mutant else None
         honest = path.read_text() if path else ""
         if path and mutant:
@@ -235,10 +235,11 @@ class Copy:
 
     def _fail(self, which: str, tests: list[str], seconds: float) -> tuple[bool, str]:
         try:
+            deep = {"CICLO_TEST_THOROUGH": "1"} if which == "slow" else {}
             done = subprocess.run(
                 [sys.executable, "-B", "-m", "pytest", "-x", "-p", "no:cacheprovider", "-m", which, *tests],
                 cwd=self.root,
-                env={**os.environ, "PYTHONPATH": str(self.root / "build/src"), "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "PYTHONPATH": str(self.root / "build/src"), "OMP_NUM_THREADS": "1", **deep},
                 capture_output=True,
                 text=True,
                 timeout=seconds,

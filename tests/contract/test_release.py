@@ -9,6 +9,7 @@ from kfp import compiler, components, dsl
 from ciclo.components.core.errors import SubmissionError
 from ciclo.pipelines.release import PIPELINE, write_release
 from ciclo.pipelines.release import components as ours
+from tests.depth import thorough
 
 IMAGE = f"registry.example.com/ciclo-python@sha256:{'a' * 64}"
 
@@ -52,7 +53,7 @@ def test_loaded_components_make_a_graph_of_somebody_else(released: dict[str, Pat
     assert (tmp_path / "theirs.yaml").read_text().count(IMAGE) >= 2
 
 
-@pytest.mark.slow
+@thorough
 def test_the_same_release_has_the_same_bytes(released: dict[str, Path], tmp_path: Path) -> None:
     again = write_release(tmp_path, IMAGE)
     assert [path.read_bytes() for path in again] == [released[path.stem].read_bytes() for path in again]

@@ -14,6 +14,7 @@ from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.signing import make_keys, signer_from
 from ciclo.components.storage.store import open_store
+from tests.depth import thorough
 from tests.local.command import ONE, QUICK, ciclo, tick
 from tests.tables import table
 
@@ -36,6 +37,7 @@ def write_project(folder: Path, name: str = "project.yaml", **data: Any) -> Path
     return path
 
 
+@thorough
 def test_no_secret_is_in_anything_that_is_written_or_said(s3_settings: Settings, tmp_path: Path) -> None:
     work, hidden, home = tmp_path / "work", tmp_path / "hidden", tmp_path / "work" / "home"
     for folder in (work, hidden):

@@ -11,6 +11,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.releases.names import Move
 from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.signing import signer_from
+from tests.depth import thorough
 from tests.kubeflow import Contents, serving
 from tests.local.command import Ran, ciclo
 from tests.versions import files
@@ -156,6 +157,7 @@ def test_old_versions_are_pruned(home: Path) -> None:
     assert "at least the newest" in _refused(home, "prune", "unit", "--keep", 0)
 
 
+@thorough
 def test_a_version_is_exported_to_a_model_registry(home: Path) -> None:
     contents = Contents(token="secret")
     with serving(contents) as address:

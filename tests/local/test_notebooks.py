@@ -53,6 +53,7 @@ def test_the_notebook_that_explores_runs_on_an_example(tmp_path: Path) -> None:
     run("explore", **environment(tmp_path, PROJECT=str(EXAMPLES / "wine" / "project.yaml")))
 
 
+@thorough
 def test_the_notebook_that_submits_waits_and_reads_what_came_of_it(tmp_path: Path) -> None:
     project, home = write_project(tmp_path, "x,y\n1,true\n", COLUMNS), tmp_path / "home"
     settings = Settings(home=home)

@@ -20,6 +20,7 @@ from ciclo.components.releases.registry import open_registry
 from ciclo.components.storage.bundle import Bundle
 from ciclo.components.storage.predictions import Label, PredictionRow, PredictionStore
 from ciclo.components.storage.signing import signer_from
+from tests.depth import thorough
 from tests.local.command import ONE, ciclo, write_project
 from tests.tables import COLUMNS, table
 
@@ -32,6 +33,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     ciclo(tmp_path / "home", "stop", tmp_path / "project.yaml", **PROCESS)
 
 
+@thorough
 def test_the_model_that_is_served_has_seen_every_labelled_row_until_it_turns_out_worse(
     tmp_path: Path, home: Path
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.depth import thorough
 from tests.local.command import ONE, Ran, ciclo, write_project
 from tests.tables import COLUMNS, table
 
@@ -50,6 +51,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
         people.do("stop", people.project)
 
 
+@thorough
 def test_a_version_waits_for_people_and_every_run_goes_on(team: Team) -> None:
     first = team.do("run", team.project)
     assert first.summary["outcome"] == "waiting"

@@ -20,7 +20,7 @@ from ciclo.components.core.settings import Settings
 from ciclo.components.runs.notes import notes_of
 from ciclo.pipelines.backends.local import Event, RunResult, run_pipeline
 from ciclo.pipelines.backends.watch import LocalSubmitter
-from tests.depth import some
+from tests.depth import some, thorough
 from tests.local.command import THREE, Ran, ciclo, command, environment, forked, write_project
 from tests.tables import table
 
@@ -186,6 +186,7 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
+@thorough
 @pytest.mark.parametrize("number", some([signal.SIGINT, signal.SIGTERM], 2), ids=lambda number: number.name)
 def test_an_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
     home = tmp_path / "home"

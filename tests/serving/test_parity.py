@@ -1,7 +1,9 @@
 """A model means the same in both environments, and a version that does not is never served."""
 
 import json
+import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,8 +61,10 @@ def loaded(tmp_path_factory):
     versions = {"-".join(m): publish(folder / "-".join(m), *m) for m in MODELS}
     versions["threshold"] = publish(folder / "threshold", estimator="logistic_regression", threshold=0.15)
     versions["spoiled-golden"] = publish(folder / "spoiled-golden", estimator="logistic_regression", spoil="golden")
+    sound = publish(folder / "sound", estimator="logistic_regression")
     for name in ("model.skops", "contract.json", "model.sig"):
-        versions[name] = publish(folder / name, estimator="logistic_regression")
+        shutil.copytree(folder / "sound", folder / name)
+        versions[name] = replace(sound, settings=Settings(home=folder / name, _env_file=None))
         overwrite(folder / name, name)
     lines = [
         json.dumps({"home": str(v.settings.home), "message": {"jsonData": {"rows": v.requests(200)}}})

@@ -7,6 +7,7 @@ import time
 from http.client import HTTPException
 
 from ciclo.components.deployment import process
+from tests.depth import thorough
 from tests.serving.conftest import publish, serve
 
 
@@ -29,6 +30,7 @@ def ask_until_it_dies(server, name, acknowledged):
         acknowledged.append(request_id)
 
 
+@thorough
 def test_kill_9_under_load_with_the_database_down_loses_nothing(tmp_path):
     published = publish(tmp_path, estimator="logistic_regression")
     folder = tmp_path / "database"

@@ -139,6 +139,7 @@ def test_workers_and_restarts_know_it_with_the_database_down(published, monkeypa
         process.stop(server.endpoint)
 
 
+@thorough
 def test_another_pod_knows_it_from_the_database(tmp_path):
     published = publish(tmp_path, "multiclass", "logistic_regression")
     first = serve(published)

@@ -10,6 +10,7 @@ from ciclo.components.core.errors import DeploymentError, UnreadableError
 from ciclo.components.deployment import deployer, process
 from ciclo.components.deployment.endpoint import Endpoint
 from ciclo.components.releases.registry import open_registry
+from tests.depth import thorough
 from tests.serving.conftest import crown, post, predictions, publish
 from tests.tables import project
 
@@ -46,30 +47,38 @@ class Traffic(threading.Thread):
         self.join()
 
 
+def names(settings):
+    """The versions that are champion and serving."""
+    registry = open_registry("unit", settings)
+    return [registry.alias(name) and registry.alias(name).version for name in ("champion", "serving")]
+
+
+@thorough
+def test_a_version_that_is_too_slow_for_its_users_never_serves(tmp_path):
+    published = publish(tmp_path, estimator="logistic_regression")
+    settings = published.settings
+    crown(published, override="")
+    impatient = project(design={"infrastructure": {"latency_ms": 0.01}})
+    with pytest.raises(DeploymentError, match=r"too slow for its users.*20 of 20 requests|too slow.*100 of 100"):
+        deployer.deploy(impatient, 1, settings)
+    assert (names(settings), deployer.endpoint("unit", settings)) == ([1, None], None)
+
+
 def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
     charter = project()
     first = publish(tmp_path, estimator="logistic_regression")
     second = publish(tmp_path, estimator="gradient_boosting")
     third = publish(tmp_path, estimator="logistic_regression", spoil="golden")
-    fourth = publish(tmp_path, estimator="logistic_regression")
     registry = open_registry("unit", first.settings)
-
-    def names():
-        return [registry.alias(name) and registry.alias(name).version for name in ("champion", "serving")]
-
     try:
         crown(first, override="")
-        impatient = project(design={"infrastructure": {"latency_ms": 0.01}})
-        with pytest.raises(DeploymentError, match=r"too slow for its users.*20 of 20 requests|too slow.*100 of 100"):
-            deployer.deploy(impatient, 1, first.settings)
-        assert (names(), deployer.endpoint("unit", first.settings)) == ([1, None], None)
         one = deployer.deploy(charter, 1, first.settings)
         assert 0 < one.milliseconds < 5_000
         assert 0 < one.load_seconds < 60
         assert 50 < one.memory_mb < 5_000
         assert f"a row in {one.milliseconds:g} ms" in registry.alias("serving").why
         assert deployer.endpoint("unit", first.settings) == one == read(tmp_path)
-        assert names() == [1, 1]
+        assert names(first.settings) == [1, 1]
         traffic = Traffic(first)
         traffic.start()
 
@@ -77,12 +86,13 @@ def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
         two = deployer.deploy(charter, 2, second.settings)
         assert deployer.endpoint("unit", first.settings) == two
         assert not process.alive(one)
-        assert names() == [2, 2]
+        assert names(first.settings) == [2, 2]
 
         crown(third)
         with pytest.raises(DeploymentError, match=r"version 3, ended while it started[\s\S]*does not answer here"):
             deployer.deploy(charter, 3, third.settings)
-        assert names() == [3, 2]
+        assert names(first.settings) == [3, 2]
+        fourth = publish(tmp_path, estimator="logistic_regression")
         crown(fourth)
         (model,) = tmp_path.glob("store/projects/unit/versions/4/model.skops")
         model.chmod(0o600)
@@ -90,7 +100,7 @@ def test_versions_switch_under_load_and_a_bad_one_never_serves(tmp_path):
         with pytest.raises(UnreadableError):
             deployer.deploy(charter, 4, fourth.settings)
         assert deployer.serve(charter, fourth.settings) == Endpoint("", 4)
-        assert names() == [4, 2]
+        assert names(first.settings) == [4, 2]
         assert deployer.endpoint("unit", first.settings) == two
 
         after = len(traffic.versions)

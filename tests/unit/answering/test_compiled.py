@@ -58,7 +58,6 @@ def test_trees_learn_where_a_column_has_not_one_value_and_compile(task, estimato
     assert first_difference(Engine(model, contract).predict(some), blank) is not None
 
 
-@pytest.mark.slow
 @thorough
 def test_neighbours_are_the_same_where_the_features_were_sparse():
     data = table(3_000).assign(colour=[f"level {n % 40}" for n in range(3_000)])
@@ -77,7 +76,7 @@ VARIANTS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "estimator", "parameters"), VARIANTS)
+@pytest.mark.parametrize(("task", "estimator", "parameters"), some(VARIANTS))
 def test_parameters_that_change_how_answers_are_made(task, estimator, parameters):
     data = table(500, task=task)
     if parameters.get("loss") == "poisson":

@@ -19,6 +19,7 @@ from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED, ROW_ID, SPLIT
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.tables.datasets import rows_digest
+from tests.depth import thorough
 
 COLUMNS = {
     "b": {"type": "boolean"},
@@ -108,7 +109,7 @@ def test_csv_and_parquet_give_the_same_identity(tmp_path: Path) -> None:
     assert sides(tmp_path, pa.Table.from_pandas(text, preserve_index=False), list(frame)) == typed
 
 
-@pytest.mark.slow
+@thorough
 def test_what_a_search_draws_goes_by_the_rows_and_not_by_their_file_or_order(tmp_path: Path) -> None:
     frame = pd.DataFrame({"y": np.arange(100.0), "n": np.linspace(0, 1, 100), "w": "a"})
     last = frame.tail(1)

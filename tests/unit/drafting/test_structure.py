@@ -10,6 +10,7 @@ from benchmarks.leaking import KINDS, plain, table
 from ciclo.components.core.own_columns import SPLIT
 from ciclo.components.core.project import Project
 from ciclo.components.tables.datasets import Dataset
+from tests.depth import some, thorough
 from tests.unit.drafting.test_inference import proposed
 
 PEOPLE, EACH = 300, 8
@@ -96,7 +97,7 @@ def test_of_two_times_that_cross_none_is_chosen(tmp_path: Path) -> None:
     assert proposed(tmp_path, frame(shut=other, opened=OPENED))[0].data.time_column is None
 
 
-@pytest.mark.slow
+@thorough
 def test_a_file_that_is_sorted_by_its_target_is_told_and_so_is_the_id_that_follows(tmp_path: Path) -> None:
     made = frame(id=N).assign(y=N < 900)
     notes = comments(proposed(tmp_path, made)[1])
@@ -114,7 +115,7 @@ OUT = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", OUT)
+@pytest.mark.parametrize("kind", some([*OUT]))
 def test_what_surely_knows_the_answer_is_left_out_with_the_reason(tmp_path: Path, kind: str) -> None:
     project, _ = proposed(tmp_path, table(KINDS[kind], 5))
     for name in KINDS[kind].names:
@@ -124,7 +125,7 @@ def test_what_surely_knows_the_answer_is_left_out_with_the_reason(tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["copy, 5 % flipped", "a + b over a limit, 600 rows"])
+@pytest.mark.parametrize("kind", some(["copy, 5 % flipped", "a + b over a limit, 600 rows"], 2))
 def test_what_may_know_it_stays_with_a_question(tmp_path: Path, kind: str) -> None:
     project, text = proposed(tmp_path, table(KINDS[kind], 5))
     for name in KINDS[kind].names:

@@ -14,7 +14,7 @@ from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.sections import Evaluation
 from ciclo.components.feasibility.assessment import Gained, _lucky, assess, decide
 from ciclo.components.tables.datasets import Dataset
-from tests.depth import some
+from tests.depth import some, thorough
 from tests.tables import dataset, project
 
 GOOD, UNCLEAR, USELESS = Interval(0.1, 0.2, 0.3), Interval(-0.1, 0.2, 0.3), Interval(-0.02, -0.001, 0.009)
@@ -86,7 +86,7 @@ def weak(rows, strength, seed, days=0):
     return asked, Dataset(Contract.of(asked, ("false", "true")), frame)
 
 
-@pytest.mark.slow
+@thorough
 def test_a_small_table_that_tells_is_not_refused_for_its_size(tmp_path):
     asked, rows = weak(890, 0.45, 1)
     verdict = assess(asked, rows, "d", tmp_path / "b.parquet")
@@ -95,7 +95,7 @@ def test_a_small_table_that_tells_is_not_refused_for_its_size(tmp_path):
     assert verdict.facts["permutation_p"] == 0.01
 
 
-@pytest.mark.slow
+@thorough
 def test_weak_features_and_noise_of_a_few_rows_are_not_refused_for_good(tmp_path):
     asked, rows = weak(300, 0.245, 0)
     assert assess(asked, rows, "d", tmp_path / "b.parquet").decision in ("ml", "cannot_tell")
@@ -103,7 +103,7 @@ def test_weak_features_and_noise_of_a_few_rows_are_not_refused_for_good(tmp_path
     assert assess(asked, rows, "d", tmp_path / "b.parquet").decision in ("no_ml", "cannot_tell")
 
 
-@pytest.mark.slow
+@thorough
 def test_days_stay_whole_where_the_split_is_by_time_and_few_of_them_tell_nothing(tmp_path):
     asked, rows = weak(800, 1.0, 0, days=24)
     verdict = assess(asked, rows, "d", tmp_path / "b.parquet")

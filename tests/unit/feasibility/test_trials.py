@@ -113,7 +113,7 @@ def by_entity(seed, entities=60, rows=8):
     return frame.assign(who=[f"e{n}" for n in who], y=(rng.random(entities) < 0.5)[who])
 
 
-@pytest.mark.slow
+@thorough
 def test_ids_stay_whole_and_noise_that_is_known_by_heart_is_nothing(tmp_path):
     asked, rows = made(by_entity(0), "roc_auc_score", ids=["who"])
     known = rows.split("train", "validation")
@@ -187,7 +187,6 @@ def test_what_cannot_be_asked_of_luck_is_not_asked():
 
 
 @thorough
-@pytest.mark.slow
 def test_one_row_a_day_can_be_worth_a_model_and_so_can_a_high_confidence(tmp_path):
     rng = np.random.default_rng(4)
     x = rng.normal(size=(400, 2))
@@ -202,7 +201,7 @@ def test_one_row_a_day_can_be_worth_a_model_and_so_can_a_high_confidence(tmp_pat
     assert "asks for 10,000 shuffles; the bounds decide" in verdict.reason
 
 
-@pytest.mark.slow
+@thorough
 def test_validation_days_without_a_positive_are_no_reason_to_give_up(tmp_path):
     frame = features(2_400, 5, 1.5, 0.3)
     frame["t"] = pd.date_range("2026-01-01", periods=2_400, freq="h", tz="UTC")

@@ -8,6 +8,7 @@ import pytest
 
 from ciclo.components.monitoring.records import Acknowledgement
 from ciclo.components.monitoring.telling.alerting import AlertLog
+from tests.depth import some, thorough
 from tests.unit.monitoring.conftest import NOW, WEEK, Reversed, customers
 
 
@@ -45,7 +46,7 @@ def from_row(share, value):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("factor", [0.001, 0.1, 2.54, 1_000])
+@pytest.mark.parametrize("factor", some([0.001, 0.1, 2.54, 1_000], 2))
 @pytest.mark.parametrize("column", ["amount", "age"])
 def test_another_unit_calls_a_person_whatever_the_column_matters(make_world, column, factor):
     world = make_world()
@@ -83,7 +84,7 @@ def test_a_day_sent_twice(make_world):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "said"), [(70, "70 rows came"), (2_500, "2,500 rows came")])
+@pytest.mark.parametrize(("rows", "said"), some([(70, "70 rows came"), (2_500, "2,500 rows came")], 2))
 def test_far_fewer_or_far_more_rows_than_ever(make_world, rows, said):
     world = make_world()
     served_for(world, 6)
@@ -93,7 +94,7 @@ def test_far_fewer_or_far_more_rows_than_ever(make_world, rows, said):
     assert "in the 5 windows before 400 to 400" in decision.reason
 
 
-@pytest.mark.slow
+@thorough
 def test_a_volume_that_grows_is_no_incident(make_world):
     world = make_world()
     for week in range(6):
@@ -101,7 +102,7 @@ def test_a_volume_that_grows_is_no_incident(make_world):
         assert world.tick(NOW + week * WEEK).action == "ok"
 
 
-@pytest.mark.slow
+@thorough
 def test_labels_that_come_later_than_they_did(make_world):
     world = make_world()
     served_for(world, 6)
@@ -206,7 +207,7 @@ def test_what_retraining_cannot_cure_goes_to_development_and_then_to_design(make
     assert [a for a in actions if a.startswith("escalate")] == ["escalate_development", "escalate_design"]
 
 
-@pytest.mark.slow
+@thorough
 def test_a_model_is_refitted_by_its_age_alone_where_the_policy_says_so(make_world):
     world = make_world(refresh_days=40)
     world.serve(NOW, labels=True)
@@ -239,7 +240,7 @@ def test_a_refit_wants_new_labels(make_world):
     assert world.tick(NOW + 2 * WEEK).action == "ok"
 
 
-@pytest.mark.slow
+@thorough
 def test_what_no_label_can_tell_of_yet_is_not_learnt(make_world):
     world = make_world(persistence={"alarms": 1, "windows": 1})
     delayed = world.project.design.model_copy(update={"label_delay_days": 30})

@@ -16,6 +16,7 @@ from ciclo.components.monitoring.index import thinned
 from ciclo.components.monitoring.log import HORIZON, DecisionLog
 from ciclo.components.monitoring.records import Acknowledgement, Claim, Decision, History, Outcome, Permission
 from ciclo.components.storage.directory import DirectoryStore
+from tests.depth import thorough
 from tests.unit.monitoring.conftest import NOW
 from tests.unit.monitoring.faults import Edge, together
 
@@ -62,7 +63,7 @@ def write(folder, filed):
     path.write_text(filed.model_dump_json())
 
 
-@pytest.mark.slow
+@thorough
 def test_a_tick_reads_the_same_few_objects_after_one_and_after_five_thousand(eager):
     store, log, calls = eager.store, eager.log, {}
     time, filed = NOW, 0

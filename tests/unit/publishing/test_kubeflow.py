@@ -130,7 +130,6 @@ def test_exporting_twice_changes_nothing_and_a_second_version_joins_the_first(an
     assert second.artifact != first.artifact
 
 
-@pytest.mark.slow
 @thorough
 def test_many_exports_at_once_end_in_one_version(any_registry, contents, record):
     start = threading.Barrier(8)
@@ -162,7 +161,7 @@ def test_an_export_that_is_cut_anywhere_for_good_is_completed_by_the_next(record
         assert contents.everything() == whole.everything()
 
 
-@pytest.mark.slow
+@thorough
 def test_one_lost_answer_is_not_an_error(record):
     whole = Contents()
     with serving(whole) as address:

@@ -15,7 +15,7 @@ from ciclo.components.releases.registry import Registry, open_registry
 from ciclo.components.releases.retention import Pruned, prune
 from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.signing import Signer, Trust, make_keys, signer_from
-from tests.depth import rounds
+from tests.depth import rounds, thorough
 from tests.meanwhile import Meanwhile, die
 from tests.versions import files
 
@@ -193,7 +193,7 @@ def test_a_prune_in_the_middle_of_a_publish_leaves_it_whole_or_refused(
     assert at > 10
 
 
-@pytest.mark.slow
+@thorough
 def test_a_publish_in_the_middle_of_a_prune_leaves_it_whole_or_refused(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:
@@ -238,7 +238,7 @@ def test_a_publish_in_the_middle_of_a_prune_leaves_it_whole_or_refused(
     assert at > 10
 
 
-@pytest.mark.slow
+@thorough
 def test_a_name_that_moves_in_the_middle_of_a_prune_keeps_its_version(
     quick_path: Path, tmp_path: Path, signer: Signer
 ) -> None:

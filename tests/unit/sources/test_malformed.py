@@ -17,7 +17,7 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.ingestion.ingest import ingest
 from ciclo.components.sources.text import TextFile
-from tests.depth import rounds
+from tests.depth import rounds, some
 
 COLUMNS: dict[str, Any] = {
     "id": {"type": "integer"},
@@ -120,8 +120,9 @@ VALUES: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("content", "outcome"), BYTES.values(), ids=BYTES)
-def test_18_broken_files(tmp_path: Path, content: bytes, outcome: str) -> None:
+@pytest.mark.parametrize("name", some([*BYTES], 2))
+def test_18_broken_files(tmp_path: Path, name: str) -> None:
+    content, outcome = BYTES[name]
     path = tmp_path / "data.csv"
     path.write_bytes(content)
     if " " in outcome or outcome == "header":

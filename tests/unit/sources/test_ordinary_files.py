@@ -22,6 +22,7 @@ from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.values import Refusal, ValueReader
 from ciclo.components.drafting.inference import propose
 from ciclo.components.ingestion.ingest import ingest
+from tests.depth import some, thorough
 
 ROWS = 120
 N = range(ROWS)
@@ -311,7 +312,7 @@ def test_a_target_spelt_in_several_ways_is_a_boolean(tmp_path: Path) -> None:
     assert rows["paid"].tolist() == [cell in ("Yes", "TRUE") for cell in cells]
 
 
-@pytest.mark.slow
+@thorough
 def test_times_without_a_zone_beside_times_with_one_are_counted(tmp_path: Path) -> None:
     cells = [f"{t:%Y-%m-%dT%H:%M}{'+02:00' if i % 3 else ''}" for i, t in enumerate(MINUTES)]
     dates = [f"{t:%d/%m/%Y %H:%M}{'Z' if i < 5 else ''}" for i, t in enumerate(MINUTES)]
@@ -346,7 +347,7 @@ def test_malformed_records_are_counted_and_one_is_shown(tmp_path: Path) -> None:
     assert "malformed and" not in propose(tmp_path / "data.csv", "y")
 
 
-@pytest.mark.slow
+@thorough
 def test_a_time_column_may_be_written_like_that(tmp_path: Path) -> None:
     path = write(tmp_path, "at", TIMES["month/day and half days"][0])
     rows, text = prepared(tmp_path, path)
@@ -366,7 +367,7 @@ def test_dates_that_could_be_either_are_asked_about(tmp_path: Path) -> None:
     assert yaml.safe_load(text)["data"].get("time_column") is None
 
 
-@pytest.mark.slow
+@thorough
 def test_numbers_that_could_be_either_go_by_the_rest_of_the_file(tmp_path: Path) -> None:
     cells = [f"{1 + i % 9},{100 + i}" for i in N]
     told = [f"{v:.1f}".replace(".", ",") for v in X]
@@ -404,9 +405,9 @@ FILES: dict[str, bytes] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-def test_files_as_programs_write_them(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "data").write_bytes(content)
+@pytest.mark.parametrize("name", some([*FILES]))
+def test_files_as_programs_write_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / "data").write_bytes(FILES[name])
     rows, text = prepared(tmp_path, tmp_path / "data")
     assert rows["b"].tolist() == X
     assert rows["c"].tolist() == ["uv"[i % 2] for i in N]
@@ -448,11 +449,7 @@ def test_a_file_without_a_header_is_asked_about(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "header",
-    ["country,2019,2020,2021,y", "0,1,2,3,y", "x1,x2,x3,x4,y", "red,blue,x,z,y"],
-    ids=["years", "0", "x", "words"],
-)
+@pytest.mark.parametrize("header", some(["country,2019,2020,2021,y", "0,1,2,3,y", "x1,x2,x3,x4,y", "red,blue,x,z,y"]))
 def test_a_header_is_not_taken_for_values(tmp_path: Path, header: str) -> None:
     path = tmp_path / "data.csv"
     path.write_text(header + "\n" + "".join(f"{'ab'[i % 2]},{v},{i},{i * 3},{i % 2}\n" for i, v in enumerate(X)))
@@ -526,7 +523,7 @@ def test_parquet_of_any_writer(stored_kinds: tuple[Any, str], name: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("form", some(["csv", "parquet"], 2))
 def test_classes_written_as_floats_stay_classes(tmp_path: Path, form: str) -> None:
     labels = pd.Series([None, *(float(i % 3) for i in N[1:])])
     frame = pd.DataFrame({"x": X, "z": X[::-1], "y": labels})
@@ -550,7 +547,7 @@ NAMES = ["split", "reasons", "occurrence", "row_id", "_line", "_line_right", "_m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("form", some(["csv", "parquet"], 2))
 def test_any_name_works(tmp_path: Path, form: str) -> None:
     frame = pd.DataFrame({name: np.roll(X, place) for place, name in enumerate(NAMES)} | {"y": ["a", "b"] * 60})
     path = tmp_path / f"data.{form}"
@@ -615,7 +612,7 @@ def test_figures_are_written_out_and_those_too_large_are_told(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("form", some(["csv", "parquet"], 2))
 def test_infinity_is_reported_as_such(tmp_path: Path, form: str) -> None:
     frame = pd.DataFrame({"v": [np.inf, -np.inf, np.inf, *X[3:]], "x": X, "y": ["a", "b"] * 60})
     path = tmp_path / f"data.{form}"
@@ -634,7 +631,7 @@ def test_scientific_notation_has_no_thousands(tmp_path: Path) -> None:
     assert rows["e"].tolist() == pytest.approx([float(cell.replace(",", ".")) for cell in cells]), text
 
 
-@pytest.mark.slow
+@thorough
 def test_days_as_floats_are_days_in_text_too(tmp_path: Path) -> None:
     """pandas writes whole numbers of a column with a gap as 20230105.0."""
     cells = [f"{d:%Y%m%d}.0" for d in DAYS]
@@ -706,7 +703,7 @@ def test_the_same_marks_among_words_are_values(absent: tuple[str, dict[str, Colu
     assert kind != "category" or values == cells
 
 
-@pytest.mark.slow
+@thorough
 def test_days_as_numbers_that_stand_for_none_are_missing(tmp_path: Path) -> None:
     days = [int(f"{d:%Y%m%d}") if i % 9 else (0, 99991231)[i % 2] for i, d in enumerate(DAYS)]
     never = [datetime(9999, 12, 31) if i % 9 == 0 else datetime(d.year, d.month, d.day) for i, d in enumerate(DAYS)]
@@ -720,7 +717,7 @@ def test_days_as_numbers_that_stand_for_none_are_missing(tmp_path: Path) -> None
         assert "2023-04-02 to 2023-07-29" in comment(text, name)
 
 
-@pytest.mark.slow
+@thorough
 def test_days_that_do_not_exist_are_told(tmp_path: Path) -> None:
     at = [f"{d:%d/%m/%Y}" if i % 40 else "30/02/2023" for i, d in enumerate(DAYS)]
     born = [f"{d}" if i % 30 != 7 else "2023-02-30" for i, d in enumerate(DAYS)]

@@ -100,7 +100,6 @@ def test_every_recipe_comes_back_bit_for_bit(name: str, fitted: dict[str, Any]) 
 
 
 @thorough
-@pytest.mark.slow
 def test_every_recipe_passes_its_rehearsal(fitted: dict[str, Any]) -> None:
     again = load_models(path for _, _, path in fitted.values())
     assert len(again) == len(fitted) >= 15
@@ -130,7 +129,6 @@ def test_other_estimators_come_back_too(estimator: Any, task: Any, style: Style,
 
 
 @thorough
-@pytest.mark.slow
 def test_the_serving_environment_reads_what_the_pipeline_wrote(fitted: dict[str, Any], tmp_path: Path) -> None:
     expected = {}
     for name, (model, X, path) in fitted.items():

@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from ciclo.components.core.errors import IntegrityError
 from ciclo.components.storage.models import dump_model
 from ciclo.components.storage.pickles import no_pickle
+from tests.depth import thorough
 from tests.forged_models import npy_bytes
 
 PROTOCOLS = range(6)
@@ -101,7 +102,7 @@ def test_arrays_of_objects_and_what_cannot_be_looked_into_are_refused(data: byte
         no_pickle("1.npy", data)
 
 
-@pytest.mark.slow
+@thorough
 @given(VALUES, st.sampled_from([None, 2]))
 def test_no_json_is_taken_for_a_pickle(value: Any, indent: int | None) -> None:
     no_pickle("any.json", json.dumps(value, indent=indent).encode())

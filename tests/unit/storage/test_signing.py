@@ -30,6 +30,7 @@ from ciclo.components.storage.signing import (
     signer_from,
     trust_from,
 )
+from tests.depth import thorough
 from tests.versions import files
 
 # Signed once; every later release has to verify it.
@@ -204,7 +205,7 @@ def test_the_command_line_of_model_signing_verifies_our_versions(signer: Signer,
     assert not _command_line(model, tmp_path / "keys" / "public.pem")
 
 
-@pytest.mark.slow
+@thorough
 def test_what_model_signing_refuses_is_refused_here_too(signer: Signer, model: Path, tmp_path: Path) -> None:
     """Both verifiers on the same tampered folders; ours may refuse more, never less."""
     from model_signing import hashing, verifying

@@ -33,7 +33,7 @@ from ciclo.components.training.disagreement import (
 from ciclo.components.training.labels import Labels, fit_model
 from ciclo.components.training.refit import Files, Job, Refit, _Course, fit_again, labels_from, refit, why_not
 from ciclo.components.training.search import Fitted
-from tests.depth import some
+from tests.depth import some, thorough
 from tests.tables import COLUMNS, TARGETS, table
 
 DAYS = 60
@@ -239,8 +239,8 @@ def refused(folder: Path, asked: Project, seed: int, inverted: bool) -> bool:
     return told[0][1][WHOLE] > limit_of([value[WHOLE] for _, value in told[1:]])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("estimator", some(["decision_tree", "logistic_regression"], 2))
+@thorough
+@pytest.mark.parametrize("estimator", ["decision_tree", "logistic_regression"])
 def test_rows_like_the_others_are_no_reason_and_rows_unlike_them_are(tmp_path, estimator):
     asked = project(estimator=estimator, training={})
     like = [refused(tmp_path / f"{seed}", asked, seed, inverted=False) for seed in range(8)]
@@ -294,7 +294,7 @@ def test_labels_are_those_of_the_tested_model():
     assert labels_from(told) == Labels(calibration="isotonic", threshold=0.2)
 
 
-@pytest.mark.slow
+@thorough
 def test_a_slice_in_which_the_newest_rows_turn_everything_round_is_found_where_the_whole_hides_it(tmp_path):
     """A tenth of the rows, those without a colour; without slices the refit would be served."""
     frame = rows(count=2_400)

@@ -58,7 +58,7 @@ def tried(parsed, path: Path, start: dict | None = None) -> list:
     return told
 
 
-@pytest.mark.slow
+@thorough
 def test_the_same_data_and_seed_give_the_same_search(tmp_path):
     path, other = dataset(tmp_path / "d.parquet"), dataset(tmp_path / "e.parquet", seed=1)
     recipe = {"estimator": "gradient_boosting", "search": {"max_iter": [10]}, "trials": 8}
@@ -240,7 +240,6 @@ def test_a_trial_that_would_not_end_is_stopped(tmp_path):
     assert fitted.trials == ()
 
 
-@pytest.mark.slow
 @thorough
 def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
     # A forest of five million trees never ends.
@@ -254,7 +253,6 @@ def test_a_search_that_is_stopped_keeps_what_it_has(tmp_path):
     assert parse_model((tmp_path / "m.skops").read_bytes()).predict
 
 
-@pytest.mark.slow
 @thorough
 def test_a_final_fit_that_is_stopped_is_repeated_on_fewer_rows(tmp_path):
     search = {"C": [1e7], "gamma": [0.3], "tol": [1e-9]}
