@@ -89,6 +89,14 @@ def check_data(
     )
 
 
+def columns_left_out(project: Project) -> dict[str, str]:
+    """The columns that no model is to see, with the reason that the project gives."""
+    own = {project.data.target, project.data.time_column}
+    return {
+        name: c.why for name, c in project.data.columns.items() if c.role == "ignored" and c.why and name not in own
+    }
+
+
 def _stages(project: Project, scratch: Path, folder: Path, say: Tell, accepted: Accepted | None) -> Checked:
     stage, raw, dataset = "ingestion", scratch / "raw.parquet", scratch / "dataset.parquet"
     quarantine = scratch / "quarantine.parquet"
@@ -116,5 +124,7 @@ def _index(project: Project, found: Checked, written: dict[str, Path]) -> Report
     if not found.passed:
         word, tone = f"It cannot be used: {found.stage}", "bad"
     report.banner(word, found.reason, tone, [f"{c.name}: {c.message}" for c in found.warnings[:8]])
+    if left_out := columns_left_out(project):
+        report.section("Columns that are no features").table(["column", "why"], left_out.items())
     report.section("Reports").links([(_TITLES[name], path.name) for name, path in written.items()])
     return report

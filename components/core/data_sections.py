@@ -10,7 +10,7 @@ from ciclo.components.core.rules import WRITTEN, ColumnType, written
 from ciclo.components.core.section import Section
 from ciclo.components.core.values import folded
 from ciclo.components.core.wording import did_you_mean, listed
-from ciclo.components.core.written import MINUS, DecimalMark, NegativeForm, ThousandsMark, labels, same_label
+from ciclo.components.core.written import BLANK, MINUS, DecimalMark, NegativeForm, ThousandsMark, labels, same_label
 
 QUERY = re.compile(r"https?://[^?#]*\?([^#]*)", re.I)
 # What a query may say without being a secret; of anything else nobody can know.
@@ -95,7 +95,7 @@ class Column(Section):
         pairs = [*value.items()] if isinstance(value, dict) else value
         if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
             return value
-        return [[str(text).strip() for text in pair] for pair in pairs]
+        return [[str(text).strip(BLANK) for text in pair] for pair in pairs]
 
     @field_validator("dates", "negative", mode="before")
     @classmethod
@@ -115,7 +115,7 @@ class Column(Section):
     @field_validator("categories", "missing", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        return [str(v).strip() for v in value] if isinstance(value, list | tuple) else value
+        return [str(v).strip(BLANK) for v in value] if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
     def _rules_belong_to_the_type(self) -> Self:

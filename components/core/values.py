@@ -6,7 +6,7 @@ patterns here; a property test holds the two to each other value by value.
 - Missing is null, NaN, blank text, and the words the project file lists for the column; nothing else. A word that is
   a number or a time stands for it however it is written, and comes before what it would mean otherwise.
 - Text is trimmed. Numbers are ASCII decimals, ``007`` is 7, and have to be finite in the single precision that trees
-  split in (up to 3.4e38).
+  split in (up to 3.4e38). A float32 is what its shortest text says, 0.1 and not 0.10000000149, as in a CSV file.
 - A whole number may be written as a float (``3.0``); beyond 2^53 - 1 a float may stand for its neighbour: refused. So
   may a float32 beyond 2^24 - 1.
 - Booleans are the words below in any case, and the numbers 1 and 0. A boolean is no number.
@@ -22,7 +22,6 @@ patterns here; a property test holds the two to each other value by value.
 
 import math
 import re
-import string
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -32,10 +31,9 @@ from typing import Any, Final
 
 from ciclo.components.core.dates import ZONE, iso_time
 from ciclo.components.core.rules import ColumnType, Plain, Rules, date_form, is_compact, number_form
-from ciclo.components.core.written import labels, plain_number, same_label
+from ciclo.components.core.written import BLANK, labels, plain_number, same_label
 
 EDITION: Final = 1  # of these rules: another edition may read a stored value in another way
-BLANK = string.whitespace
 TRUE_WORDS = ("true", "yes", "y", "t")
 FALSE_WORDS = ("false", "no", "n", "f")
 LARGEST_EXACT = 2**53 - 1
@@ -230,7 +228,7 @@ def _scalar(raw: Any) -> Any:
         return raw.to_pydatetime(warn=False)  # of pandas, which may have nanoseconds
     if hasattr(raw, "item"):
         single = type(raw).__name__ in ("float32", "float16")
-        raw = _Single(raw) if single else raw.item()
+        raw = _Single(str(raw.astype("float32"))) if single else raw.item()
     if isinstance(raw, float | Decimal) and raw != raw:
         return None
     return raw

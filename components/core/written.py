@@ -5,6 +5,7 @@ engines' RE2, so that ``tables.reading`` says the same as an expression.
 """
 
 import re
+import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,8 @@ NegativeForm = Literal["-1", "\u22121", "1-", "(1)"]
 
 # What is written for a mark: a space may be one that does not break, an apostrophe the typographer's.
 MARKS: Final = {".": r"\.", ",": ",", " ": "[ \u00a0\u2009\u202f]", "'": "['\u2019]"}
-SPACES: Final = r"[ \t\r\n\x0b\x0c]+"
+BLANK: Final = string.whitespace
+SPACES: Final = "[ \\t\\r\\n\\x0b\\x0c\u00a0\u2000-\u200a\u202f\u205f\u3000]+"  # between words, and of any kind
 GAP: Final = "[ \u00a0\u2009\u202f]*"  # between a number and its unit
 MINUS: Final = "\u2013\u2212"  # what else stands for a minus sign
 _SPACES = re.compile(SPACES)
@@ -104,11 +106,11 @@ def plain_number(form: NumberForm) -> Callable[[str], str] | None:
 
 
 def same_label(text: str) -> str:
-    """What two labels have in common that differ only in case or in spaces.
+    """What two labels have in common that differ only in case or in spaces, at their ends too.
 
     Case letter by letter, as engines have it: ``str.lower`` knows where in a word a letter stands.
     """
-    return _SPACES.sub(" ", "".join(map(_lower, text)))
+    return _SPACES.sub(" ", "".join(map(_lower, text))).strip(" ")
 
 
 @cache

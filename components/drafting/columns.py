@@ -14,6 +14,7 @@ from ciclo.components.drafting.conventions import is_date_name
 
 LEVELS = 200
 _TOLERANCE = 0.01
+_NEARLY = 0.8  # share of numbers above which the rest is taken for words among them
 _BUDGET = Cleaning().quarantine_budget
 FEW = 20
 _LONG_TEXT = 40
@@ -246,12 +247,24 @@ def _guess_text(facts: Facts) -> Guess:
     if facts.length > _LONG_TEXT and facts.distinct > FEW:
         return Guess("category", f"{saw}, {counted(round(facts.length), 'character')} on average", "free text")
     if facts.distinct > LEVELS:
-        return Guess("category", saw, f"more than {LEVELS} different values")
+        return Guess("category", saw, _nearly(facts) or f"more than {LEVELS} different values")
     if facts.distinct > FEW and facts.distinct > facts.present / 2:
-        return Guess("category", saw, "nearly every row has a value of its own")
+        return Guess("category", saw, _nearly(facts) or "nearly every row has a value of its own")
     if is_id_name(facts.name) and facts.distinct > FEW:
         return Guess("category", saw, "an identifier")
     return Guess("category", f"{shares(facts)}{facts.missing}" if facts.distinct <= 5 else saw)
+
+
+def _nearly(facts: Facts) -> str:
+    """What is said of a column most of whose values are numbers, or times, and some are words; empty of others."""
+    kind, count = max(("numbers", facts.numbers + facts.infinite), ("times", facts.times), key=lambda one: one[1])
+    if facts.padded or not _NEARLY * facts.present <= count < facts.present:
+        return ""
+    others = listed((f"{quoted(word)} in {counted(rows, 'row')}" for word, rows in facts.strays.items()), 3)
+    return (
+        f"{count / facts.present:.1%} of its values are {kind}, and others are not ({others}): set its type, and list "
+        "in missing what says that there is no value"
+    )
 
 
 def is_id_name(name: str) -> bool:

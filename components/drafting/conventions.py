@@ -52,6 +52,7 @@ MARKED_NUMBER = "^[+-]?[0-9]*[.-][0-9]"  # what that comes to for a plain number
 _PROOF = 32
 _FEW = 20  # different whole numbers, up to which 2- may be a mark that is a little worse than 2
 _DAYS, _YEARS = 28, 10  # as many days of a month, and as few years, that one cannot be taken for the other
+_QUESTION = "its numbers could have decimals or thousands behind the {}: set {} or {}"
 _SHORT: dict[str, WrittenDate] = {"dmy": "31/12/26", "mdy": "12/31/26", "ymd": "26/12/31"}
 _NAMED: dict[str, WrittenDate] = {"year_first": "2026/12/31", "names": "31-Dec-2026", "short_names": "31-Dec-26"}
 _NEGATIVE: dict[str, NegativeForm] = {"brackets": "(1)", "behind": "1-", "signs": "\u22121"}
@@ -204,9 +205,14 @@ def _number_counts(text: Any) -> dict[str, Any]:
     return {**numbers, "marked": text.re_search("[.,]")}
 
 
-def decide(marks: Marks) -> Written | None:
-    """How a column is written, by its own values; None where it is plain or no number and no time."""
-    return _date(marks) or _number(marks)
+def decide(marks: Marks, delimiter: str = "") -> Written | None:
+    """How a column is written, by its own values; None where it is plain or no number and no time.
+
+    Args:
+        marks: What was counted of it.
+        delimiter: Between the fields of its file; a semicolon leaves the comma to the numbers.
+    """
+    return _date(marks) or _number(marks, delimiter)
 
 
 def _date(marks: Marks) -> Written | None:
@@ -261,7 +267,7 @@ def is_date_name(name: str) -> bool:
     return bool(_DATE_NAME.search(name) or _CAMEL_DATE.search(name))
 
 
-def _number(marks: Marks) -> Written | None:
+def _number(marks: Marks, delimiter: str) -> Written | None:
     found = marks.found
     if marks.best < marks.enough:
         return None
@@ -271,13 +277,13 @@ def _number(marks: Marks) -> Written | None:
         if name != "signs" and rows > 0.9 * marks.best:  # all in brackets are names; or so much is owed that none is
             return None
         negative = _NEGATIVE[name]
-    column = _by_marks(marks)
+    column = _by_marks(marks, delimiter)
     if column.rules.thousands and found.get("plus", 0) >= marks.enough:
         return None  # telephone numbers
     return replace(column, rules=replace(column.rules, negative=negative))
 
 
-def _by_marks(marks: Marks) -> Written:
+def _by_marks(marks: Marks, delimiter: str) -> Written:
     tied = marks.tied
     point = next((rules for rules in tied if rules.decimal == "."), None)
     comma = next((rules for rules in tied if rules.decimal == ","), None)
@@ -285,14 +291,12 @@ def _by_marks(marks: Marks) -> Written:
         return Written(tied[0], decides=marks.found["marked"] > 0)
     if point.thousands == comma.thousands:
         return Written(point)
-    return Written(point, "" if point == NUMBERS[0] else _question(point))
-
-
-def _question(point: Plain) -> str:
-    return (
-        f'its numbers could have decimals or thousands behind the comma: set decimal: "," or '
-        f'thousands: "{point.thousands}"'
-    )
+    if point != NUMBERS[0]:
+        return Written(point, _QUESTION.format("comma", 'decimal: ","', f'thousands: "{point.thousands}"'))
+    # Three digits behind every point: decimals, unless other values have no point or the file is cut at semicolons.
+    is_open = marks.distinct > _FEW and (0 < marks.found["marked"] < marks.present or delimiter == ";")
+    thousands = f'thousands: "{comma.thousands}" and decimal: ","'
+    return Written(point, _QUESTION.format("point", 'decimal: "."', thousands) if is_open else "")
 
 
 def agreed(columns: Iterable[Written]) -> str:

@@ -20,7 +20,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REPEATED = 0.01
 _SHOWN = 10
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Draft:
         time_column: The column by which rows are split, if there is one.
         repeated: Share of the rows that are the same as another one.
         header: Whether the file has a header, where that had to be told.
+        delimiter: Between two fields, where that had to be told.
         group: The column whose values are each kept on one side of the split, if there is one.
         malformed: What is to be said of malformed records, if there are any; else empty.
         few: How few different rows there are, where that is too few to keep equal ones on one side; else empty.
@@ -49,6 +50,7 @@ class Draft:
     time_column: str | None
     repeated: float
     header: bool | None = None
+    delimiter: str | None = None
     group: str | None = None
     few: str = ""
     malformed: str = ""
@@ -75,6 +77,7 @@ class Draft:
                 "",
                 "data:",
                 f"  source: {scalar(self.source)}",
+                *([] if self.delimiter is None else [f"  delimiter: {scalar(self.delimiter)}"]),
                 *([] if self.header is None else [f"  header: {str(self.header).lower()}"]),
                 f"  target: {scalar(self.target)}",
                 *self._roles(),
@@ -97,6 +100,12 @@ class Draft:
             lines.append(f"# {counted(source.rows, 'row')}, {counted(len(self.columns), 'column')}.")
             lines += [_comment(self.malformed)] if self.malformed else []
             lines += [_comment(f"{n!r} is left out: it holds {kind}.") for n, kind in source.unusable.items()]
+            others = [repr(n) for n in source.dropped if n not in source.unusable]
+            lines += (
+                [_comment(f"Left out, as the first file has no such column: {listed(others, _SHOWN)}.")]
+                if others
+                else []
+            )
         ignored = [f"{n!r} ({g.ignored})" for n, g in self.columns.items() if g.ignored and n != self.time_column]
         if ignored:
             lines.append(_comment(f"No feature: {listed(ignored, _SHOWN)}."))

@@ -20,6 +20,7 @@ from ciclo.components.drafting.measuring import measure
 from ciclo.components.drafting.structure import with_sides, with_structure
 from ciclo.components.drafting.suspects import sample_of, without_suspects
 from ciclo.components.drafting.target import guess_target, likely_target
+from ciclo.components.sources.dialect import CUT
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.tables.datasets import collect
 from ciclo.components.tables.reading import TIME, read
@@ -30,7 +31,13 @@ _NAME_LENGTH = 200
 _OTHER_TIME = re.compile(r"birth|born|dob|expir|until|due|valid|deadline|update|modif", re.IGNORECASE)
 
 
-def propose(path: str | Path, target: str, name: str | None = None, header: bool | None = None) -> str:
+def propose(
+    path: str | Path,
+    target: str,
+    name: str | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+) -> str:
     """Write a project file for a table.
 
     Args:
@@ -38,6 +45,7 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
         target: The column to predict; where it is empty, the one that is most likely meant, and a comment says so.
         name: Name of the project; by default made from the name of the file.
         header: Whether the first record of a CSV file names the columns; None to find out.
+        delimiter: What stands between two fields of a CSV file; None to find out.
 
     Returns:
         The text of a ``project.yaml`` that is valid as it stands.
@@ -47,10 +55,12 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
         ProjectError: If the name is not one.
     """
     with TemporaryDirectory() as scratch:
-        source = open_source(str(path), Path(scratch), header=header)
+        source = open_source(str(path), Path(scratch), header=header, delimiter=delimiter)
         names = [column for column in source.table.columns if column not in (LINE, MALFORMED)]
         _check_names(names, target, str(path))
-        facts = measure(source.table, names)
+        malformed = _malformed(source)
+        sound = source.table.filter(source.table[MALFORMED].isnull()) if malformed else source.table
+        facts = measure(sound, names, source.delimiter)
         assumed = not target
         target = target or likely_target(facts)
         wanted = guess_target(facts[target])
@@ -76,7 +86,8 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
             time_column=time,
             repeated=_repeated(source, facts),
             header=header,
-            malformed=_malformed(source),
+            delimiter=delimiter,
+            malformed=malformed,
         )
         rows = sample_of(source, draft)
         draft = without_suspects(with_structure(draft, source, facts, rows), rows)
@@ -85,7 +96,11 @@ def propose(path: str | Path, target: str, name: str | None = None, header: bool
 
 def _check_names(names: list[str], target: str, path: str) -> None:
     if target and target not in names:
-        raise DataError(f"{path} has no column '{target}'{did_you_mean(target, names)}", seen=listed(names))
+        raise DataError(
+            f"{path} has no column '{target}'{did_you_mean(target, names)}",
+            seen=listed(names),
+            hint=CUT if len(names) == 1 else "",
+        )
     long = [name for name in names if len(name) > _NAME_LENGTH]
     if long:
         raise DataError(f"{path} has a column name of more than {_NAME_LENGTH} characters", seen=long[0][:60] + "...")
@@ -124,7 +139,7 @@ def _time_column(
     first = found[0] if len(found) == 1 else _first_of(source, times)
     if first is None:
         return None, []
-    label = read(source.table[target], Plain("category", missing=tuple(facts[target].words))).typed
+    label = read(source.table[target], Plain("category", missing=tuple(guesses[target].missing))).typed
     if not _splits_by_time(source, times[first], label, task):
         return None, []
     return first, [name for name in found if name != first]

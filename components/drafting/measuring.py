@@ -71,12 +71,13 @@ class _Batch:
     strays: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
-def measure(table: Any, names: Collection[str]) -> dict[str, Facts]:
+def measure(table: Any, names: Collection[str], delimiter: str = "") -> dict[str, Facts]:
     """Count the columns of a raw table.
 
     Args:
         table: The raw table.
         names: Columns to look at.
+        delimiter: Between the fields of its files, where it came as text.
     """
     rows = int(collect(table.aggregate(rows=table.count()))["rows"][0].as_py())
     read_in = [_read(table, batch, f"batch_{n}") for n, batch in enumerate(_batches(table, names, rows))]
@@ -84,7 +85,7 @@ def measure(table: Any, names: Collection[str]) -> dict[str, Facts]:
         (n, place): found
         for n, batch in enumerate(read_in)
         for place, marks in batch.marks.items()
-        if (found := decide(marks)) is not None
+        if (found := decide(marks, delimiter)) is not None
     }
     mark = agreed(written.values())
     written = {at: settled(found, read_in[at[0]].marks[at[1]], mark) for at, found in written.items()}
@@ -300,11 +301,12 @@ def _restored(batch: _Batch, written: Mapping[int, Written]) -> list[int]:
     if not places:
         return []
     readings = batch.readings
-    words = list({word for place in places for word in marked[place]})
-    back = readings["place"].isin(places) & readings["word"].isin(words)
-    batch.readings = readings.mutate(
-        raw=back.ifelse(readings["word"], readings["raw"]), text=back.ifelse(readings["word"], readings["text"])
-    )
+    if "word" in readings.columns:  # of what is no text only days were taken out, and not for good
+        words = list({word for place in places for word in marked[place]})
+        back = readings["place"].isin(places) & readings["word"].isin(words)
+        batch.readings = readings.mutate(
+            raw=back.ifelse(readings["word"], readings["raw"]), text=back.ifelse(readings["word"], readings["text"])
+        )
     batch.facts |= _facts(batch.readings.filter(batch.readings["place"].isin(places)), _NUMBER)
     for place in places:
         batch.words[place] = {word: rows for word, rows in batch.words[place].items() if not is_mark(word)}
@@ -342,8 +344,9 @@ def _words(readings: Any) -> dict[int, dict[str, int]]:
 
 def _described(batch: _Batch, written: Mapping[int, Written], rows: int) -> dict[str, Facts]:
     levels = _levels(batch, [place for place, row in batch.facts.items() if row["distinct"] <= LEVELS])
-    mixed = [p for p, row in batch.facts.items() if p not in written and 0 < row["numbers"] < row["present"]]
-    strays = _strays(batch, mixed)
+    mixed = [p for p, row in batch.facts.items() if p not in written and _is_mixed(row)]
+    strays = _strays(batch, mixed, "number")
+    strays |= _strays(batch, [p for p in mixed if batch.facts[p]["times"] > batch.facts[p]["numbers"]], "time")
     times = [p for p in batch.facts if p in written and written[p].rules.type == "timestamp"]
     zoned = _zoned(batch, [*times, *(p for p, row in batch.facts.items() if p not in times and row["times"])])
     facts = {}
@@ -370,10 +373,15 @@ def _levels(batch: _Batch, places: Sequence[int]) -> dict[int, dict[str, int]]:
     return _counted(batch.readings, places, batch.readings["text"].notnull(), "value")
 
 
-def _strays(batch: _Batch, places: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Rows by the values that are no numbers in columns that mostly hold them, the most frequent first."""
+def _is_mixed(row: Mapping[str, Any]) -> bool:
+    """Whether some values of a column are numbers, or times, and others are not."""
+    return any(0 < row[kind] < row["present"] for kind in ("numbers", "times"))
+
+
+def _strays(batch: _Batch, places: Sequence[int], kind: str) -> dict[int, dict[str, int]]:
+    """Rows by the values that are no ``number`` or ``time``, the most frequent first."""
     readings = batch.readings
-    return _counted(readings, places, readings["text"].notnull() & readings["number"].isnull(), "rows")
+    return _counted(readings, places, readings["text"].notnull() & readings[kind].isnull(), "rows")
 
 
 def _counted(readings: Any, places: Sequence[int], wanted: Any, order: str) -> dict[int, dict[str, int]]:

@@ -133,7 +133,7 @@ def _order(draft: Draft, rows: pd.DataFrame) -> dict[str, str]:
 def _parts(times: pd.Series) -> list[str]:
     """Which parts of a time vary, and so may be features."""
     parts = []
-    if (times.dt.hour != times.dt.hour.iloc[0]).any():
+    if times.dt.hour.nunique() > 1:
         parts.append("hour (cycle: 24)")
     if times.dt.dayofweek.nunique() == 7 and times.max() - times.min() > pd.Timedelta(days=14):
         parts.append("weekday (cycle: 7)")

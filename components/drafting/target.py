@@ -22,6 +22,8 @@ from ciclo.components.drafting.columns import (
 
 _CLASS_ROWS = 10
 _CLASSES = 50
+_CLASS_WORDS = frozenset({"none", "nil", "unknown", "missing"})
+_FREQUENT = 0.05  # share of the rows from which such a word is a class
 _TARGET_NAMES = frozenset({"target", "label", "class", "y", "outcome", "response"})
 _POSITIVE = ("yes", "y", "true", "t", "positive", "pos", "1", "bad", "churn", "fraud", "default", "m", "malignant")
 
@@ -77,6 +79,7 @@ def guess_target(facts: Facts) -> TargetGuess:
         seen=facts.longest,
         hint="Write its values in one way.",
     )
+    facts = _with_named_classes(facts)
     try:
         wanted = _guess_target(facts)
     except DataError as error:
@@ -86,12 +89,32 @@ def guess_target(facts: Facts) -> TargetGuess:
     return replace(wanted, column=as_written(wanted.column, replace(facts, question="")))
 
 
+def _with_named_classes(facts: Facts) -> Facts:
+    """The facts, where a frequent word that could also stand for no value is one of few classes: ``none``, ``mild``."""
+    named = {word: rows for word, rows in facts.words.items() if word.lower() in _CLASS_WORDS}
+    named = {word: rows for word, rows in named.items() if rows >= max(_CLASS_ROWS, _FREQUENT * facts.rows)}
+    if not named or not 0 < len(facts.levels) == facts.distinct <= FEW or facts.times:
+        return facts
+    return replace(
+        facts,
+        present=facts.present + sum(named.values()),
+        distinct=facts.distinct + len(named),
+        levels=dict(sorted({**facts.levels, **named}.items())),
+        words={word: rows for word, rows in facts.words.items() if word not in named},
+        strays={**named, **facts.strays} if facts.numbers else facts.strays,
+    )
+
+
 def _guess_target(facts: Facts) -> TargetGuess:
     name, saw = facts.name, f"{shares(facts)}{facts.missing}"
     if facts.present == 0:
         raise DataError(f"the target '{name}' is missing in every row")
     if facts.distinct == 1:
-        raise DataError(f"the target '{name}' has only one value", seen=next(iter(facts.levels)))
+        taken = [f"{quoted(word)} in {counted(rows, 'row')}" for word, rows in facts.words.items()]
+        raise DataError(
+            f"the target '{name}' has only one value",
+            seen=next(iter(facts.levels)) + (f"; taken for missing: {listed(taken, 5)}" if taken else ""),
+        )
     is_spelt_out = (
         facts.is_number or {level.lower() for level in facts.levels} <= {"true", "false"} or facts.spellings > 2
     )

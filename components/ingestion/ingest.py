@@ -16,7 +16,7 @@ from ciclo.components.core.own_columns import MALFORMED
 from ciclo.components.core.project import Project
 from ciclo.components.core.rules import date_form
 from ciclo.components.core.settings import settings
-from ciclo.components.core.wording import counted
+from ciclo.components.core.wording import counted, listed
 from ciclo.components.sources.layout import Source, open_source
 from ciclo.components.sources.places.place import Asked
 from ciclo.components.tables.datasets import collect, write_stream
@@ -49,7 +49,8 @@ class SourceFacts:
         """One sentence for the log."""
         times = f" from {self.start} to {self.end}" if self.start else ""
         broken = f", {self.malformed:,} of them malformed" if self.malformed else ""
-        return f"{counted(self.rows, 'row')} read{times}{broken}."
+        others = f"; not listed in data.columns: {listed(map(repr, self.dropped), 10)}" if self.dropped else ""
+        return f"{counted(self.rows, 'row')} read{times}{broken}{others}."
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ciclo.components.core.wording import clean
 from ciclo.components.core.written import NumberForm
 
 DELIMITERS = (",", ";", "\t", "|")
+CUT = "If its fields are cut at another character, set data.delimiter (ciclo init --delimiter)."
 SHOWN = 500
 _SAMPLE = 1 << 20
 _RECORDS = 1_000
@@ -24,6 +25,7 @@ _ALIKE = 10  # records at least, before what they have in common is taken for th
 _BOM = "\ufeff"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _NUMBERS = [re.compile(form.pattern) for form in (NumberForm(".", ","), NumberForm(",", "."))]
+_DIGITS = re.compile("[0-9]+")
 _DATE = re.compile(PATTERNS["31/12/2026"])
 
 
@@ -147,7 +149,11 @@ def _chosen(samples: dict[str, _Sample], name: str, delimiter: str | None) -> _S
     )
     chosen = samples[delimiter] if delimiter else best
     if chosen.is_broken or not chosen.records or (best.width == 1 and any(s.is_broken for s in samples.values())):
-        raise DataError(f"the header of {name} has a quote that is not closed")
+        raise DataError(
+            f"the header of {name} has a quote that is not closed, or text behind one",
+            seen=shown(chosen.records[0][0]) if chosen.records and chosen.records[0] else None,
+            hint=f'Write a quote inside a quoted name as "". {CUT}',
+        )
     if chosen.width == 1 < best.width:
         raise DataError(
             f"the header of {name} is a single column when it is cut at {chosen.delimiter!r}",
@@ -265,8 +271,14 @@ def _looks_like_values(first: list[str], rest: list[list[str]]) -> bool:
     if _count_up(numbers):
         return False
     words = [(c, values) for c, values, is_number in zip(cells, columns, measured, strict=True) if not is_number]
-    among = all(cell in values for cell, values in words)
+    among = all(cell in values or _has_their_shape(cell, values) for cell, values in words)
     return (among and (bool(numbers) or len(rest) >= 10)) or len(numbers) > 1
+
+
+def _has_their_shape(cell: str, values: set[str]) -> bool:
+    """Whether a text differs from nearly all others of its column in its digits alone: ``user0`` beside ``user17``."""
+    shape = _DIGITS.sub("0", cell)
+    return _DIGITS.search(cell) is not None and sum(_DIGITS.sub("0", v) == shape for v in values) >= 0.9 * len(values)
 
 
 def _is_measured(text: str) -> bool:

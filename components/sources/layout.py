@@ -17,6 +17,7 @@ from ciclo.components.core.own_columns import PREFIX, is_own
 from ciclo.components.core.rules import Plain, Rules
 from ciclo.components.core.settings import settings
 from ciclo.components.core.wording import did_you_mean, listed
+from ciclo.components.sources.dialect import CUT
 from ciclo.components.sources.json_lines import JsonLinesFile
 from ciclo.components.sources.locating import locate, size_and_digest
 from ciclo.components.sources.parquet import MAGIC, ParquetFile
@@ -44,6 +45,7 @@ class Source:
         indexes: Columns that are but numbers of rows, with why they are taken for them.
         files: What was read.
         laid_out: The Parquet file that is the table as it stands; None where there is none.
+        delimiter: Between the fields of its first file; empty where that is no CSV.
     """
 
     table: Any
@@ -55,6 +57,7 @@ class Source:
     indexes: dict[str, str]
     files: tuple[SourceFile, ...] = ()
     laid_out: Path | None = None
+    delimiter: str = ""
 
     def require_unchanged(self) -> None:
         """See, when all is read, that nobody wrote to a file meanwhile.
@@ -76,6 +79,7 @@ def open_source(
     data: Data | None = None,
     header: bool | None = None,
     asked: Asked | None = None,
+    delimiter: str | None = None,
 ) -> Source:
     """Check every file of a source and lay them out as one table.
 
@@ -85,6 +89,7 @@ def open_source(
         data: Says which columns to take, the format and the delimiter; without it every usable column is taken.
         header: Without ``data``: whether the first record of a CSV file names the columns; None to find out.
         asked: What is wanted of the place that has the source.
+        delimiter: Without ``data``: what stands between two fields of a CSV file; None to find out.
 
     Raises:
         DataError: If a file is missing, broken or empty, or lacks a column.
@@ -92,7 +97,9 @@ def open_source(
     """
     connection = connect()
     files = locate(source, scratch, asked or Asked(settings()))
-    opened = [_open(file, data, header, scratch) for file in files]
+    if data is not None:
+        header, delimiter = data.header, data.delimiter
+    opened = [_open(file, data, header, delimiter, scratch) for file in files]
     wanted = _wanted(opened, data)
     parts: list[Any] = []
     rows = 0
@@ -119,10 +126,11 @@ def open_source(
         indexes={name: why for file in opened for name, why in file.indexes.items()},
         files=tuple(files),
         laid_out=opened[0].laid_out(1, scratch) if len(opened) == 1 and isinstance(opened[0], TextFile) else None,
+        delimiter=opened[0].dialect.delimiter if isinstance(opened[0], TextFile) else "",
     )
 
 
-def _open(file: SourceFile, data: Data | None, header: bool | None, scratch: Path) -> File:
+def _open(file: SourceFile, data: Data | None, header: bool | None, delimiter: str | None, scratch: Path) -> File:
     kind = "auto" if data is None else data.format
     with file.path.open("rb") as stream:
         is_parquet = stream.read(len(MAGIC)) == MAGIC
@@ -133,9 +141,7 @@ def _open(file: SourceFile, data: Data | None, header: bool | None, scratch: Pat
     if kind == "jsonl" or (kind == "auto" and _is_json(plain)):
         _only_for_text(file, data, "JSON lines")
         return JsonLinesFile.open(plain.path, plain.name, scratch)
-    if data is None:
-        return TextFile.open(plain.path, plain.name, None, header)
-    return TextFile.open(plain.path, plain.name, data.delimiter, data.header)
+    return TextFile.open(plain.path, plain.name, delimiter, header)
 
 
 def _only_for_text(file: SourceFile, data: Data | None, kind: str) -> None:
@@ -182,7 +188,9 @@ def _columns(file: File, wanted: list[str], files: Sequence[File]) -> list[str]:
     for name in wanted:
         if name not in known:
             raise DataError(
-                f"{file.name} has no column '{name}'{did_you_mean(name, file.header)}", seen=listed(file.header)
+                f"{file.name} has no column '{name}'{did_you_mean(name, file.header)}",
+                seen=listed(file.header),
+                hint=CUT if len(file.header) == 1 else "",
             )
         if name in file.unusable:
             raise DataError(
@@ -209,4 +217,8 @@ def _same(first: Any, other: Any, first_name: str, other_name: str) -> None:
         n for n in mine.names if n not in theirs
     ]
     seen = "; ".join(f"'{n}' is {theirs.get(n, 'absent')}, not {mine.get(n, 'absent')}" for n in differ[:5])
-    raise DataError(f"{other_name} has other columns or types than {first_name}", seen=seen or None)
+    raise DataError(
+        f"{other_name} has other columns or types than {first_name}",
+        seen=seen or None,
+        hint="Write all files with the same columns and types; pandas makes floats of whole numbers with gaps.",
+    )

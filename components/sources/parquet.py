@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 
 from ciclo.components.core.errors import DataError
 from ciclo.components.core.own_columns import LINE, MALFORMED
+from ciclo.components.core.wording import listed
 from ciclo.components.tables.reading import TIME
 
 MAGIC = b"PAR1"
+_OWN = "file_row_number"  # the engine's own column
 _INDEX = re.compile(r"__index_level_[0-9]+__")
 
 
@@ -38,13 +40,19 @@ class ParquetFile:
         """Read the footer of a file.
 
         Raises:
-            DataError: If it is not a Parquet file, or two columns have the same name.
+            DataError: If it is not a Parquet file, or a column has no name, or that of another one or of the reader.
         """
         try:
             metadata = pq.read_metadata(path)
             schema = metadata.schema.to_arrow_schema()
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{name} is not a Parquet file, or damaged", seen=str(error).split("\n")[0]) from error
+        if not all(map(str.strip, schema.names)):
+            raise DataError(
+                f"{name} has a column without a name", seen=listed(map(repr, schema.names)), hint="Name it."
+            )
+        if _OWN in schema.names:
+            raise DataError(f"{name} has a column '{_OWN}', which its reader counts by itself", hint="Rename it.")
         if len(set(schema.names)) < len(schema.names):
             raise DataError(f"{name} has two columns of the same name")
         return cls(path, name, schema, metadata.num_rows)
@@ -81,7 +89,7 @@ class ParquetFile:
         link.symlink_to(self.path.resolve())
         read = connection.read_parquet(link, file_row_number=True)
         values = {name: self._value(read, name).name(name) for name in columns}
-        line = (read["file_row_number"] + first_line).cast("int64")
+        line = (read[_OWN] + first_line).cast("int64")
         return read.select(*values.values(), line.name(LINE), ibis.null("string").name(MALFORMED)), self.rows
 
     def _value(self, read: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ciclo.components.core.errors import DataError
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _CHUNK = 1 << 20
 
 
@@ -28,6 +28,8 @@ def plain_text(path: Path, name: str, scratch: Path) -> Path:
     """
     with path.open("rb") as file:
         start = file.read(len(_ZSTD))
+    if start == _ZIP:
+        raise DataError(f"{name} is a workbook or a zip archive", hint="Save its sheet as CSV, or unpack it.")
     packed = "gzip" if start.startswith(_GZIP) else "zstd" if start == _ZSTD else ""
     try:
         with _unpacked(path, packed) as stream:

@@ -21,9 +21,12 @@ _THINGS = (
     "person|people|patient|customer|client|user|subject|member|employee|worker|student|pupil|teacher|participant|donor|"
     "patron|driver|player|household|family|account|device|machine|unit|engine|sensor|vehicle|car|animal|plant|site|store|"
     "shop|school|hospital|clinic|doctor|physician|owner|session|visitor|company|firm|vendor|supplier|merchant|card|group|"
-    "entity|case|who"
+    "entity|case|who|e[-_ ]?mail|phone|telephone|msisdn|mrn|ssn|iban|vin|imei|passport|ip|kunde|kunden|mitarbeiter|"
+    "versicherte|fahrzeug|cliente|paciente|empleado|usuario"
 )
-_NAMES_A_THING = re.compile(rf"(^|[^a-z])({_THINGS})s?([_ ]?(id|no|nr|num|number|key|code))?$", re.IGNORECASE)
+_NAMES_A_THING = re.compile(
+    rf"(^|[^a-z])({_THINGS})s?(?P<by>[_ ]?(address|id|no|nr|num|nummer|number|key|code))?$", re.IGNORECASE
+)
 _ID = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Uuid)$")
 _NO_THING = re.compile(
@@ -46,11 +49,12 @@ def names_an_entity(name: str, sizes: Array) -> bool:
     """
     if sizes.size < LEAST_VALUES or not sizes.mean() >= 2:
         return False
-    if _ID.search(name) or _CAMEL_ID.search(name):
+    named = _NAMES_A_THING.search(name)
+    if _ID.search(name) or _CAMEL_ID.search(name) or (named and named["by"]):
         return True
     if _NO_THING.search(name):
         return False
-    if _NAMES_A_THING.search(name):
+    if named:
         return True
     even = sizes.var() < _EVEN * sizes.mean()
     return bool(even and _LEAST_ROWS_EACH <= sizes.mean() <= _MOST_ROWS_EACH)

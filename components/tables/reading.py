@@ -185,7 +185,7 @@ def _spelled(value: Any, rules: Rules, text: Any) -> Any:
         value = text.isin(known).ifelse(text, substituted) if known else substituted
     if not rules.ignore_case or not known:
         return value
-    label = value.lower().re_replace(SPACES, " ")
+    label = value.lower().re_replace(SPACES, " ").strip()
     return value.isin(known).ifelse(value, label.substitute(common_labels(rules), else_=value))
 
 
@@ -217,8 +217,14 @@ def _is_nan(number: Any) -> Any:
 def _number(value: Any) -> Any:
     if not value.type().is_numeric():
         return _unreadable(value, "float64")
-    number = value.cast("float64")
+    number = _double(value)
     return (number.abs() > LARGEST_NUMBER).ifelse(ibis.null("float64"), number)
+
+
+def _double(value: Any) -> Any:
+    """A number as a ``float64``; of a smaller float the one of its shortest text, as it would stand in a CSV file."""
+    is_single = value.type().is_floating() and not value.type().is_float64()
+    return (value.cast("string") if is_single else value).cast("float64")
 
 
 def _whole(number: Any, largest: int = LARGEST_EXACT) -> Any:
@@ -256,7 +262,7 @@ def _category(value: Any) -> Any:
         return _iso(value)
     if not value.type().is_floating():
         return value.cast("string")
-    number = value.cast("float64")
+    number = _double(value)
     digits = _whole(number, _largest(value)).cast("string")
     return ((number % 1 == 0) | (number.abs() == math.inf)).ifelse(digits, number.cast("string"))
 

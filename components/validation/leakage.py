@@ -12,6 +12,7 @@ MOST_SHOWN = 10
 SEEN = 0.01  # share of the test rows
 LEAST_SEEN = 3  # of them; one pair of equal flowers is no finding
 _ADVICE = "is it known before the outcome? If not, ignore it"
+_ADVICE_OF_SEVERAL = "are they known before the outcome? If not, ignore them"
 
 
 def search(project: Project, train: Dataset, held_out: Dataset) -> Leaks:
@@ -36,7 +37,10 @@ def doubt_checks(found: Leaks, level: Severity) -> list[Check]:
     """What is only strange; or a check that passed."""
     doubts = [leak for leak in found.found if leak.level != "error"][:MOST_SHOWN]
     if doubts:
-        return [_check("near_leakage", leak, level, _ADVICE) for leak in doubts]
+        return [
+            _check("near_leakage", leak, level, _ADVICE if len(leak.columns) == 1 else _ADVICE_OF_SEVERAL)
+            for leak in doubts
+        ]
     return [Check(name="near_leakage", passed=True, level=level, message="no column or model is too good")]
 
 

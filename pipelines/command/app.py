@@ -54,6 +54,10 @@ def init(
         bool | None,
         typer.Option("--header/--no-header", help="Whether the first record of a CSV file names the columns."),
     ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="What stands between two fields of a CSV file, where it is none of , ; tab and |."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
 ) -> None:
     """Look at a data file and write a first project file for it."""
@@ -62,7 +66,7 @@ def init(
     if output.exists() and not force:
         raise ProjectError(f"{output} exists already", hint="Give another --output, or --force to replace it.")
     inside = output.parent.resolve() == Path.cwd()  # a relative source is looked up beside the project file
-    text = propose(data if inside or "://" in data else Path(data).resolve(), target, name or None, header)
+    text = propose(data if inside or "://" in data else Path(data).resolve(), target, name or None, header, delimiter)
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -7,6 +7,8 @@ import typer
 
 from ciclo.components.core.errors import ProjectError
 
+_SHOWN = 20  # columns left out; the report has them all
+
 
 def check(
     data: Annotated[str, typer.Argument(help="A data file, or any source a project may name.")],
@@ -27,7 +29,7 @@ def check(
     from ciclo.components.core.settings import settings
     from ciclo.components.drafting.inference import propose
     from ciclo.components.releases.accepted import last_accepted
-    from ciclo.pipelines.checking import check_data
+    from ciclo.pipelines.checking import check_data, columns_left_out
 
     if project is not None and target:
         raise ProjectError("a project file names its target itself", hint="Give a --target or a --project, not both.")
@@ -44,6 +46,9 @@ def check(
         if not target:
             typer.echo(f"{'target':<12}'{rules.data.target}' is taken for it; name another with --target")
     found = check_data(rules, output, drafted, lambda stage, text: typer.echo(f"{stage:<12}{text}"), accepted)
+    if drafted:
+        for name, why in [*columns_left_out(rules).items()][:_SHOWN]:
+            typer.echo(f"{'left out':<12}'{name}': {why}")
     for warning in found.warnings:
         typer.secho("warning: ", fg="yellow", bold=True, nl=False)
         typer.echo(f"{warning.name}: {warning.message}")

@@ -49,6 +49,17 @@ def test_nobody_has_to_say_what_is_predicted(tmp_path: Path, names: list[str], t
     assert "taken for the target, since nobody named one" in drafted
 
 
+def test_what_knows_the_answer_and_what_is_not_listed_is_said(tmp_path: Path) -> None:
+    leaking = CLEAN.assign(reason=CLEAN["y"].map({True: "moved", False: None}))
+    ran = checked(tmp_path, leaking.to_csv(index=False), "--target", "y")
+    assert ran.code == 0, ran.err
+    assert "left out    'reason': " in ran.out
+    assert "<bdi>reason</bdi>" in (tmp_path / "out" / "index.html").read_text()
+    project = tmp_path / "out" / "project.yaml"
+    more = checked(tmp_path, leaking.assign(closed=1).to_csv(index=False), "--project", project)
+    assert "not listed in data.columns: 'closed'" in more.out
+
+
 def test_a_file_without_anything_to_predict_is_refused(tmp_path: Path) -> None:
     ran = checked(tmp_path, CLEAN.assign(row_id=range(len(CLEAN)))[["row_id"]].to_csv(index=False))
     assert ran.code == 1

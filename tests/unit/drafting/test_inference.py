@@ -1,5 +1,6 @@
 """A project file that was guessed runs as it stands, and says why it is as it is."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -245,6 +246,24 @@ def test_what_cannot_be_guessed_is_refused(tmp_path: Path, write: Callable[[Path
 
 
 @pytest.mark.slow
+def test_fields_may_be_cut_at_any_character_that_is_named(tmp_path: Path) -> None:
+    table(y=Y).to_csv(tmp_path / "data.csv", index=False, sep=" ", quoting=csv.QUOTE_NONNUMERIC)
+    with pytest.raises(DataError, match="ciclo init --delimiter"):
+        propose(tmp_path / "data.csv", "y")
+    table(y=Y).to_csv(tmp_path / "data.csv", index=False, sep="^")
+    with pytest.raises(DataError, match="ciclo init --delimiter"):
+        propose(tmp_path / "data.csv", "y")
+    text = propose(tmp_path / "data.csv", "y", delimiter="^")
+    (tmp_path / "project.yaml").write_text(text, encoding="utf-8")
+    assert ingest(read_project(tmp_path / "project.yaml"), tmp_path / "raw").rows == ROWS
+
+
+def test_what_the_first_file_does_not_have_is_left_out_with_a_word(tmp_path: Path) -> None:
+    for name, more in (("a.csv", {}), ("b.csv", {"closed": 1})):
+        table(y=Y, **more).to_csv(tmp_path / name, index=False)
+    assert "# Left out, as the first file has no such column: 'closed'." in propose(tmp_path, "y")
+
+
 @pytest.mark.parametrize(
     ("file", "given", "name"),
     [("2024 Sales (v2).csv", None, "p-2024-sales-v2"), ("---.csv", None, "p"), ("a.csv", "churn", "churn")],

@@ -209,6 +209,16 @@ def test_6_broken_schemas(tmp_path: Path, write: Any, data: dict[str, Any], mess
         run(project(write(tmp_path), **data), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", "has a column without a name"), ("file_row_number", "'file_row_number', which its reader counts")],
+)
+def test_columns_of_parquet_that_cannot_be_asked_for_are_named(tmp_path: Path, name: str, message: str) -> None:
+    pd.DataFrame([sound(i) for i in range(ROWS)]).assign(**{name: 1}).to_parquet(tmp_path / "data.parquet")
+    with pytest.raises(DataError, match=message):
+        run(project(f"{tmp_path}/data.parquet"), tmp_path)
+
+
 def test_the_tables_are_whole() -> None:
     assert (len(BYTES), len(VALUES), len(SCHEMAS)) == (18, 12, 6)
 

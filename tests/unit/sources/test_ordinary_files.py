@@ -448,6 +448,13 @@ def test_a_file_without_a_header_is_asked_about(tmp_path: Path) -> None:
     assert len(rows) == ROWS
 
 
+@pytest.mark.parametrize("first", ["user{0},{0},a", "user{0},{0},mail{0}@x.org,a"])
+def test_a_first_record_with_an_id_is_no_header(tmp_path: Path, first: str) -> None:
+    (tmp_path / "data.csv").write_text("".join(first.format(i).replace(",a", f",{'ab'[i % 2]}") + "\n" for i in N))
+    with pytest.raises(DataError, match="is there a header"):
+        propose(tmp_path / "data.csv", "y")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("header", some(["country,2019,2020,2021,y", "0,1,2,3,y", "x1,x2,x3,x4,y", "red,blue,x,z,y"]))
 def test_a_header_is_not_taken_for_values(tmp_path: Path, header: str) -> None:

@@ -79,6 +79,8 @@ REFUSED = {
     "cut UTF-16": (csv().decode().encode("utf-16")[:-1], "UTF-16"),
     "cut zstd": (bytes(pa.compress(csv(), "zstd", asbytes=True))[:-20], "zstd"),
     "binary": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "not UTF-8|NUL"),
+    "a workbook": (b"PK\x03\x04" + bytes(range(256)) * 20, "workbook or a zip"),
+    "text behind a quote": (csv(header='"a" "b" "c" "y"'), "text behind one"),
     "cut gzip": (gzip.compress(csv())[:-20], "gzip"),
     "name twice": (csv(header="a,b,b,y"), "twice"),
     "empty name": (csv(header="a,,c,y"), "column 2"),

@@ -18,6 +18,12 @@ EVEN, CHANCE = np.full(300, 8), RNG.poisson(8, 300)
         ("customer_id", np.full(250, 2), True),
         ("customerId", CHANCE, True),
         ("store nr", CHANCE, True),
+        ("email", CHANCE, True),
+        ("Phone Number", CHANCE, True),
+        ("mrn", CHANCE, True),
+        ("Kundennr", CHANCE, True),
+        ("emails", CHANCE, True),
+        ("number of emails", CHANCE, False),
         ("k7", EVEN, True),  # nothing but an id has as many rows of every value
         ("k7", CHANCE, False),
         ("k7", np.full(250, 2), False),
