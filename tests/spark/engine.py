@@ -14,6 +14,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import numpy as np
 import pyarrow as pa
 import sqlglot.expressions as sge
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
@@ -41,6 +42,11 @@ def shortest(number: float | None) -> str | None:
     return None if number is None else str(number)
 
 
+def shortest_single(number: float | None) -> str | None:
+    """The same of a float32, whose shortest text has fewer digits."""
+    return None if number is None else str(np.float32(number))
+
+
 class SparkCompiler(PySparkCompiler):
     """What Spark is told in place of what ibis tells it."""
 
@@ -65,7 +71,8 @@ class SparkCompiler(PySparkCompiler):
     def visit_Cast(self, op: Any, *, arg: Any, to: Any) -> Any:
         """Java writes ``1.0E20`` for ``1e+20``, and before version 19 more digits than it takes."""
         if op.arg.dtype.is_floating() and to.is_string():
-            return self.f.anon.shortest(self.cast(arg, dt.float64))
+            write = self.f.anon.shortest if op.arg.dtype.is_float64() else self.f.anon.shortest_single
+            return write(self.cast(arg, dt.float64))
         return super().visit_Cast(op, arg=arg, to=to)
 
     def visit_Strftime(self, op: Any, *, arg: Any, format_str: Any) -> Any:
@@ -88,6 +95,7 @@ def connect() -> Any:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     session.udf.register("shortest", shortest)
+    session.udf.register("shortest_single", shortest_single)
     backend = ibis.pyspark.connect(session)
     backend.compiler = SparkCompiler()
     ibis.options.sql.fuse_selects = False
