@@ -15,6 +15,7 @@ from ciclo.components.releases.registry import Registry, open_registry
 from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.signing import Signer, Trust, make_keys
 from ciclo.components.storage.store import open_store
+from tests.depth import rounds
 from tests.keys import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST
 from tests.promises.registry import RegistryPromises, move, publish
 from tests.versions import files
@@ -28,7 +29,7 @@ class TestInAFolder(RegistryPromises):
 
 @pytest.mark.slow
 class TestInAnEmulatedBucket(RegistryPromises):
-    KILLS = 8
+    KILLS = rounds(2, 8)
     LISTED = 30
 
     @pytest.fixture

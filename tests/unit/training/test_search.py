@@ -306,7 +306,7 @@ def test_how_a_process_died_is_said(code, says):
     assert says in death(code)
 
 
-@pytest.mark.slow
+@thorough
 def test_a_temporary_folder_with_a_long_name_stops_nothing(tmp_path):
     """The address of a socket holds a hundred characters; of two threads one may hold a lock, so nothing is forked."""
     folder = tmp_path / ("long" * 30)
