@@ -100,12 +100,8 @@ class Draft:
             lines.append(f"# {counted(source.rows, 'row')}, {counted(len(self.columns), 'column')}.")
             lines += [_comment(self.malformed)] if self.malformed else []
             lines += [_comment(f"{n!r} is left out: it holds {kind}.") for n, kind in source.unusable.items()]
-            others = [repr(n) for n in source.dropped if n not in source.unusable]
-            lines += (
-                [_comment(f"Left out, as the first file has no such column: {listed(others, _SHOWN)}.")]
-                if others
-                else []
-            )
+            if others := [repr(n) for n in source.dropped if n not in source.unusable]:
+                lines.append(_comment(f"Left out, as the first file has no such column: {listed(others, _SHOWN)}."))
         ignored = [f"{n!r} ({g.ignored})" for n, g in self.columns.items() if g.ignored and n != self.time_column]
         if ignored:
             lines.append(_comment(f"No feature: {listed(ignored, _SHOWN)}."))

@@ -51,7 +51,7 @@ class ParquetFile:
             raise DataError(
                 f"{name} has a column without a name", seen=listed(map(repr, schema.names)), hint="Name it."
             )
-        if _OWN in schema.names:
+        if _OWN in map(str.casefold, schema.names):
             raise DataError(f"{name} has a column '{_OWN}', which its reader counts by itself", hint="Rename it.")
         if len(set(schema.names)) < len(schema.names):
             raise DataError(f"{name} has two columns of the same name")

@@ -17,6 +17,7 @@ from ciclo.components.drafting.inference import propose
 from ciclo.components.ingestion.ingest import ingest
 from tests.unit.drafting.test_inference import ROWS, N, proposed, table
 
+pytestmark = pytest.mark.slow
 Y = np.arange(ROWS) % 2
 COLOURS = np.array(["red", "blue", "green"])[N % 3]
 
