@@ -33,15 +33,16 @@ def fingerprint(project: Project) -> dict[str, Any]:
     Returns:
         ``method``, the shares, ``time_column``, and for a split by hash ``hash``, the ``group`` if there is one, the
         ``edition`` of the rules by which values are read, and ``identity``: a digest of the columns that decide the
-        side of a row and of how they are read. ``digest`` is over all of it. ``equal_in`` are the columns in which
-        rows are equal that are kept together, as a list in JSON, and ``equal_digest`` is over how they are read.
+        side of a row and of how they are read. ``digest`` is over all of it. ``clock`` is over how the time is read.
+        ``equal_in`` are the columns in which rows are equal that are kept together, as a list in JSON, and
+        ``equal_digest`` is over how they are read.
     """
-    split, method = project.cleaning.split, project.split_method
+    split, method, time = project.cleaning.split, project.split_method, project.data.time_column
     parts: dict[str, Any] = {
         "method": method,
         "validation": split.validation,
         "test": split.test,
-        "time_column": project.data.time_column or "",
+        "time_column": time or "",
     }
     if method == "hash":
         named = project.data.id_columns or tuple(project.data.columns)
@@ -57,7 +58,14 @@ def fingerprint(project: Project) -> dict[str, Any]:
         }
     equal_in = sorted(hashed_features(project)) if method == "hash" and split.equal_rows == "together" else []
     alike = {name: project.data.columns[name].reading() for name in equal_in}
-    return {**parts, "digest": _digest(parts), "equal_in": json.dumps(equal_in), "equal_digest": _digest(alike)}
+    clock = "" if time is None else _digest(project.data.columns[time].reading())
+    return {
+        **parts,
+        "clock": clock,
+        "digest": _digest(parts),
+        "equal_in": json.dumps(equal_in),
+        "equal_digest": _digest(alike),
+    }
 
 
 def copies_fall_apart(project: Project) -> bool:
@@ -122,8 +130,15 @@ def end_of_training(ours: Mapping[str, Any], lineage: Mapping[str, Any]) -> str:
         lineage: Lineage of the model.
     """
     theirs = lineage.get("split")
-    same_clock = isinstance(theirs, Mapping) and theirs.get("time_column") == ours["time_column"] != ""
-    return str(lineage.get("train_end") or "") if same_clock else ""
+    known = isinstance(theirs, Mapping) and ours["time_column"] != ""
+    return str(lineage.get("train_end") or "") if known and same_clock(ours, lineage) else ""
+
+
+def same_clock(ours: Mapping[str, Any], lineage: Mapping[str, Any]) -> bool:
+    """Whether the times of a model are read from the same column in the same way, or nothing says that they are not."""
+    theirs = lineage.get("split")
+    parts = ("time_column", "clock")
+    return not isinstance(theirs, Mapping) or all(theirs.get(part) == ours.get(part) for part in parts)
 
 
 def _digest(value: object) -> str:

@@ -23,7 +23,7 @@ from ciclo.components.core.errors import CicloError
 from ciclo.components.core.metrics import Array, predictions
 from ciclo.components.core.project import Project
 from ciclo.components.core.recipe import changed, recipe
-from ciclo.components.core.splits import end_of_training, fingerprint, unseen_by_hash
+from ciclo.components.core.splits import end_of_training, fingerprint, same_clock, unseen_by_hash
 from ciclo.components.core.threshold import Rule
 from ciclo.components.core.wording import counted, listed
 from ciclo.components.releases.names import CHAMPION
@@ -101,7 +101,7 @@ def gate_of(champion: Champion | None, project: Project, train_end: str | None, 
         return Gate("change", f"the lineage of {who} does not hold its recipe")
     if parts:
         return Gate("change", f"the recipe is another than that of {who}: {listed(parts)}")
-    then = str(lineage.get("train_end") or "")
+    then = str(lineage.get("train_end") or "") if same_clock(fingerprint(project), lineage) else ""
     if train_end and then:
         newer = pd.Timestamp(train_end) > pd.Timestamp(then)
     else:

@@ -28,6 +28,7 @@ from ciclo.components.storage.objects import ObjectStore, Stored
 from ciclo.components.storage.signing import STATEMENT_TYPE, Signer, Trust
 
 CANDIDATE, APPROVED, CHAMPION, PREVIOUS, SERVING = "candidate", "approved", "champion", "previous", "serving"
+MOVED = (CANDIDATE, APPROVED, CHAMPION, SERVING)  # ``previous`` follows the champion
 PREDICATE = "urn:ciclo:alias"
 Action = Literal["publish", "approve", "promote", "rollback", "deploy"]
 
@@ -122,10 +123,11 @@ class Aliases:
         return pointer.previous if name == PREVIOUS else pointer.current
 
     def names(self) -> list[str]:
-        """The names that have been moved, and ``previous`` with the champion."""
+        """The names that have been moved, and ``previous`` with the champion; those too whose pointer is gone."""
         prefix = f"{self._root}/aliases/"
-        found = [key.removeprefix(prefix).removesuffix(".json") for key in self._store.list(prefix)]
-        return sorted([*found, PREVIOUS] if CHAMPION in found else found)
+        found = {key.removeprefix(prefix).removesuffix(".json") for key in self._store.list(prefix)}
+        found |= {name for name in {*MOVED} - found if self._store.exists(self._history_key(name, 1))}
+        return sorted({*found, PREVIOUS} if CHAMPION in found else found)
 
     def move(
         self, name: str, version: int, digest: str, move: Move, *, expected: Alias | None, signer: Signer | None
@@ -174,7 +176,7 @@ class Aliases:
         return sorted(moves.values(), key=lambda move: (move["moved_at"], move["alias"], move["sequence"]))
 
     def repair(self, name: str) -> Alias | None:
-        """Put the newest move that is signed back in the place of a pointer that cannot be trusted.
+        """Put the newest move that is signed back in the place of a pointer that is gone or cannot be trusted.
 
         Returns:
             Where the name points now, or None if its pointer is sound, or no move of it can be trusted.
@@ -189,13 +191,41 @@ class Aliases:
                 return moved.current
         return None
 
+    def set_aside(self) -> list[str]:
+        """Take documents out of the history that cannot be trusted, so that the others can be read.
+
+        They are kept below ``damaged/``. The newest move of a name is its pointer, and stays known.
+
+        Returns:
+            Their keys.
+        """
+        prefix, damaged = f"{self._root}/history/", []
+        for key in list(self._store.list(prefix)):
+            name = key.removeprefix(prefix).partition("/")[0]
+            stored = self._store.get(key)
+            try:
+                self._parse(name, stored, key)
+            except IntegrityError:
+                self._store.put(f"{self._root}/damaged/{key.removeprefix(prefix)}", stored.data)
+                self._store.delete(key)
+                damaged.append(key)
+        return damaged
+
     def _pointer(self, name: str) -> tuple[Pointer, Stored] | None:
         key = f"{self._root}/aliases/{name}.json"
         while True:
             try:
                 stored = self._store.get(key)
             except NotFoundError:
-                return None
+                if not self._store.exists(self._history_key(name, 1)):
+                    return None
+                if self._store.exists(key):  # it was moved for the first time meanwhile
+                    continue
+                raise IntegrityError(
+                    f"'{key}' is gone, and its history is not",
+                    hint=f"Find out who deleted it. `ciclo models repair {self._project}` puts the newest signed move "
+                    "back.",
+                ) from None
             pointer = self._parse(name, stored, key)
             if not self._store.exists(self._history_key(name, pointer.current.sequence + 1)):
                 return pointer, stored
@@ -232,7 +262,8 @@ class Aliases:
             raise IntegrityError(
                 f"'{key}' is not a pointer that can be trusted",
                 seen=str(error)[:300],
-                hint=f"Find out who wrote it. `ciclo models repair {self._project}` puts the newest signed move back.",
+                hint=f"Find out who wrote it. `ciclo models repair {self._project}` puts the newest signed move back, "
+                "and sets aside what is damaged in the history.",
             ) from error
         if (pointer.project, pointer.alias) != (self._project, name):
             raise IntegrityError(f"'{key}' is not that pointer", seen=f"{pointer.alias} of {pointer.project}")

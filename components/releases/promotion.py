@@ -5,7 +5,9 @@ of today; where the project asks for it, somebody has to have approved it; and i
 back. Whoever knows better says so with a reason, which is signed and kept in the history for good.
 """
 
-from ciclo.components.core.errors import ConflictError, SettingsError, VerdictError
+from collections.abc import Sequence
+
+from ciclo.components.core.errors import ConflictError, IntegrityError, NotFoundError, SettingsError, VerdictError
 from ciclo.components.core.verdict import require
 from ciclo.components.releases.history import History, approval_of, champions, overridden, rolled_back
 from ciclo.components.releases.names import APPROVED, CANDIDATE, CHAMPION, Action, Alias, Move
@@ -84,7 +86,7 @@ def rollback(
 
     Args:
         registry: The versions of a project.
-        to: The version; by default the last champion before this one that was not rolled back itself.
+        to: The version; by default the last champion before this one that was not rolled back itself and can be read.
         by: Who wants it.
         why: Why.
         override: A reason to do it though the rules say no.
@@ -98,7 +100,7 @@ def rollback(
     earlier = champions(history)
     others = [v for v in reversed(earlier) if champion is not None and v != champion.version]
     if to is None:
-        to = next((v for v in others if not rolled_back(v, history)), None)
+        to = _last_sound(registry, [v for v in others if not rolled_back(v, history)])
     if champion is None or to is None:
         back = f'To go back to one that was rolled back: --to {others[0]} --override "reason".' if others else ""
         raise VerdictError(
@@ -110,6 +112,30 @@ def rollback(
     record = registry.record(to)
     objection = unfit(record, history)
     return _move(registry, record, champion, objection, Move(by, why, "rollback", override), signer)
+
+
+def _last_sound(registry: Registry, versions: Sequence[int]) -> int | None:
+    """The first of some versions that can be had, or None of none.
+
+    Raises:
+        VerdictError: If there are some, and none of them can be had.
+    """
+    pruned, lost = set(registry.numbers("pruned")), list[str]()
+    for version in dict.fromkeys(versions):
+        if version in pruned:
+            lost.append(f"version {version} was pruned")
+            continue
+        try:
+            return registry.record(version).version
+        except (NotFoundError, IntegrityError) as error:
+            lost.append(f"version {version}: {error.problem}")
+    if lost:
+        raise VerdictError(
+            f"no earlier champion of {registry.project} can be read",
+            seen="; ".join(lost[:5]),
+            hint="Retrain, or make another version the champion: `ciclo models promote`.",
+        )
+    return None
 
 
 def take_back(registry: Registry, version: int, *, by: str, why: str, signer: Signer | None) -> Alias:

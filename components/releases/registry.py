@@ -204,6 +204,10 @@ class Registry:
         found = {name: self._aliases.repair(name) for name in self._aliases.names() if name != PREVIOUS}
         return {name: alias for name, alias in found.items() if alias is not None}
 
+    def set_aside(self) -> list[str]:
+        """Take moves out of the history that cannot be trusted, and give their keys; see ``Aliases``."""
+        return self._aliases.set_aside()
+
     def history(self) -> list[dict[str, Any]]:
         """Every move of every name, oldest first: the fields of ``Alias``, and ``alias``, the name."""
         return self._aliases.history()

@@ -11,6 +11,7 @@ their own last write, so one of the two always sees the other.
 
 import json
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -53,7 +54,8 @@ def prune(registry: Registry, *, keep: int, by: str, dry_run: bool = False) -> P
     files = _files(registry)
     published, gone = registry.numbers("published"), set(registry.numbers("pruned"))
     versions = [version for version in published if version not in gone]
-    kept = {*versions[-keep:], *_pointed(registry)}
+    pointed = _pointed(registry)
+    kept = {*versions[-keep:], *pointed, *_origins(registry, pointed)}
     ancestors = _ancestors(registry, kept) - kept
     newest = max(published, default=0)
     unfinished = {number for number in files if number < newest and number not in published}
@@ -87,6 +89,16 @@ def _files(registry: Registry) -> dict[int, set[str]]:
 
 def _pointed(registry: Registry) -> set[int]:
     return {alias.version for alias in registry.aliases().values()}
+
+
+def _origins(registry: Registry, versions: set[int]) -> set[int]:
+    """The versions whose refreshes led to some others, beside which the next refresh is held."""
+    found = set[int]()
+    for version in versions:
+        with suppress(NotFoundError, IntegrityError):
+            if (origin := registry.record(version).lineage.get("refreshed_from")) is not None:
+                found.add(int(origin))
+    return found & set(registry.numbers("published"))
 
 
 def _ancestors(registry: Registry, versions: set[int]) -> set[int]:

@@ -225,9 +225,15 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
         The private and the public file.
 
     Raises:
-        SettingsError: If the folder cannot be written.
+        SettingsError: If the folder cannot be written, or has but the public key, or one of another pair.
     """
     private, public = folder / "private.pem", folder / "public.pem"
+    if public.exists() and not private.exists():
+        raise SettingsError(
+            f"the private key of {public} is gone, so nothing can be signed as before",
+            hint="Put private.pem back. If it is lost, move public.pem elsewhere and name it in CICLO_PUBLIC_KEYS, so "
+            "that what it verifies stays trusted; a new pair is made then.",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not private.exists():
@@ -235,10 +241,16 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
             with suppress(FileExistsError):  # of many at once the first wins
                 write_whole(private, [_private_pem(fresh)], synced=True, mode=0o600, move=os.link)
         pem = _public_pem(Signer.read(private).key.public_key())
-        if not public.exists() or public.read_bytes() != pem:
+        if not public.exists():
             write_whole(public, [pem], synced=True, mode=0o600)
+        is_pair = public.read_bytes() == pem
     except OSError as error:
         raise SettingsError("a signing key cannot be made", seen=str(error), hint="Set CICLO_PRIVATE_KEY.") from error
+    if not is_pair:
+        raise SettingsError(
+            f"{public} is not of the private key beside it",
+            hint="Move it elsewhere and name it in CICLO_PUBLIC_KEYS, so that what it verifies stays trusted.",
+        )
     return private, public
 
 
@@ -277,7 +289,8 @@ def trust_from(settings: Settings) -> Trust:
     paths = [file for path in named for file in (sorted(path.glob("*.pem")) if path.is_dir() else [path])]
     keys = [read_public_key(path) for path in paths]
     if settings.private_key is None and settings.store_uri.startswith("file:"):
-        keys.append(read_public_key(_local_keys(settings)[1]))
+        public = settings.home / "keys" / "public.pem"  # which verifies without the private one
+        keys.append(read_public_key(public if public.exists() else _local_keys(settings)[1]))
     elif not keys and settings.private_key is not None:
         keys.append(Signer.read(settings.private_key).key.public_key())
     if not keys:

@@ -136,6 +136,12 @@ SPLITS: dict[str, tuple[Project, Project, int]] = {
     "hash, then time": (SAME, BY_TIME, LATER),
     "time, then hash": (BY_TIME, SAME, LATER),
     "time, and time again": (BY_TIME, BY_TIME, LATER),
+    "another way to read the time": (SAME, charter(data__columns__at={"type": "timestamp", "day_first": True}), ALL),
+    "another way to read the time of a split by time": (
+        BY_TIME,
+        charter(cleaning__split={"method": "time"}, data__columns__at={"type": "timestamp", "day_first": True}),
+        0,
+    ),
     "another time column": (SAME, charter(data__columns__at2={"type": "timestamp"}, data__time_column="at2"), 0),
 }
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ciclo.components.core.errors import ConflictError, NotFoundError, SettingsError, VerdictError
+from ciclo.components.core.errors import ConflictError, IntegrityError, NotFoundError, SettingsError, VerdictError
 from ciclo.components.core.verdict import Check, Verdict
 from ciclo.components.releases import promotion
+from ciclo.components.releases.history import waiting
 from ciclo.components.releases.names import Alias, Move
 from ciclo.components.releases.promotion import approve, deciding_command, nominate, promote, rollback
 from ciclo.components.releases.registry import Registry
@@ -275,5 +276,37 @@ def test_the_candidate_never_goes_back(registry: Registry, signer: Signer) -> No
 def test_a_forged_rollback_in_the_history_is_refused_not_obeyed(registry: Registry, signer: Signer) -> None:
     _publish(registry, signer)
     registry.store.put("projects/unit/history/champion/00000001.json", json.dumps({"predicate": {}}).encode())
-    with pytest.raises(Exception, match=r"00000001\.json.*cannot be trusted|is not a pointer that can be trusted"):
+    with pytest.raises(IntegrityError, match="is gone, and its history is not"):
         promote(registry, 1, by="me", signer=signer)
+    assert registry.repair() == {}
+    assert registry.set_aside() == ["projects/unit/history/champion/00000001.json"]
+    assert promote(registry, 1, by="me", signer=signer).version == 1
+
+
+def test_a_champion_that_was_rolled_back_does_not_wait_for_anybody(registry: Registry, signer: Signer) -> None:
+    for parent in (None, 1):
+        _publish(registry, signer, parent)
+    registry.move("candidate", 2, Move("run", "test"), expected=None, signer=signer)
+    assert waiting(registry.history()) == 2
+    _rolled_back(registry, signer)
+    assert waiting(registry.history()) is None
+
+
+@pytest.mark.parametrize("lost", ["broken", "pruned"])
+def test_a_rollback_goes_past_what_cannot_be_had(registry: Registry, signer: Signer, lost: str) -> None:
+    for version in (1, 2, 3):
+        _publish(registry, signer)
+        _champion(registry, signer, version)
+
+    def lose(version: int) -> None:
+        if lost == "broken":
+            registry.store.delete(f"projects/unit/versions/{version}/lineage.json")
+        else:
+            registry.store.put(f"projects/unit/pruned/{version}", b"{}")
+
+    lose(2)
+    assert rollback(registry, by="me", why="worse", signer=signer).version == 1
+    promote(registry, 3, by="me", override="after all", signer=signer)
+    lose(1)
+    with pytest.raises(VerdictError, match=r"no earlier champion of unit can be read.*version 1"):
+        rollback(registry, by="me", why="worse", signer=signer)

@@ -277,6 +277,28 @@ def _elsewhere(registry: Registry) -> bytes:
     return other.store.get(_pointer_key(project="other")).data
 
 
+def test_a_pointer_that_is_gone_is_no_name_that_was_never_moved(moved: Registry) -> None:
+    moved.store.delete(_pointer_key())
+    for read in (lambda: moved.alias("champion"), moved.aliases, lambda: moved.alias("previous")):
+        with pytest.raises(IntegrityError, match="is gone, and its history is not"):
+            read()
+    assert {name: alias.version for name, alias in moved.repair().items()} == {"champion": 2}
+    assert moved.alias("champion").version == 2
+    assert moved.alias("previous").version == 1
+    assert moved.alias("serving") is None
+
+
+def test_a_damaged_move_is_set_aside_and_the_others_are_read(moved: Registry) -> None:
+    key = "projects/unit/history/champion/00000001.json"
+    moved.store.put(key, b"{}")
+    with pytest.raises(IntegrityError, match="models repair unit"):
+        moved.history()
+    assert (moved.repair(), moved.set_aside()) == ({}, [key])
+    assert [(move["alias"], move["version"]) for move in moved.history()] == [("champion", 2), ("candidate", 2)]
+    assert moved.store.get("projects/unit/damaged/champion/00000001.json").data == b"{}"
+    assert moved.set_aside() == []
+
+
 def test_a_move_nobody_would_trust_is_not_made(moved: Registry) -> None:
     before = moved.store.get(_pointer_key())
     for signer in (None, STRANGER):

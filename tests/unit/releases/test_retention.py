@@ -31,9 +31,9 @@ def _registry(root: Path, signer: Signer, store: type[DirectoryStore] = Director
     return Registry(store(root), "unit", Trust.of(signer.key.public_key()))
 
 
-def _publish(registry: Registry, signer: Signer | None, parent: int | None = None) -> int:
+def _publish(registry: Registry, signer: Signer | None, parent: int | None = None, **more: object) -> int:
     number = len(registry.numbers("numbers")) + 1
-    lineage = {"run": f"run-{number}", "data": {"digest": f"d{number}"}}
+    lineage = {"run": f"run-{number}", "data": {"digest": f"d{number}"}, **more}
     return registry.publish({**files(), "lineage.json": json.dumps(lineage).encode()}, signer=signer, parent=parent)
 
 
@@ -126,6 +126,15 @@ def test_what_dead_publishers_left_goes_but_not_what_one_is_writing(tmp_path: Pa
     registry.store.put("projects/unit/versions/6/model.skops", b"x")
     assert prune(registry, keep=5, by="me") == Pruned((1, 5), (), (), (2, 4))
     assert (_names(registry, 2), _names(registry, 4), _names(registry, 6)) == ([], [], ["model.skops"])
+
+
+def test_the_version_that_the_next_refresh_is_held_beside_is_kept(tmp_path: Path, signer: Signer) -> None:
+    registry = _registry(tmp_path, signer)
+    for parent in (None, 1, 2, 3):
+        _publish(registry, signer, parent, refreshed_from=1 if parent else None)
+    _point(registry, signer, "champion", 4)
+    assert prune(registry, keep=1, by="me").kept == (1, 4)
+    assert registry.read(registry.record(1), "model.skops")
 
 
 def test_nothing_is_not_kept(tmp_path: Path, signer: Signer) -> None:

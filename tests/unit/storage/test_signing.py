@@ -250,6 +250,27 @@ def test_what_model_signing_refuses_is_refused_here_too(signer: Signer, model: P
     assert ours()
 
 
+def test_a_lost_private_key_costs_no_trust(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    signed, keys = signer_from(settings).sign(STATEMENT), tmp_path / "keys"
+    lost, public = (keys / "private.pem").read_bytes(), (keys / "public.pem").read_bytes()
+    (keys / "private.pem").unlink()
+    assert trust_from(settings).verify(signed) == STATEMENT
+    with pytest.raises(SettingsError, match="is gone, so nothing can be signed"):
+        signer_from(settings)
+    make_keys(tmp_path / "other")[0].rename(keys / "private.pem")
+    with pytest.raises(SettingsError, match="is not of the private key beside it"):
+        signer_from(settings)
+    assert (keys / "public.pem").read_bytes() == public
+    (keys / "private.pem").write_bytes(lost)
+    assert signer_from(settings).sign(STATEMENT)
+    (keys / "private.pem").unlink()
+    (keys / "public.pem").rename(tmp_path / "old.pem")
+    after = settings.model_copy(update={"public_keys": (tmp_path / "old.pem",)})
+    assert trust_from(after).verify(signed) == STATEMENT
+    assert trust_from(after).verify(signer_from(after).sign(STATEMENT)) == STATEMENT
+
+
 def _make(folder: Path) -> None:
     make_keys(folder)
 
