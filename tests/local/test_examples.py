@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.depth import THOROUGH, some
+from tests.depth import THOROUGH, thorough
 from tests.local.command import ciclo
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+@thorough
 @pytest.mark.parametrize(
     ("name", "estimators"),
-    some([("diabetes", ["ridge"]), ("wine", ["logistic_regression"]), ("breast_cancer", ["logistic_regression"])]),
+    [("diabetes", ["ridge"]), ("wine", ["logistic_regression"]), ("breast_cancer", ["logistic_regression"])],
 )
 def test_an_example_becomes_a_published_version(name: str, estimators: list[str] | None, tmp_path: Path) -> None:
     project = yaml.safe_load((EXAMPLES / name / "project.yaml").read_text())

@@ -238,6 +238,7 @@ def test_status_shows_the_champion_and_where_it_is_served(first_run: Ran) -> Non
     assert "next tick" in elsewhere.out
 
 
+@thorough
 def test_the_champion_is_deployed_again_by_hand(first_run: Ran) -> None:
     project = first_run.home.parent / "project.yaml"
     done = ciclo(first_run.home, "deploy", project, CICLO_DEPLOYER="process")

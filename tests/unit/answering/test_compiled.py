@@ -35,7 +35,7 @@ def fitted(task, estimator, parameters=None, data=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "estimator"), some(TASK_ESTIMATORS))
+@pytest.mark.parametrize(("task", "estimator"), some(TASK_ESTIMATORS, 5))
 def test_every_built_in_candidate_compiles_exactly(task, estimator):
     model, contract, X = fitted(task, estimator)
     found = parity(model, contract, X, seed=1)

@@ -21,7 +21,7 @@ from ciclo.components.monitoring.observing.evidence import Evidence
 from ciclo.components.monitoring.observing.observation import window_of
 from ciclo.components.monitoring.observing.performance import Performance
 from ciclo.components.monitoring.telling.alerting import AlertLog
-from tests.depth import rounds
+from tests.depth import rounds, some
 from tests.unit.monitoring.conftest import NOW, Reversed
 from tests.unit.monitoring.faults import Kill, RunsInAFolder, healthy, hurt_tick, in_a_process, outage
 
@@ -85,7 +85,7 @@ def test_a_tick_has_the_steps_that_are_tried(worse):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("side", some(["before", "after"], 2))
 def test_a_process_that_is_killed_at_any_step_leads_to_exactly_one_run(worse, side):
     first, each = (rounds(side == "after", 0), rounds(2, 1))
     for number in range(first, (ROUNDS + (side == "before")) // 2 * STEPS, each):

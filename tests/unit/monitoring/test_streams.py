@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.streams import KINDS, Stream
 from benchmarks.watching import QUIET, Watch
-from tests.depth import some
+from tests.depth import some, thorough
 
 INDEPENDENT, DAYS, MEMORY, KNOWN, _, GROWING = KINDS
 
@@ -33,7 +33,7 @@ def test_many_columns_beside_few_rows_stay_calm():
     assert told(stream, 8) == ["ok"] * 8
 
 
-@pytest.mark.slow
+@thorough
 def test_a_small_shift_of_an_important_column_is_recommended_by_the_third_tick():
     found = [told(Stream(INDEPENDENT, 20, 2_000, 5, seed), 5, shift=0.3) for seed in range(5)]
     assert [actions[:2] for actions in found] == [["ok", "ok"]] * 5

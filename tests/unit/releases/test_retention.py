@@ -15,7 +15,7 @@ from ciclo.components.releases.registry import Registry, open_registry
 from ciclo.components.releases.retention import Pruned, prune
 from ciclo.components.storage.directory import DirectoryStore
 from ciclo.components.storage.signing import Signer, Trust, make_keys, signer_from
-from tests.depth import rounds, thorough
+from tests.depth import rounds, some, thorough
 from tests.meanwhile import Meanwhile, die
 from tests.versions import files
 
@@ -61,7 +61,7 @@ def _four(registry: Registry, signer: Signer) -> None:
     _point(registry, signer, "candidate", 2)
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=some(["folder", "s3"], 2))
 def settings(request: pytest.FixtureRequest, quick_path: Path) -> Settings:
     if request.param == "folder":
         return Settings(home=quick_path / "home")

@@ -30,7 +30,7 @@ QUICK = {"trials": 2, "search_rows": 300}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "name"), some(TASK_ESTIMATORS, 5), ids=str)
+@pytest.mark.parametrize(("task", "name"), some(TASK_ESTIMATORS, 7), ids=str)
 def test_every_candidate_learns_and_survives_the_file(tmp_path, task, name):
     parsed = project(task, training={**QUICK, "candidates": {"it": {"estimator": name}}})
     path = dataset(tmp_path / "d.parquet", task)
