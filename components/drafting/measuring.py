@@ -344,9 +344,10 @@ def _words(readings: Any) -> dict[int, dict[str, int]]:
 
 def _described(batch: _Batch, written: Mapping[int, Written], rows: int) -> dict[str, Facts]:
     levels = _levels(batch, [place for place, row in batch.facts.items() if row["distinct"] <= LEVELS])
-    mixed = [p for p, row in batch.facts.items() if p not in written and _is_mixed(row)]
-    strays = _strays(batch, mixed, "number")
-    strays |= _strays(batch, [p for p in mixed if batch.facts[p]["times"] > batch.facts[p]["numbers"]], "time")
+    known = {*written, *batch.strays}
+    mixed = {p: row for p, row in batch.facts.items() if p not in known and _is_mixed(row)}
+    dated = [p for p, row in mixed.items() if row["times"] > row["numbers"]]
+    strays = _strays(batch, [p for p in mixed if p not in dated], "number") | _strays(batch, dated, "time")
     times = [p for p in batch.facts if p in written and written[p].rules.type == "timestamp"]
     zoned = _zoned(batch, [*times, *(p for p, row in batch.facts.items() if p not in times and row["times"])])
     facts = {}

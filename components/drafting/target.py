@@ -91,8 +91,8 @@ def guess_target(facts: Facts) -> TargetGuess:
 
 def _with_named_classes(facts: Facts) -> Facts:
     """The facts, where a frequent word that could also stand for no value is one of few classes: ``none``, ``mild``."""
-    named = {word: rows for word, rows in facts.words.items() if word.lower() in _CLASS_WORDS}
-    named = {word: rows for word, rows in named.items() if rows >= max(_CLASS_ROWS, _FREQUENT * facts.rows)}
+    least = max(_CLASS_ROWS, _FREQUENT * facts.rows)
+    named = {word: rows for word, rows in facts.words.items() if word.lower() in _CLASS_WORDS and rows >= least}
     if not named or not 0 < len(facts.levels) == facts.distinct <= FEW or facts.times:
         return facts
     return replace(

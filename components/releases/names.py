@@ -109,6 +109,7 @@ class Aliases:
         self._root = root
         self._project = project
         self._trust = trust
+        self._remedy = f"`ciclo models repair {project}` puts the newest signed move back"
 
     def get(self, name: str) -> Alias | None:
         """Where a name points, or None if it does not yet.
@@ -223,8 +224,7 @@ class Aliases:
                     continue
                 raise IntegrityError(
                     f"'{key}' is gone, and its history is not",
-                    hint=f"Find out who deleted it. `ciclo models repair {self._project}` puts the newest signed move "
-                    "back.",
+                    hint=f"Find out who deleted it. {self._remedy}.",
                 ) from None
             pointer = self._parse(name, stored, key)
             if not self._store.exists(self._history_key(name, pointer.current.sequence + 1)):
@@ -262,8 +262,7 @@ class Aliases:
             raise IntegrityError(
                 f"'{key}' is not a pointer that can be trusted",
                 seen=str(error)[:300],
-                hint=f"Find out who wrote it. `ciclo models repair {self._project}` puts the newest signed move back, "
-                "and sets aside what is damaged in the history.",
+                hint=f"Find out who wrote it. {self._remedy}, and sets aside what is damaged in the history.",
             ) from error
         if (pointer.project, pointer.alias) != (self._project, name):
             raise IntegrityError(f"'{key}' is not that pointer", seen=f"{pointer.alias} of {pointer.project}")

@@ -11,13 +11,13 @@ their own last write, so one of the two always sees the other.
 
 import json
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from ciclo.components.core.errors import IntegrityError, NotFoundError, SettingsError
 from ciclo.components.releases.registry import Registry, index
-from ciclo.components.storage.bundle import STORY
+from ciclo.components.storage.bundle import STORY, Record
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,8 @@ def _pointed(registry: Registry) -> set[int]:
 
 def _origins(registry: Registry, versions: set[int]) -> set[int]:
     """The versions whose refreshes led to some others, beside which the next refresh is held."""
-    found = set[int]()
-    for version in versions:
-        with suppress(NotFoundError, IntegrityError):
-            if (origin := registry.record(version).lineage.get("refreshed_from")) is not None:
-                found.add(int(origin))
-    return found & set(registry.numbers("published"))
+    lineages = [record.lineage for record in map(partial(_record, registry), versions) if record is not None]
+    return {int(lineage["refreshed_from"]) for lineage in lineages if lineage.get("refreshed_from") is not None}
 
 
 def _ancestors(registry: Registry, versions: set[int]) -> set[int]:
@@ -106,15 +102,19 @@ def _ancestors(registry: Registry, versions: set[int]) -> set[int]:
     seen = set[int]()
     todo = set(versions)
     while todo:
-        version = todo.pop()
-        try:
-            parent = registry.record(version).parent
-        except (NotFoundError, IntegrityError):
-            continue
-        if parent is not None and parent not in seen:
-            seen.add(parent)
-            todo.add(parent)
+        record = _record(registry, todo.pop())
+        if record is not None and record.parent is not None and record.parent not in seen:
+            seen.add(record.parent)
+            todo.add(record.parent)
     return seen
+
+
+def _record(registry: Registry, version: int) -> Record | None:
+    """What is known of a version, or None where it cannot be read."""
+    try:
+        return registry.record(version)
+    except (NotFoundError, IntegrityError):
+        return None
 
 
 def _marked(registry: Registry, number: int, by: str, *, unfinished: bool) -> bool:

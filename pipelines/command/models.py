@@ -173,13 +173,13 @@ def repair(project: Name, as_json: Json = False) -> None:
     """Put the newest signed move back where a name's pointer is gone or damaged; set damaged moves aside."""
     registry, _ = open_named(project)
     repaired, damaged = registry.repair(), registry.set_aside()
+    for key in damaged:
+        typer.echo(f"{key} could not be trusted and was set aside", err=as_json)
     if as_json:
         _print({name: asdict(alias) for name, alias in repaired.items()})
         return
     for name, alias in repaired.items():
         typer.echo(f"{name} points at version {alias.version} again, as {alias.by} moved it on {alias.moved_at[:19]}")
-    for key in damaged:
-        typer.echo(f"{key} could not be trusted and was set aside")
     if not repaired and not damaged:
         typer.echo(f"{registry.project}: nothing had to be, or could be, put back")
 

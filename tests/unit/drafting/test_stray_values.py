@@ -15,10 +15,9 @@ from ciclo.components.core.project import Project
 from ciclo.components.core.project_file import read_project
 from ciclo.components.drafting.inference import propose
 from ciclo.components.ingestion.ingest import ingest
-from tests.unit.drafting.test_inference import ROWS, N, proposed, table
+from tests.unit.drafting.test_inference import ROWS, N, Y, proposed, table
 
 pytestmark = pytest.mark.slow
-Y = np.arange(ROWS) % 2
 COLOURS = np.array(["red", "blue", "green"])[N % 3]
 
 
