@@ -12,7 +12,7 @@ Every window is first brought to mean 0 and deviation 1 by itself, so that colum
 are not told of again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -45,28 +45,18 @@ class Joint(BaseModel):
     error: ColumnProfile
 
     @classmethod
-    def of(
-        cls,
-        columns: Mapping[str, ColumnProfile],
-        values: Callable[[str], pd.Series],
-        codes: Mapping[str, Array],
-        windows: Array,
-    ) -> tuple[Self, pd.Series] | None:
+    def of(cls, rows: "Standardized") -> tuple[Self, pd.Series] | None:
         """Learn the correlations of some rows.
 
         Args:
-            columns: Their profiles.
-            values: Reads a column of the rows, as ``Contract.frame`` gives it.
-            codes: The bin of each row by column.
-            windows: The window of each row, integers from 0 on, shape ``(rows,)``.
+            rows: Those of their columns that vary.
 
         Returns:
             The correlations and the error of each row, or None where fewer than three columns vary.
         """
-        names = [name for name, column in columns.items() if _varies(column)]
+        names, windows, numbers = rows.names, rows.windows, rows.numbers
         if len(names) < LEAST_COLUMNS or len(windows) <= len(names):
             return None
-        numbers = _numbers([columns[n] for n in names], map(values, names), [codes[n] for n in names], windows)
         parts = windows % PARTS if windows.max() >= PARTS - 1 else np.arange(len(windows)) * PARTS // len(windows)
         step = -(-len(numbers) // SAMPLE)
         products = _products(numbers[::step], parts[::step])
@@ -88,31 +78,64 @@ class Joint(BaseModel):
     def errors(
         self, columns: Mapping[str, ColumnProfile], frame: pd.DataFrame, codes: Mapping[str, Array]
     ) -> pd.Series:
-        """The reconstruction error of the rows of one window; arguments as in ``of``. Shape ``(rows,)``."""
-        names, window = self.columns, np.zeros(len(frame), dtype="intp")
-        numbers = _numbers([columns[n] for n in names], [frame[n] for n in names], [codes[n] for n in names], window)
-        return pd.Series(_errors(numbers, np.array(self.components)))
+        """The reconstruction error of the rows of one window.
+
+        Args:
+            columns: The profiles of training.
+            frame: The rows, as ``Contract.frame`` gives them.
+            codes: The bin of each row by column.
+
+        Returns:
+            Shape ``(rows,)``.
+        """
+        rows = Standardized(np.zeros(len(frame), dtype="intp"), len(self.columns))
+        for name in self.columns:
+            rows.add(name, columns[name], frame[name], codes[name])
+        return pd.Series(_errors(rows.numbers, np.array(self.components)))
 
 
-def _numbers(columns: list[ColumnProfile], values: Iterable[pd.Series], codes: list[Array], windows: Array) -> Array:
+class Standardized:
     """Columns as numbers of mean 0 and deviation 1 in every window, no further than five deviations from 0.
 
     A category is the share of its value in training; what is missing is 0.
 
-    Returns:
-        Shape ``(rows, columns)``.
+    Args:
+        windows: The window of each row, integers from 0 on, shape ``(rows,)``.
+        most: How many columns there are at most.
+
+    Attributes:
+        windows: The windows.
+        names: The columns that were added.
     """
-    numbers = np.empty((len(windows), len(columns)), dtype="float32")
-    rows = np.maximum(np.bincount(windows), 1)
-    for place, (column, series, bins) in enumerate(zip(columns, values, codes, strict=True)):
-        raw = series.to_numpy(dtype="float64") if column.kind == "number" else _shares(column)[bins]
+
+    def __init__(self, windows: Array, most: int) -> None:
+        self.windows, self.names = windows, list[str]()
+        self._rows = np.maximum(np.bincount(windows), 1)
+        self._numbers = np.empty((len(windows), most), dtype="float32")
+
+    def add(self, name: str, column: ColumnProfile, values: pd.Series, codes: Array) -> None:
+        """Add a column.
+
+        Args:
+            name: Its name.
+            column: Its profile.
+            values: As ``Contract.frame`` gives them, shape ``(rows,)``.
+            codes: Their bins, shape ``(rows,)``.
+        """
+        raw = values.to_numpy(dtype="float64") if column.kind == "number" else _shares(column)[codes]
         absent = ~np.isfinite(raw)
         raw = np.where(absent, 0.0, np.clip((raw - (column.mean or 0.0)) / (column.std or 1.0), -FAR, FAR))
-        present = np.maximum(rows - np.bincount(windows, absent), 1)
-        mean = np.bincount(windows, raw) / present
-        spread = np.sqrt(np.maximum(np.bincount(windows, raw**2) / present - mean**2, 1e-6))
-        numbers[:, place] = np.where(absent, 0.0, (raw - mean[windows]) / spread[windows])
-    return np.asarray(np.clip(numbers, -FAR, FAR, out=numbers))
+        present = np.maximum(self._rows - np.bincount(self.windows[absent], minlength=len(self._rows)), 1)
+        mean = np.bincount(self.windows, raw) / present
+        spread = np.sqrt(np.maximum(np.bincount(self.windows, raw**2) / present - mean**2, 1e-6))
+        number = np.where(absent, 0.0, (raw - mean[self.windows]) / spread[self.windows])
+        self._numbers[:, len(self.names)] = np.clip(number, -FAR, FAR)
+        self.names.append(name)
+
+    @property
+    def numbers(self) -> Array:
+        """The columns that were added, shape ``(rows, columns)``."""
+        return self._numbers[:, : len(self.names)]
 
 
 def _products(numbers: Array, parts: Array) -> Array:
@@ -133,7 +156,8 @@ def _shares(column: ColumnProfile) -> Array:
     return shares
 
 
-def _varies(column: ColumnProfile) -> bool:
+def varies(column: ColumnProfile) -> bool:
+    """Whether it holds more than one value."""
     if column.kind == "number":
         return bool(column.std)
     return float(np.std(np.array(column.counts)[:-1])) > 0

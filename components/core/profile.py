@@ -16,7 +16,7 @@ from ciclo.components.core.anchor import Anchor
 from ciclo.components.core.clusters import Clustered
 from ciclo.components.core.column_profile import ColumnProfile
 from ciclo.components.core.estimation import Estimation
-from ciclo.components.core.joint import Joint
+from ciclo.components.core.joint import Joint, Standardized, varies
 from ciclo.components.core.metrics import Array
 
 SLICES = 400
@@ -85,22 +85,28 @@ class Profile(BaseModel):
         """Profile the rows a model is fitted on.
 
         Args:
-            X: Features as ``Contract.frame`` gives them, shape ``(rows, features)``; each is read twice, by itself.
+            X: Features as ``Contract.frame`` gives them, shape ``(rows, features)``; each is read once, by itself.
             target: Labels as text, or numbers.
             times: When each row happened; None if that is not known.
             segments: Columns whose values are also profiled apart.
             window_days: Length of the windows that are watched.
         """
         columns, codes = {}, {}
-        for name in X.columns:
-            values = X[name]
-            columns[name] = ColumnProfile.of(values)
-            codes[name] = columns[name].codes(values).astype("uint8" if columns[name].bins <= 256 else "uint16")
         days, slices, number = 0, np.zeros(len(X), dtype="int32"), 1
         if times is not None and len(times):
             days, slices, number = slices_of(times, window_days)
-            columns = {name: column.sliced(codes[name], slices, number) for name, column in columns.items()}
-        joint = _joint(columns, X, codes, slices, number, days, window_days)
+        kept = _drawn(len(X))
+        together = Standardized(slices[kept].astype("intp") * days // max(round(window_days), 1), len(X.columns))
+        for name in X.columns:
+            values = X[name]
+            column = ColumnProfile.of(values)
+            bins = column.codes(values).astype("uint8" if column.bins <= 256 else "uint16")
+            columns[name] = column.sliced(bins, slices, number) if days else column
+            if varies(column):
+                together.add(name, column, values.iloc[kept], bins[kept])
+            if segments:
+                codes[name] = bins
+        joint = _joint(together, slices[kept], number if days else 0)
         return cls(
             rows=len(X),
             start=None if times is None else times.min().isoformat(),
@@ -137,27 +143,22 @@ class Profile(BaseModel):
         return self.model_copy(update={"columns": columns, "prediction": prediction})
 
 
-def _joint(
-    columns: Mapping[str, ColumnProfile],
-    X: Table,  # noqa: N803
-    codes: Mapping[str, Array],
-    slices: Array,
-    number: int,
-    days: int,
-    window_days: float,
-) -> Joint | None:
-    """How the columns go together, from at most a million of the rows."""
-    kept: Array | slice = slice(None)
-    if len(X) > JOINT_ROWS:
-        kept = np.sort(np.random.default_rng(0).choice(len(X), JOINT_ROWS, replace=False))
-    windows = slices[kept].astype("intp") * days // max(round(window_days), 1)
-    learnt = Joint.of(columns, lambda name: X[name].iloc[kept], {n: c[kept] for n, c in codes.items()}, windows)
+def _drawn(rows: int) -> Array | slice:
+    """The rows from which it is learnt how the columns go together."""
+    if rows <= JOINT_ROWS:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(rows, JOINT_ROWS, replace=False))
+
+
+def _joint(rows: Standardized, slices: Array, number: int) -> Joint | None:
+    """How the columns go together, with the errors of so many slices, or none."""
+    learnt = Joint.of(rows)
     if learnt is None:
         return None
     joint, errors = learnt
-    if not days:
+    if not number:
         return joint
-    return joint.model_copy(update={"error": joint.error.sliced(joint.error.codes(errors), slices[kept], number)})
+    return joint.model_copy(update={"error": joint.error.sliced(joint.error.codes(errors), slices, number)})
 
 
 def slices_of(times: pd.Series, window_days: float = 7.0) -> tuple[int, Array, int]:

@@ -20,6 +20,8 @@ _TRIED = 30  # of each ranking
 _IN_THREES = 36  # columns of which all threes are ranked
 _BETTER = 4  # times fewer errors than with fewer of the columns
 _LEAST_TAUGHT = 100
+_SCREENED = 2_000  # rows that are asked about first, where the target is a class
+_NEAR = 0.1  # below the limit, on those
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,27 @@ def combined(halves: Halves, columns: list[int], alone: dict[int, float], limit:
     if len(chosen) < 2 or len(halves.taught) < _LEAST_TAUGHT or not enough(halves.y_asked, halves.codes):
         return []
     searches = [_Search(halves, chosen, how) for how in ("sum", "product")]
-    tried = {pair: _best(halves, pair) for pair in dict.fromkeys(p for s in searches for p in s.pairs())}
+    coarse = halves.fewer(_SCREENED) if halves.codes else halves
+    pairs = dict.fromkeys(p for s in searches for p in s.pairs())
+    tried = {pair: _best(halves, pair) for pair in pairs if _promises(coarse, pair, limit)}
     found = [
         c
         for pair, c in tried.items()
         if c.score > limit and _far_better(c.score, [alone.get(column, 0.0) for column in pair])
     ]
     if not found:
-        triples = {three: _best(halves, three) for three in dict.fromkeys(t for s in searches for t in s.threes())}
-        for three, c in triples.items():
-            if c.score > limit:
+        for three in dict.fromkeys(t for s in searches for t in s.threes()):
+            if _promises(coarse, three, limit) and (c := _best(halves, three)).score > limit:
                 fewer = [_best(halves, pair).score for pair in combinations(three, 2)]
                 if _far_better(c.score, [*fewer, *(alone.get(column, 0.0) for column in three)]):
                     found.append(c)
     return list(_apart(sorted(found, key=lambda c: -c.score)))
+
+
+def _promises(coarse: Halves, columns: tuple[int, ...], limit: float) -> bool:
+    """Whether columns may score over a limit, as far as few of the rows tell."""
+    score = _best(coarse, columns).score
+    return np.isnan(score) or score > limit - _NEAR
 
 
 def _far_better(score: float, others: list[float]) -> bool:

@@ -6,9 +6,10 @@ cleaning and the reader of values on another one, and holds the few differences.
 """
 
 import hashlib
+import itertools
 import tempfile
 from binascii import unhexlify
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,8 +117,8 @@ def write_stream(expression: Any, path: str | Path, metadata: dict[bytes, bytes]
 def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> int:
     """Write a table that comes part by part, in row groups of ``BATCH`` rows where these are no heavy ones.
 
-    Text has dictionaries, since DuckDB then reads a value once that many rows have; numbers and identities are only
-    made larger by them.
+    Text of few different values has a dictionary, since DuckDB then reads a value once that many rows have; everything
+    else is only made larger by one, and slower to write and to read.
 
     Args:
         path: Parquet file to write.
@@ -127,17 +128,30 @@ def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) 
     Returns:
         How many there are.
     """
-    rows, held = 0, schema.empty_table()
-    coded = [field.name for field in schema if pa.types.is_string(field.type) and field.name != ROW_ID]
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=coded) as writer:
-        for part in parts:
-            held = pa.concat_tables([held, part], promote_options="default")
-            if len(held) >= BATCH or held.nbytes >= _HEAVY:
-                writer.write_table(held)
-                rows, held = rows + len(held), schema.empty_table()
-        if len(held):
-            writer.write_table(held)
-    return rows + len(held)
+    rows, groups = 0, _row_groups(schema, parts)
+    first = next(groups, schema.empty_table())
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_repetitive(first)) as writer:
+        for group in itertools.chain([first], groups):
+            writer.write_table(group)
+            rows += len(group)
+    return rows
+
+
+def _row_groups(schema: pa.Schema, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    held = schema.empty_table()
+    for part in parts:
+        held = pa.concat_tables([held, part], promote_options="default")
+        if len(held) >= BATCH or held.nbytes >= _HEAVY:
+            yield held
+            held = schema.empty_table()
+    if len(held):
+        yield held
+
+
+def _repetitive(rows: pa.Table) -> list[str]:
+    """The columns of text in which a value stands in ten rows or more on average."""
+    texts = (field.name for field in rows.schema if pa.types.is_string(field.type))
+    return [name for name in texts if pc.count_distinct(rows[name], mode="all").as_py() * 10 <= len(rows)]
 
 
 def write_table(table: pa.Table, path: str | Path, contract: Contract | None = None) -> None:

@@ -74,12 +74,16 @@ def share_known(values: pd.Series, others: pd.Series) -> float:
 class SeenRows:
     """Whether the features of rows stand among other rows, column by column, so that no table is in memory whole.
 
+    Rows that differ from all the others in some columns are not looked at in the next ones.
+
     Args:
         rows: How many rows there are.
         others: How many others.
     """
 
     def __init__(self, rows: int, others: int) -> None:
+        self._sizes = rows, others
+        self._left: list[Array | slice] = [slice(None), slice(None)]
         self._hashes = [np.zeros(rows, dtype="uint64"), np.zeros(others, dtype="uint64")]
         self._alike = 1.0
 
@@ -87,17 +91,31 @@ class SeenRows:
         """Add a column."""
         for at, part in enumerate((values, others)):
             with np.errstate(over="ignore"):
-                self._hashes[at] = self._hashes[at] * np.uint64(1_000_003) + _hashed(part)
+                self._hashes[at] = self._hashes[at] * np.uint64(1_000_003) + _hashed(part.iloc[self._left[at]])
+        if self.by_chance >= _NEGLIGIBLE:
+            rows = others.value_counts(dropna=False).to_numpy()
+            self._alike *= float((rows**2).sum()) / max(len(others), 1) ** 2
         if self.by_chance < _NEGLIGIBLE:
-            return
-        rows = others.value_counts(dropna=False).to_numpy()
-        self._alike *= float((rows**2).sum()) / max(len(others), 1) ** 2
+            self._narrow()
+
+    def _narrow(self) -> None:
+        """Let go of the rows that have no equal so far; first of the others, which are more."""
+        for at in (1, 0):
+            own = np.flatnonzero(pd.Series(self._hashes[at]).isin(self._hashes[1 - at]))
+            left = self._left[at]
+            self._left[at] = own if isinstance(left, slice) else left[own]
+            self._hashes[at] = self._hashes[at][own]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more columns change nothing, as no row is left that has an equal."""
+        return not len(self._hashes[0]) and self.by_chance < _NEGLIGIBLE
 
     @property
     def share(self) -> float:
         """Share of the rows whose features stand among the others."""
-        rows, others = self._hashes
-        return float(pd.Series(rows).isin(others).mean()) if len(rows) else 0.0
+        self._narrow()
+        return len(self._hashes[0]) / max(self._sizes[0], 1)
 
     @property
     def by_chance(self) -> float:
@@ -105,7 +123,7 @@ class SeenRows:
 
         More columns only make it smaller, so that it is no longer counted where it is as good as none.
         """
-        return 1 - float(np.exp(-len(self._hashes[1]) * self._alike))
+        return 1 - float(np.exp(-self._sizes[1] * self._alike))
 
 
 def _hashed(values: pd.Series) -> Array:

@@ -1,5 +1,7 @@
 """The checks that look for what will not be known when a prediction is wanted, and for test rows that were seen."""
 
+import itertools
+
 from ciclo.components.core.clusters import Groups
 from ciclo.components.core.project import Project
 from ciclo.components.core.verdict import Check, Severity, at_most
@@ -11,6 +13,8 @@ from ciclo.components.tables.stored import Rows
 MOST_SHOWN = 10
 SEEN = 0.01  # share of the test rows
 LEAST_SEEN = 3  # of them; one pair of equal flowers is no finding
+_LATE = "usually known only after the outcome: ignore it"
+_LATE_OF_SEVERAL = "usually known only after the outcome: ignore them, or the one that is"
 _ADVICE = "is it known before the outcome? If not, ignore it"
 _ADVICE_OF_SEVERAL = "are they known before the outcome? If not, ignore them"
 
@@ -25,7 +29,7 @@ def leak_checks(found: Leaks, limit: float, level: Severity) -> list[Check]:
     """What is a leak beyond doubt, of level ``level``; or a check that passed with the strongest column."""
     errors = found.errors[:MOST_SHOWN]
     if errors:
-        return [_check("leakage", leak, level, "usually known only after the outcome: ignore it") for leak in errors]
+        return [_check("leakage", leak, level, _LATE if len(leak.columns) == 1 else _LATE_OF_SEVERAL) for leak in errors]
     if not found.telling:
         return [Check(name="leakage", passed=True, level=level, message="too few rows to tell")]
     name, score = next(iter(found.relations.items()))
@@ -55,7 +59,7 @@ def seen_rows(dataset: Rows, level: Severity) -> list[Check]:
     test, known = dataset.split("test"), dataset.split("train", "validation")
     seen = SeenRows(len(test), len(known))
     ours, theirs = test.features, known.features
-    for name in ours.columns:
+    for name in itertools.takewhile(lambda _: not seen.is_settled, ours.columns):
         seen.add(ours[name], theirs[name])
     share, limit = seen.share, max(SEEN, min(2 * seen.by_chance, 1.0), (LEAST_SEEN - 1) / max(len(test), 1))
     message = "share of the test rows whose features stand in training as they are"

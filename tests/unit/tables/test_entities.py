@@ -61,6 +61,22 @@ def test_rows_that_were_seen_are_counted_and_chance_is_known() -> None:
     assert (few.share, round(few.by_chance, 3)) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("equal", [0, 40])
+def test_rows_that_differ_in_the_first_columns_are_let_go_of_and_the_others_counted(equal: int) -> None:
+    known = pd.DataFrame(RNG.normal(size=(2_000, 6)), columns=[f"n{n}" for n in range(6)]).assign(c="x")
+    test = pd.DataFrame(RNG.normal(size=(300, 6)), columns=known.columns[:6]).assign(c="x")
+    test.iloc[:equal] = known.iloc[5 : 5 + equal]
+    test.iloc[equal : equal + 20, :5] = known.iloc[100:120, :5]  # equal up to the last number
+    seen, looked_at = SeenRows(300, 2_000), 0
+    for name in known:
+        if not seen.is_settled:
+            seen.add(test[name], known[name])
+            looked_at += 1
+    assert seen.share == equal / 300
+    assert looked_at == (7 if equal else 6)
+    assert seen.by_chance < 1e-6
+
+
 def test_columns_that_change_places_are_other_rows() -> None:
     seen = SeenRows(1, 1)
     seen.add(pd.Series([1.0]), pd.Series([2.0]))
