@@ -59,36 +59,40 @@ class ColumnProfile(BaseModel):
     @classmethod
     def of(cls, values: pd.Series) -> Self:
         """Profile a column of a canonical frame (``float64`` or ``object``)."""
-        if values.dtype == object:
-            return cls._of_categories(values)
-        numbers = values.to_numpy(dtype="float64")
+        return cls.coded(values)[0]
+
+    @classmethod
+    def coded(cls, values: pd.Series) -> tuple[Self, Array]:
+        """Profile a column of a canonical frame, and give the bin of every row, as ``codes``."""
+        empty, update = cls._of_categories(values) if values.dtype == object else cls._of_numbers(values.to_numpy())
+        codes = empty.codes(values)
+        counts = np.bincount(codes, minlength=empty.bins)
+        return empty.model_copy(update={**update, "counts": tuple(counts.tolist())}), codes
+
+    @classmethod
+    def _of_numbers(cls, numbers: Array) -> tuple[Self, dict[str, object]]:
+        """The bins of numbers, and what else is known of them."""
         finite = numbers[np.isfinite(numbers)]
         if finite.size == 0:
-            return cls(kind="number", counts=(0, len(numbers)), distinct=0)
+            return cls(kind="number", counts=()), {"distinct": 0}
         finite.sort()
         distinct, values_seen, longest = _runs(finite, 2 * BINS + 1)
         edges = np.unique(distinct[1:] if distinct.size <= 2 * BINS else _quantiles(finite, BINS))
-        empty = cls(kind="number", counts=(), edges=tuple(float(e) for e in edges))
-        return empty.model_copy(
-            update={
-                "counts": tuple(empty.bin(values).tolist()),
-                "mean": float(finite.mean()),
-                "std": float(finite.std()),
-                "minimum": float(finite[0]),
-                "maximum": float(finite[-1]),
-                "top": longest / len(numbers),
-                "distinct": values_seen,
-            }
-        )
+        return cls(kind="number", counts=(), edges=tuple(float(e) for e in edges)), {
+            "mean": float(finite.mean()),
+            "std": float(finite.std()),
+            "minimum": float(finite[0]),
+            "maximum": float(finite[-1]),
+            "top": longest / len(numbers),
+            "distinct": values_seen,
+        }
 
     @classmethod
-    def _of_categories(cls, values: pd.Series) -> Self:
+    def _of_categories(cls, values: pd.Series) -> tuple[Self, dict[str, object]]:
         counted = values.value_counts()
         known = [str(v) for v in counted[counted >= RARE].head(MAX_CATEGORIES).index]
-        empty = cls(kind="category", counts=(), values=tuple(sorted(known)))
         top = float(counted.iloc[0]) / len(values) if len(counted) else 0.0
-        found = {"counts": tuple(empty.bin(values).tolist()), "top": top, "distinct": len(counted)}
-        return empty.model_copy(update=found)
+        return cls(kind="category", counts=(), values=tuple(sorted(known))), {"top": top, "distinct": len(counted)}
 
     @property
     def bins(self) -> int:

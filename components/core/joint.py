@@ -45,14 +45,14 @@ class Joint(BaseModel):
     error: ColumnProfile
 
     @classmethod
-    def of(cls, rows: "Standardized") -> tuple[Self, pd.Series] | None:
+    def of(cls, rows: "Standardized") -> tuple[Self, Array] | None:
         """Learn the correlations of some rows.
 
         Args:
             rows: Those of their columns that vary.
 
         Returns:
-            The correlations and the error of each row, or None where fewer than three columns vary.
+            The correlations and the bin of the error of each row, or None where fewer than three columns vary.
         """
         names, windows, numbers = rows.names, rows.windows, rows.numbers
         if len(names) < LEAST_COLUMNS or len(windows) <= len(names):
@@ -67,13 +67,13 @@ class Joint(BaseModel):
         for part in range(PARTS):
             own = parts == part
             errors[own] = _errors(numbers[own], _components(products.sum(axis=0) - products[part], kept))
-        found = pd.Series(errors)
+        error, codes = ColumnProfile.coded(pd.Series(errors))
         joint = cls(
             columns=tuple(names),
             components=tuple(tuple(row) for row in _components(products.sum(axis=0), kept).tolist()),
-            error=ColumnProfile.of(found),
+            error=error,
         )
-        return joint, found
+        return joint, codes
 
     def errors(
         self, columns: Mapping[str, ColumnProfile], frame: pd.DataFrame, codes: Mapping[str, Array]

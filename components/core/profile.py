@@ -99,8 +99,8 @@ class Profile(BaseModel):
         together = Standardized(slices[kept].astype("intp") * days // max(round(window_days), 1), len(X.columns))
         for name in X.columns:
             values = X[name]
-            column = ColumnProfile.of(values)
-            bins = column.codes(values).astype("uint8" if column.bins <= 256 else "uint16")
+            column, bins = ColumnProfile.coded(values)
+            bins = bins.astype("uint8" if column.bins <= 256 else "uint16")
             columns[name] = column.sliced(bins, slices, number) if days else column
             if varies(column):
                 together.add(name, column, values.iloc[kept], bins[kept])
@@ -155,10 +155,8 @@ def _joint(rows: Standardized, slices: Array, number: int) -> Joint | None:
     learnt = Joint.of(rows)
     if learnt is None:
         return None
-    joint, errors = learnt
-    if not number:
-        return joint
-    return joint.model_copy(update={"error": joint.error.sliced(joint.error.codes(errors), slices, number)})
+    joint, codes = learnt
+    return joint.model_copy(update={"error": joint.error.sliced(codes, slices, number)}) if number else joint
 
 
 def slices_of(times: pd.Series, window_days: float = 7.0) -> tuple[int, Array, int]:

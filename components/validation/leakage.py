@@ -13,10 +13,15 @@ from ciclo.components.tables.stored import Rows
 MOST_SHOWN = 10
 SEEN = 0.01  # share of the test rows
 LEAST_SEEN = 3  # of them; one pair of equal flowers is no finding
-_LATE = "usually known only after the outcome: ignore it"
-_LATE_OF_SEVERAL = "usually known only after the outcome: ignore them, or the one that is"
-_ADVICE = "is it known before the outcome? If not, ignore it"
-_ADVICE_OF_SEVERAL = "are they known before the outcome? If not, ignore them"
+# What to do about one column, and about several.
+_LATE = (
+    "usually known only after the outcome: ignore it",
+    "usually known only after the outcome: ignore those that are",
+)
+_ADVICE = (
+    "is it known before the outcome? If not, ignore it",
+    "are they known before the outcome? If not, ignore them",
+)
 
 
 def search(project: Project, train: Dataset, held_out: Dataset) -> Leaks:
@@ -29,7 +34,7 @@ def leak_checks(found: Leaks, limit: float, level: Severity) -> list[Check]:
     """What is a leak beyond doubt, of level ``level``; or a check that passed with the strongest column."""
     errors = found.errors[:MOST_SHOWN]
     if errors:
-        return [_check("leakage", leak, level, _LATE if len(leak.columns) == 1 else _LATE_OF_SEVERAL) for leak in errors]
+        return [_check("leakage", leak, level, _LATE[len(leak.columns) > 1]) for leak in errors]
     if not found.telling:
         return [Check(name="leakage", passed=True, level=level, message="too few rows to tell")]
     name, score = next(iter(found.relations.items()))
@@ -41,10 +46,7 @@ def doubt_checks(found: Leaks, level: Severity) -> list[Check]:
     """What is only strange; or a check that passed."""
     doubts = [leak for leak in found.found if leak.level != "error"][:MOST_SHOWN]
     if doubts:
-        return [
-            _check("near_leakage", leak, level, _ADVICE if len(leak.columns) == 1 else _ADVICE_OF_SEVERAL)
-            for leak in doubts
-        ]
+        return [_check("near_leakage", leak, level, _ADVICE[len(leak.columns) > 1]) for leak in doubts]
     return [Check(name="near_leakage", passed=True, level=level, message="no column or model is too good")]
 
 
