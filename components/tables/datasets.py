@@ -6,10 +6,10 @@ cleaning and the reader of values on another one, and holds the few differences.
 """
 
 import hashlib
-import itertools
 import tempfile
 from binascii import unhexlify
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -130,11 +130,17 @@ def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) 
     """
     rows, groups = 0, _row_groups(schema, parts)
     first = next(groups, schema.empty_table())
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_repetitive(first)) as writer:
-        for group in itertools.chain([first], groups):
-            writer.write_table(group)
+    with (
+        pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_repetitive(first)) as writer,
+        ThreadPoolExecutor(1) as meanwhile,  # one group is written while the next is read
+    ):
+        written = meanwhile.submit(writer.write_table, first)
+        for group in groups:
             rows += len(group)
-    return rows
+            written.result()
+            written = meanwhile.submit(writer.write_table, group)
+        written.result()
+    return len(first) + rows
 
 
 def _row_groups(schema: pa.Schema, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -1,6 +1,7 @@
 """Checks on cleaned data and on the assumptions of the models."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -192,12 +193,13 @@ def validate(project: Project, dataset: Rows, digest: str, accepted: Accepted | 
     watch = project.monitoring
     fitted_on = dataset.split("train", "validation")
     counting = Counting(fitted_on.features, accepted)
-    profile = reference_profile(fitted_on, watch.segments, watch.window_days, counting)
-    compared = beside(accepted, fitted_on, profile, counting.counts, watch.minimum_effect)
-    numeric = train.X.drop(columns=category_names(train.X))
-    leaked = leakage.search(project, train, held_out)
-    inflation = variance_inflation(numeric)
-    drift = split_departures(project, profile, fitted_on, dataset.split("test"))
+    with ThreadPoolExecutor(1) as meanwhile:  # of the sample, while all rows are read
+        search = meanwhile.submit(leakage.search, project, train, held_out)
+        profile = reference_profile(fitted_on, watch.segments, watch.window_days, counting)
+        compared = beside(accepted, fitted_on, profile, counting.counts, watch.minimum_effect)
+        drift = split_departures(project, profile, fitted_on, dataset.split("test"))
+        leaked = search.result()
+    inflation = variance_inflation(train.X.drop(columns=category_names(train.X)))
     associations, together = target_relations(train, profile), pairs(train)
     limits = project.validation
     measures: dict[str, Callable[[Severity], list[Check]]] = {
