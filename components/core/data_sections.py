@@ -180,7 +180,8 @@ class Data(Section):
     Attributes:
         source: A path, a folder or a pattern such as ``data/*.csv``; ``s3://bucket/key``, a prefix that ends in ``/``,
             or a pattern; ``https://``; or ``postgresql://host/database`` with a query. Users and passwords are
-            settings.
+            settings. Of folders such as ``year=2026/`` in a folder or prefix, or matched by a pattern, the names are
+            columns.
         query: What to select from a database, as one SELECT.
         format: CSV, Parquet or JSON lines; by default found in each file. Text may be packed with gzip or zstd.
         delimiter: Of a CSV file; by default the one that cuts its first records alike.

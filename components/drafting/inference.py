@@ -67,6 +67,7 @@ def propose(
         if assumed:
             wanted = replace(wanted, column=wanted.column.noted("taken for the target, since nobody named one"))
         guesses = {column: wanted.column if column == target else guess_column(facts[column]) for column in names}
+        guesses |= {name: guesses[name].noted("from the names of the folders") for name in source.folders}
         for index, why in source.indexes.items():
             guesses[index] = replace(guesses[index], ignored=why, is_id=False)
         _check_usable(guesses, facts[target], str(path))

@@ -18,6 +18,7 @@ from ciclo.components.core.rules import Plain, Rules
 from ciclo.components.core.settings import settings
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.sources.dialect import CUT
+from ciclo.components.sources.folders import PlacedFile
 from ciclo.components.sources.json_lines import JsonLinesFile
 from ciclo.components.sources.locating import locate, size_and_digest
 from ciclo.components.sources.parquet import MAGIC, ParquetFile
@@ -27,7 +28,6 @@ from ciclo.components.sources.unpacking import plain_text
 from ciclo.components.tables.datasets import connect
 from ciclo.components.tables.reading import read
 
-File = TextFile | JsonLinesFile | ParquetFile
 _JSON_NAME = re.compile(r"\.(jsonl|ndjson|json)(\.(gz|zst))?$", re.IGNORECASE)
 
 
@@ -42,6 +42,7 @@ class Source:
         digest: sha256 of their contents, one after the other.
         dropped: Columns that were not taken.
         unusable: Those of them whose values are lists or the like, with their type.
+        folders: Columns that stand in the names of folders.
         indexes: Columns that are but numbers of rows, with why they are taken for them.
         files: What was read.
         laid_out: The Parquet file that is the table as it stands; None where there is none.
@@ -55,6 +56,7 @@ class Source:
     dropped: tuple[str, ...]
     unusable: dict[str, str]
     indexes: dict[str, str]
+    folders: tuple[str, ...] = ()
     files: tuple[SourceFile, ...] = ()
     laid_out: Path | None = None
     delimiter: str = ""
@@ -99,7 +101,7 @@ def open_source(
     files = locate(source, scratch, asked or Asked(settings()))
     if data is not None:
         header, delimiter = data.header, data.delimiter
-    opened = [_open(file, data, header, delimiter, scratch) for file in files]
+    opened = [PlacedFile(_open(file, data, header, delimiter, scratch), file.folders) for file in files]
     wanted = _wanted(opened, data)
     parts: list[Any] = []
     rows = 0
@@ -122,15 +124,18 @@ def open_source(
         bytes=size,
         digest=digest,
         dropped=tuple(sorted({name for file in opened for name in file.header} - set(wanted))),
-        unusable={name: kind for file in opened for name, kind in file.unusable.items()},
-        indexes={name: why for file in opened for name, why in file.indexes.items()},
+        unusable={name: kind for file in opened for name, kind in file.file.unusable.items()},
+        indexes={name: why for file in opened for name, why in file.file.indexes.items()},
+        folders=tuple(dict.fromkeys(name for file in opened for name in file.added if name in wanted)),
         files=tuple(files),
-        laid_out=opened[0].laid_out(1, scratch) if len(opened) == 1 and isinstance(opened[0], TextFile) else None,
-        delimiter=opened[0].dialect.delimiter if isinstance(opened[0], TextFile) else "",
+        laid_out=opened[0].laid_out(scratch) if len(opened) == 1 else None,
+        delimiter=opened[0].file.dialect.delimiter if isinstance(opened[0].file, TextFile) else "",
     )
 
 
-def _open(file: SourceFile, data: Data | None, header: bool | None, delimiter: str | None, scratch: Path) -> File:
+def _open(
+    file: SourceFile, data: Data | None, header: bool | None, delimiter: str | None, scratch: Path
+) -> TextFile | JsonLinesFile | ParquetFile:
     kind = "auto" if data is None else data.format
     with file.path.open("rb") as stream:
         is_parquet = stream.read(len(MAGIC)) == MAGIC
@@ -167,12 +172,12 @@ def _is_json(file: SourceFile) -> bool:
     return is_named or first == b"{"
 
 
-def _wanted(files: Sequence[File], data: Data | None) -> list[str]:
+def _wanted(files: Sequence[PlacedFile], data: Data | None) -> list[str]:
     """The columns to take: those of the project, or all that can be used, in the order of the first file."""
     if data is not None:
         return list(data.columns)
-    files = files if isinstance(files[0], JsonLinesFile) else files[:1]
-    unusable = {name for file in files for name in file.unusable}
+    files = files if isinstance(files[0].file, JsonLinesFile) else files[:1]
+    unusable = {name for file in files for name in file.file.unusable}
     names = [name for name in dict.fromkeys(n for file in files for n in file.header) if name not in unusable]
     if own := [name for name in names if is_own(name)]:
         raise DataError(
@@ -182,9 +187,11 @@ def _wanted(files: Sequence[File], data: Data | None) -> list[str]:
     return names
 
 
-def _columns(file: File, wanted: list[str], files: Sequence[File]) -> list[str]:
+def _columns(file: PlacedFile, wanted: list[str], files: Sequence[PlacedFile]) -> list[str]:
     """The wanted columns of a file, all of them usable and told apart by every engine."""
-    known = {name for other in files for name in other.header} if isinstance(file, JsonLinesFile) else set(file.header)
+    known = set(file.header)
+    if isinstance(file.file, JsonLinesFile):  # an object may lack a key
+        known |= {name for other in files for name in other.file.header}
     for name in wanted:
         if name not in known:
             raise DataError(
@@ -192,10 +199,10 @@ def _columns(file: File, wanted: list[str], files: Sequence[File]) -> list[str]:
                 seen=listed(file.header),
                 hint=CUT if len(file.header) == 1 else "",
             )
-        if name in file.unusable:
+        if name in file.file.unusable:
             raise DataError(
                 f"column '{name}' of {file.name} holds lists or structures, not single values",
-                seen=file.unusable[name],
+                seen=file.file.unusable[name],
                 hint="Take it out of data.columns.",
             )
     counts = Counter(name.casefold() for name in wanted)

@@ -1,6 +1,7 @@
 """From the address of a source to the place that has it."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,9 +44,10 @@ def locate(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
 
 
 def size_and_digest(found: Iterable[SourceFile]) -> tuple[int, str]:
-    """Bytes of all files, and the sha256 of their contents one after the other."""
+    """Bytes of all files, and the sha256 of their contents one after the other, each behind what its folders say."""
     size, digest = 0, hashlib.sha256()
     for file in found:
+        digest.update(json.dumps(dict(file.folders)).encode() if file.folders else b"")
         with file.path.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 size += len(chunk)

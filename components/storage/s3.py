@@ -81,12 +81,14 @@ class S3Store:
         client: From ``s3_client``.
         bucket: Name of the bucket; it has to exist.
         prefix: What all keys are put below.
+        is_foreign: Whether others named its objects, so that a key may be any text.
     """
 
-    def __init__(self, client: Minio, bucket: str, prefix: str = "") -> None:
+    def __init__(self, client: Minio, bucket: str, prefix: str = "", *, is_foreign: bool = False) -> None:
         self._client = client
         self._bucket = bucket
         self._prefix = f"{checked(prefix)}/" if prefix else ""
+        self._is_foreign = is_foreign
 
     def get(self, key: str) -> Stored:
         """See ``ObjectStore``."""
@@ -137,7 +139,7 @@ class S3Store:
         """See ``ObjectStore``."""
 
         def names() -> list[str]:
-            start = self._prefix + checked_prefix(prefix)
+            start = self._prefix + (prefix if self._is_foreign else checked_prefix(prefix))
             found = self._client.list_objects(self._bucket, prefix=start, recursive=True)
             return sorted(str(item.object_name) for item in found)
 
@@ -153,7 +155,7 @@ class S3Store:
         return self._nonce(key) is not None
 
     def _name(self, key: str) -> str:
-        return self._prefix + checked(key)
+        return self._prefix + (key if self._is_foreign else checked(key))
 
     def _put(self, key: str, data: bytes, headers: dict[str, str]) -> None:
         self._client._put_object(

@@ -12,7 +12,7 @@ from ciclo.components.core.errors import DataError
 from ciclo.components.core.project_file import project_from_mapping
 from ciclo.components.core.settings import Settings
 from ciclo.components.ingestion.ingest import ingest
-from tests.unit.sources.places import TABLE, Promises, read
+from tests.unit.sources.places import TABLE, FolderPromises, read
 from tests.unit.sources.test_places import Bucket
 
 
@@ -113,7 +113,7 @@ def test_a_wrong_password_is_said_and_not_shown(database: Database, tmp_path: Pa
     assert "canary-7" not in str(caught.value)
 
 
-class TestBucketOfMinio(Promises):
+class TestBucketOfMinio(FolderPromises):
     @pytest.fixture
     def shelf(self, s3_settings: Settings) -> Bucket:
         return Bucket(s3_settings)

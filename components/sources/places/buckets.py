@@ -4,24 +4,27 @@ import glob
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from ciclo.components.core.errors import DataError, NotFoundError
-from ciclo.components.sources.places.files import DATA
+from ciclo.components.sources.folders import columns_of, files_of
 from ciclo.components.sources.places.place import Asked, Download, SourceFile
-from ciclo.components.storage.store import open_store
 
 
 def fetch(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
     """An object, the data files below a prefix that ends in ``/``, or what a pattern matches; see ``Place.fetch``."""
-    parts = urlsplit(source)
-    bucket, key = parts.netloc, unquote(parts.path).lstrip("/")
-    store = open_store(f"s3://{bucket}", asked.settings)
-    if glob.has_magic(key):
+    from ciclo.components.storage.s3 import S3Store, s3_client
+
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise DataError("the source names no bucket", seen=source, hint="Give s3://bucket/key.")
+    store = S3Store(s3_client(asked.settings), bucket, is_foreign=True)
+    root = key[: key.rfind("/") + 1]
+    if glob.has_magic(key) and not store.exists(key):
         start = next(place for place, letter in enumerate(key) if letter in "*?[")
+        root = key[: key.rfind("/", 0, start) + 1]
         keys = [found for found in store.list(key[:start]) if fnmatchcase(found, key)]
     elif key.endswith("/") or not key:
-        keys = [found for found in store.list(key) if "/" not in found[len(key) :] and DATA.search(found)]
+        keys = [key + file for file in files_of(source, (found[len(key) :] for found in store.list(key)))]
     else:
         keys = [key]
     files, download = [], Download(source, asked.settings)
@@ -32,7 +35,7 @@ def fetch(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
         except NotFoundError as error:
             raise DataError(f"there is no object at {source}", hint="Check data.source.") from error
         download.size += path.stat().st_size
-        files.append(SourceFile(path, f"s3://{bucket}/{found}"))
+        files.append(SourceFile(path, f"s3://{bucket}/{found}", folders=columns_of(found[len(root) :])))
     if not files:
         raise DataError(f"there is no object at {source}", hint="Check data.source.")
     return files

@@ -1,15 +1,14 @@
 """Files and folders of this machine."""
 
 import glob
-import re
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ciclo.components.core.errors import DataError
+from ciclo.components.sources.folders import columns_of, files_of
 from ciclo.components.sources.places.place import Asked, SourceFile
-
-DATA = re.compile(r"\.(csv|tsv|txt|jsonl|ndjson|json|parquet|pq)(\.(gz|zst))?$", re.IGNORECASE)
 
 
 def fetch(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
@@ -17,13 +16,13 @@ def fetch(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
     del scratch, asked
     path = Path(unquote(urlsplit(source).path) if source.startswith("file:") else source)
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.is_file() and DATA.search(file.name))
-        if not found:
-            raise DataError(f"there is no data file in the folder {path}", hint="Name its files by a pattern.")
+        root, below = path, (file for pattern in ("*", "*=*/**/*") for file in path.glob(pattern) if file.is_file())
+        found = [path / file for file in files_of(str(path), (file.relative_to(path).as_posix() for file in below))]
     elif path.is_file():
-        found = [path]
+        root, found = path.parent, [path]
     else:
+        root = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
         found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())
     if not found:
         raise DataError(f"there is no file at {path}", hint="Check data.source.")
-    return [SourceFile.in_place(file) for file in found]
+    return [SourceFile.in_place(file, columns_of(file.relative_to(root).as_posix())) for file in found]

@@ -5,7 +5,7 @@ empty, is too large or takes too long is an error and leaves nothing that could 
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,16 +26,18 @@ class SourceFile:
         path: Where it is on this machine.
         name: What messages call it.
         stamp: What changes when somebody writes to it, where it is read in place; empty for a copy of our own.
+        folders: The columns that its folders name, and their values.
     """
 
     path: Path
     name: str
     stamp: tuple[int, ...] = ()
+    folders: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
-    def in_place(cls, path: Path) -> "SourceFile":
+    def in_place(cls, path: Path, folders: Mapping[str, str | None] | None = None) -> "SourceFile":
         """A file of somebody else's, which may be written to while it is read."""
-        return cls(path, str(path), _stamp(path))
+        return cls(path, str(path), _stamp(path), folders or {})
 
     def require_unchanged(self) -> None:
         """See that nobody wrote to it since it was found.

@@ -82,3 +82,58 @@ class Promises:
         shelf.settings = shelf.settings.model_copy(update={"source_bytes": len(TABLE) - 1})
         with pytest.raises(DataError, match="larger than a source may be"):
             read(shelf, address, tmp_path / "a")
+
+
+class FolderPromises(Promises):
+    """Those of a place that has folders."""
+
+    def rows(self, shelf: Shelf, source: str, folder: Path) -> list[tuple[object, ...]]:
+        found = read(shelf, source, folder)
+        assert found.source.rows == len(found.rows)
+        return sorted({(row.get("year"), row.get("a b"), row["n"]) for row in found.rows}, key=str)
+
+    def test_folders_that_name_a_column_are_read_with_it(self, shelf: Shelf, tmp_path: Path) -> None:
+        names = (
+            "year=2025/a%20b=x%2Fy/1.csv",
+            "year=2026/a%20b=__HIVE_DEFAULT_PARTITION__/1.csv",
+            "year=2026/a%20b=/2.csv",
+        )
+        for number, name in enumerate(names):
+            address = shelf.put(f"table/{name}", f"at,n\n2026-01-01,{number}\n".encode())
+        shelf.put("table/year=2025/a%20b=x%2Fy/_SUCCESS", b"")
+        shelf.put("table/_SUCCESS", b"")
+        shelf.put("table/other/3.csv", TABLE.encode())
+        root = address[: address.index("year=")]
+        wanted = [("2025", "x/y", "0"), ("2026", None, "1"), ("2026", None, "2")]
+        assert self.rows(shelf, root, tmp_path / "a") == wanted
+        assert self.rows(shelf, f"{root}year=*/*/*.csv", tmp_path / "b") == wanted
+        assert self.rows(shelf, f"{root}year=2026/*/2.csv", tmp_path / "c") == [(None, None, "2")]
+        assert self.rows(shelf, f"{root}year=202[6]/a%20b=/*", tmp_path / "d") == [("2026", None, "2")]
+
+    def test_a_file_that_moves_to_another_folder_is_another_source(self, shelf: Shelf, tmp_path: Path) -> None:
+        found = set()
+        for year in (2025, 2026):
+            address = shelf.put(f"{year}/year={year}/table.csv", TABLE.encode())
+            source = read(shelf, address[: address.index("year=")], tmp_path / str(year)).source
+            assert source.folders == ("year",)
+            found.add(source.digest)
+        assert len(found) == 2
+
+    def test_files_beside_folders_that_name_a_column_are_refused(self, shelf: Shelf, tmp_path: Path) -> None:
+        address = shelf.put("table/1.csv", TABLE.encode())
+        shelf.put("table/year=2026/2.csv", TABLE.encode())
+        with pytest.raises(DataError, match="data files and folders that name a column") as caught:
+            read(shelf, address.removesuffix("1.csv"), tmp_path / "a")
+        assert caught.value.seen == "1.csv, year=2026/2.csv"
+
+    def test_a_column_of_the_file_is_not_that_of_its_folder(self, shelf: Shelf, tmp_path: Path) -> None:
+        address = shelf.put("table/word=other/1.csv", TABLE.encode())
+        found = read(shelf, address[: address.index("word=")], tmp_path / "a")
+        assert {row["word"] for row in found.rows} == {f"w{day}" for day in range(1, 21)}
+        assert found.source.folders == ()
+
+    @pytest.mark.parametrize(
+        "name", ["My data (1).csv", "half 50%.csv", "a%20b.csv", "what?.csv", "n#1.csv", "[1].csv", "é.csv"]
+    )
+    def test_a_file_may_have_any_name(self, shelf: Shelf, tmp_path: Path, name: str) -> None:
+        assert read(shelf, shelf.put(f"deeper/{name}", TABLE.encode()), tmp_path / "a").source.rows == 20

@@ -749,3 +749,19 @@ def test_what_may_be_a_code_is_said(tmp_path: Path) -> None:
     }
     assert asks == {"part", "class"}
     assert "'12E4' is read as a power of ten" in comment(text, "class")
+
+
+def test_the_columns_of_folders_are_columns_like_others(tmp_path: Path) -> None:
+    places = ["Zürich/Nord", "a=b", None]
+    frame = pd.DataFrame({"x": [float(i) for i in N], "y": ["ab"[i % 2] for i in N], "year": [2020 + i % 4 for i in N]})
+    frame["place"] = [places[i % 3] for i in N]
+    frame.to_parquet(tmp_path / "table", partition_cols=["year", "place"])
+    rows, text = prepared(tmp_path, tmp_path / "table")
+    assert "from the names of the folders" in comment(text, "year")
+    assert "from the names of the folders" in comment(text, "place")
+    assert rows["year"].dtype == "int64"
+    found, wanted = (
+        sorted(part[["x", "y", "year", "place"]].fillna("").itertuples(index=False, name=None))
+        for part in (rows, frame)
+    )
+    assert found == wanted

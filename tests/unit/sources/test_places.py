@@ -14,9 +14,8 @@ from ciclo.components.core.errors import DataError
 from ciclo.components.core.settings import Settings
 from ciclo.components.sources.places import web
 from ciclo.components.sources.places.place import SourceFile
-from ciclo.components.storage.s3 import s3_client
-from ciclo.components.storage.store import open_store
-from tests.unit.sources.places import TABLE, Promises, read
+from ciclo.components.storage.s3 import S3Store, s3_client
+from tests.unit.sources.places import TABLE, FolderPromises, Promises, read
 
 
 class Folder:
@@ -26,8 +25,10 @@ class Folder:
         self.folder, self.settings = folder, settings
 
     def put(self, name: str, data: bytes) -> str:
-        (self.folder / name).write_bytes(data)
-        return str(self.folder / name)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return str(path)
 
     def missing(self) -> str:
         return str(self.folder / "nothing.csv")
@@ -40,7 +41,7 @@ class Bucket:
         self.settings, self.bucket = settings, settings.store.removeprefix("s3://").partition("/")[0]
 
     def put(self, name: str, data: bytes) -> str:
-        open_store(f"s3://{self.bucket}", self.settings).put(f"data/{name}", data)
+        S3Store(s3_client(self.settings), self.bucket, is_foreign=True).put(f"data/{name}", data)
         return f"s3://{self.bucket}/data/{name}"
 
     def missing(self) -> str:
@@ -106,7 +107,7 @@ def server(settings: Settings) -> Iterator[Web]:
     shelf.server.server_close()
 
 
-class TestFiles(Promises):
+class TestFiles(FolderPromises):
     @pytest.fixture
     def shelf(self, tmp_path: Path, settings: Settings) -> Folder:
         folder = tmp_path / "data"
@@ -137,7 +138,7 @@ class TestFiles(Promises):
             found.require_unchanged()
 
 
-class TestBuckets(Promises):
+class TestBuckets(FolderPromises):
     @pytest.fixture
     def shelf(self, s3_settings: Settings) -> Bucket:
         assert s3_client(s3_settings) is not None
