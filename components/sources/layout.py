@@ -42,8 +42,8 @@ class Source:
         digest: sha256 of their contents, one after the other.
         dropped: Columns that were not taken.
         unusable: Those of them whose values are lists or the like, with their type.
-        folders: Columns that stand in the names of folders.
         indexes: Columns that are but numbers of rows, with why they are taken for them.
+        folders: Columns that stand in the names of folders.
         files: What was read.
         laid_out: The Parquet file that is the table as it stands; None where there is none.
         delimiter: Between the fields of its first file; empty where that is no CSV.

@@ -14,7 +14,7 @@ def fetch(source: str, scratch: Path, asked: Asked) -> Sequence[SourceFile]:
     """An object, the data files below a prefix that ends in ``/``, or what a pattern matches; see ``Place.fetch``."""
     from ciclo.components.storage.s3 import S3Store, s3_client
 
-    bucket, _, key = source.removeprefix("s3://").partition("/")
+    bucket, _, key = source.partition("://")[2].partition("/")
     if not bucket:
         raise DataError("the source names no bucket", seen=source, hint="Give s3://bucket/key.")
     store = S3Store(s3_client(asked.settings), bucket, is_foreign=True)
