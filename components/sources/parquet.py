@@ -47,6 +47,8 @@ class ParquetFile:
             schema = metadata.schema.to_arrow_schema()
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{name} is not a Parquet file, or damaged", seen=str(error).split("\n")[0]) from error
+        if not schema.names:
+            raise DataError(f"{name} has no column", hint="Write at least one beside those that its folders name.")
         if not all(map(str.strip, schema.names)):
             raise DataError(
                 f"{name} has a column without a name", seen=listed(map(repr, schema.names)), hint="Name it."

@@ -93,9 +93,11 @@ class Halves:
         return scorer(self.metric, self.y_asked, predicted, self.codes)(slice(None))
 
     def fewer(self, asked: int) -> "Halves":
-        """The same with about so many of the rows that are asked about, evenly taken."""
-        step = max(len(self.asked) // asked, 1)
-        return replace(self, asked=self.asked[::step], y_asked=self.y_asked[::step])
+        """The same with at most so many of the rows that are asked about, drawn without replacement."""
+        if len(self.asked) <= asked:
+            return self
+        drawn = np.random.default_rng(0).choice(len(self.asked), asked, replace=False)
+        return replace(self, asked=self.asked[drawn], y_asked=self.y_asked[drawn])
 
     def part(self, taught: Array, asked: Array, columns: Sequence[int]) -> "Halves":
         """Some of the rows, by a mask of each part, and some of the columns, by position."""

@@ -102,7 +102,7 @@ class FolderPromises(Promises):
             address = shelf.put(f"table/{name}", f"at,n\n2026-01-01,{number}\n".encode())
         shelf.put("table/year=2025/a%20b=x%2Fy/_SUCCESS", b"")
         shelf.put("table/_SUCCESS", b"")
-        shelf.put("table/other/3.csv", TABLE.encode())
+        shelf.put("table/_temporary/3.csv", TABLE.encode())
         root = address[: address.index("year=")]
         wanted = [("2025", "x/y", "0"), ("2026", None, "1"), ("2026", None, "2")]
         assert self.rows(shelf, root, tmp_path / "a") == wanted
@@ -119,12 +119,31 @@ class FolderPromises(Promises):
             found.add(source.digest)
         assert len(found) == 2
 
-    def test_files_beside_folders_that_name_a_column_are_refused(self, shelf: Shelf, tmp_path: Path) -> None:
-        address = shelf.put("table/1.csv", TABLE.encode())
+    @pytest.mark.parametrize("other", ["1.csv", "2025/1.csv", "year=2026/more/1.csv"])
+    def test_files_beside_folders_that_name_a_column_are_refused(
+        self, shelf: Shelf, tmp_path: Path, other: str
+    ) -> None:
+        address = shelf.put(f"table/{other}", TABLE.encode())
         shelf.put("table/year=2026/2.csv", TABLE.encode())
-        with pytest.raises(DataError, match="data files and folders that name a column") as caught:
-            read(shelf, address.removesuffix("1.csv"), tmp_path / "a")
-        assert caught.value.seen == "1.csv, year=2026/2.csv"
+        with pytest.raises(DataError, match="other data files beside those of folders") as caught:
+            read(shelf, address.removesuffix(other), tmp_path / "a")
+        assert caught.value.seen == f"{other}, year=2026/2.csv"
+
+    @pytest.mark.parametrize(
+        ("name", "word"),
+        [
+            ("year=1/year=2", "two folders"),
+            ("n=%E9", "not named in UTF-8"),
+            ("%20=1", "no column"),
+            ("n=%00", "no column"),
+        ],
+    )
+    def test_folders_that_name_nothing_that_can_be_read_are_refused(
+        self, shelf: Shelf, tmp_path: Path, name: str, word: str
+    ) -> None:
+        address = shelf.put(f"table/{name}/1.csv", TABLE.encode())
+        with pytest.raises(DataError, match=word):
+            read(shelf, address[: address.index(name)], tmp_path / "a")
 
     def test_a_column_of_the_file_is_not_that_of_its_folder(self, shelf: Shelf, tmp_path: Path) -> None:
         address = shelf.put("table/word=other/1.csv", TABLE.encode())

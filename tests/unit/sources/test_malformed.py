@@ -219,6 +219,13 @@ def test_columns_of_parquet_that_cannot_be_asked_for_are_named(tmp_path: Path, n
         run(project(f"{tmp_path}/data.parquet"), tmp_path)
 
 
+def test_a_parquet_file_without_columns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data/y=1").mkdir(parents=True)
+    pd.DataFrame(index=range(3)).to_parquet(tmp_path / "data/y=1/part.parquet", index=False)
+    with pytest.raises(DataError, match="has no column"):
+        run(project(f"{tmp_path}/data"), tmp_path)
+
+
 def test_the_tables_are_whole() -> None:
     assert (len(BYTES), len(VALUES), len(SCHEMAS)) == (18, 12, 6)
 

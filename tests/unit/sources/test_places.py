@@ -122,6 +122,16 @@ class TestFiles(FolderPromises):
         assert found.source.rows == 40
         assert [file.path.name for file in found.source.files] == ["a.csv", "b.csv"]
 
+    def test_links_are_followed_but_not_round_and_a_line_break_is_a_value(self, shelf: Folder, tmp_path: Path) -> None:
+        shelf.put("real/1.csv", TABLE.encode())
+        shelf.put("table/year=1/m=a\nb/1.csv", TABLE.encode())
+        for link in ("m=0", "m=2"):
+            (shelf.folder / "table/year=1" / link).symlink_to(shelf.folder / "real")
+        (shelf.folder / "table/year=1/m=1").symlink_to(shelf.folder / "table")
+        found = read(shelf, str(shelf.folder / "table"), tmp_path / "a")
+        assert sorted({(row["year"], row["m"]) for row in found.rows}) == [("1", "0"), ("1", "2"), ("1", "a\nb")]
+        assert found.source.rows == 60
+
     @pytest.mark.parametrize("change", ["longer", "same length", "gone", "replaced"])
     def test_a_file_that_is_written_to_meanwhile_is_no_source(self, shelf: Folder, change: str) -> None:
         path = Path(shelf.put("table.csv", TABLE.encode()))

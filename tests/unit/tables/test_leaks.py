@@ -117,6 +117,15 @@ def test_combinations_are_found_among_hundreds_of_columns_and_no_smaller_one_wou
     assert found(values[:, 3] + 0.1 * rng.normal(size=900)) == []
 
 
+def test_no_order_of_the_rows_hides_a_combination() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(11_000, 4))
+    y = (values[:, 0] > values[:, 1]).astype(int)
+    y[1_000::5] = rng.integers(0, 2, 2_000)  # as where every fifth row is of another source
+    halves = Halves("binary", [0, 1], list("abcd"), frozenset(), values[:1_000], values[1_000:], y[:1_000], y[1_000:])
+    assert [one.columns for one in combined(halves, [0, 1, 2, 3], {}, 0.85)] == [(0, 1)]
+
+
 def test_features_that_are_all_of_the_table_are_no_leak_together() -> None:
     rng = np.random.default_rng(7)
     frame = pd.DataFrame(rng.normal(size=(4_000, 2)), columns=["a", "b"])
