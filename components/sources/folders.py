@@ -1,20 +1,11 @@
 """Columns that stand in the names of folders, as Hive, Spark and Arrow write them: ``year=2026/part-0.parquet``."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-import ibis
-
 from ciclo.components.core.errors import DataError
-from ciclo.components.core.own_columns import LINE, MALFORMED
-from ciclo.components.sources.json_lines import JsonLinesFile
-from ciclo.components.sources.parquet import ParquetFile
-from ciclo.components.sources.text import TextFile
 
 _DATA = re.compile(r"\.(csv|tsv|txt|jsonl|ndjson|json|parquet|pq)(\.(gz|zst))?$", re.IGNORECASE)
 _COLUMN = re.compile(r"([^=]+)=(.*)", re.DOTALL)
@@ -74,46 +65,3 @@ def files_of(folder: str, found: Iterable[str]) -> list[str]:
     if not (own or below):
         raise DataError(f"there is no data file in the folder {folder}", hint="Name its files by a pattern.")
     return own or below
-
-
-@dataclass(frozen=True)
-class PlacedFile:
-    """A file of a source with the columns that its folders name.
-
-    Attributes:
-        file: The file.
-        folders: The columns of its folders, and their values.
-    """
-
-    file: TextFile | JsonLinesFile | ParquetFile
-    folders: Mapping[str, str | None]
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.file.name
-
-    @cached_property
-    def added(self) -> dict[str, Any]:
-        """The columns of its folders that it does not have itself, as expressions."""
-        own = set(self.file.header)
-        return {name: ibis.literal(text, "string") for name, text in self.folders.items() if name not in own}
-
-    @property
-    def header(self) -> tuple[str, ...]:
-        """The names of all columns."""
-        return (*self.file.header, *self.added)
-
-    def table(self, connection: Any, columns: list[str], first_line: int, scratch: Path) -> tuple[Any, int]:
-        """Lay the file out as a table; see ``TextFile``, ``JsonLinesFile`` and ``ParquetFile``."""
-        own = [name for name in columns if name not in self.added]
-        table, rows = self.file.table(connection, own or [self.file.header[0]], first_line, scratch)
-        if not self.added:
-            return table, rows
-        return table.select(
-            *((self.added[n] if n in self.added else table[n]).name(n) for n in columns), LINE, MALFORMED
-        ), rows
-
-    def laid_out(self, scratch: Path) -> Path | None:
-        """The Parquet file that is the table of a source of this file alone; None where there is none."""
-        return self.file.laid_out(1, scratch) if isinstance(self.file, TextFile) and not self.added else None

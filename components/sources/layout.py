@@ -18,10 +18,10 @@ from ciclo.components.core.rules import Plain, Rules
 from ciclo.components.core.settings import settings
 from ciclo.components.core.wording import did_you_mean, listed
 from ciclo.components.sources.dialect import CUT
-from ciclo.components.sources.folders import PlacedFile
 from ciclo.components.sources.json_lines import JsonLinesFile
 from ciclo.components.sources.locating import locate, size_and_digest
 from ciclo.components.sources.parquet import MAGIC, ParquetFile
+from ciclo.components.sources.placed import File, PlacedFile
 from ciclo.components.sources.places.place import Asked, SourceFile
 from ciclo.components.sources.text import TextFile
 from ciclo.components.sources.unpacking import plain_text
@@ -124,8 +124,8 @@ def open_source(
         bytes=size,
         digest=digest,
         dropped=tuple(sorted({name for file in opened for name in file.header} - set(wanted))),
-        unusable={name: kind for file in opened for name, kind in file.file.unusable.items()},
-        indexes={name: why for file in opened for name, why in file.file.indexes.items()},
+        unusable={name: kind for file in opened for name, kind in file.unusable.items()},
+        indexes={name: why for file in opened for name, why in file.indexes.items()},
         folders=tuple(dict.fromkeys(name for file in opened for name in file.added if name in wanted)),
         files=tuple(files),
         laid_out=opened[0].laid_out(scratch) if len(opened) == 1 else None,
@@ -133,9 +133,7 @@ def open_source(
     )
 
 
-def _open(
-    file: SourceFile, data: Data | None, header: bool | None, delimiter: str | None, scratch: Path
-) -> TextFile | JsonLinesFile | ParquetFile:
+def _open(file: SourceFile, data: Data | None, header: bool | None, delimiter: str | None, scratch: Path) -> File:
     kind = "auto" if data is None else data.format
     with file.path.open("rb") as stream:
         is_parquet = stream.read(len(MAGIC)) == MAGIC
@@ -177,7 +175,7 @@ def _wanted(files: Sequence[PlacedFile], data: Data | None) -> list[str]:
     if data is not None:
         return list(data.columns)
     files = files if isinstance(files[0].file, JsonLinesFile) else files[:1]
-    unusable = {name for file in files for name in file.file.unusable}
+    unusable = {name for file in files for name in file.unusable}
     names = [name for name in dict.fromkeys(n for file in files for n in file.header) if name not in unusable]
     if own := [name for name in names if is_own(name)]:
         raise DataError(
@@ -199,10 +197,10 @@ def _columns(file: PlacedFile, wanted: list[str], files: Sequence[PlacedFile]) -
                 seen=listed(file.header),
                 hint=CUT if len(file.header) == 1 else "",
             )
-        if name in file.file.unusable:
+        if name in file.unusable:
             raise DataError(
                 f"column '{name}' of {file.name} holds lists or structures, not single values",
-                seen=file.file.unusable[name],
+                seen=file.unusable[name],
                 hint="Take it out of data.columns.",
             )
     counts = Counter(name.casefold() for name in wanted)

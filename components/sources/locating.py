@@ -47,7 +47,8 @@ def size_and_digest(found: Iterable[SourceFile]) -> tuple[int, str]:
     """Bytes of all files, and the sha256 of their contents one after the other, each behind what its folders say."""
     size, digest = 0, hashlib.sha256()
     for file in found:
-        digest.update(json.dumps(dict(file.folders)).encode() if file.folders else b"")
+        if file.folders:
+            digest.update(json.dumps(dict(file.folders)).encode())
         with file.path.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 size += len(chunk)

@@ -60,26 +60,24 @@ def combined(halves: Halves, columns: list[int], alone: dict[int, float], limit:
         return []
     searches = [_Search(halves, chosen, how) for how in ("sum", "product")]
     coarse = halves.fewer(_SCREENED) if halves.codes else halves
-    pairs = dict.fromkeys(p for s in searches for p in s.pairs())
-    tried = {pair: _best(halves, pair) for pair in pairs if _promises(coarse, pair, limit)}
+    tried = [_tried(halves, coarse, pair, limit) for pair in dict.fromkeys(p for s in searches for p in s.pairs())]
     found = [
-        c
-        for pair, c in tried.items()
-        if c.score > limit and _far_better(c.score, [alone.get(column, 0.0) for column in pair])
+        c for c in tried if c.score > limit and _far_better(c.score, [alone.get(column, 0.0) for column in c.columns])
     ]
     if not found:
         for three in dict.fromkeys(t for s in searches for t in s.threes()):
-            if _promises(coarse, three, limit) and (c := _best(halves, three)).score > limit:
+            c = _tried(halves, coarse, three, limit)
+            if c.score > limit:
                 fewer = [_best(halves, pair).score for pair in combinations(three, 2)]
                 if _far_better(c.score, [*fewer, *(alone.get(column, 0.0) for column in three)]):
                     found.append(c)
     return list(_apart(sorted(found, key=lambda c: -c.score)))
 
 
-def _promises(coarse: Halves, columns: tuple[int, ...], limit: float) -> bool:
-    """Whether columns may score over a limit, as far as few of the rows tell."""
-    score = _best(coarse, columns).score
-    return np.isnan(score) or score > limit - _NEAR
+def _tried(halves: Halves, coarse: Halves, columns: tuple[int, ...], limit: float) -> Combination:
+    """The best way to combine columns; scored on few of the rows alone where it is far below the limit on these."""
+    first = _best(coarse, columns)
+    return first if coarse is halves or first.score <= limit - _NEAR else _best(halves, columns)
 
 
 def _far_better(score: float, others: list[float]) -> bool:

@@ -128,8 +128,9 @@ def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) 
     Returns:
         How many there are.
     """
-    rows, groups = 0, _row_groups(schema, parts)
+    groups = _row_groups(schema, parts)
     first = next(groups, schema.empty_table())
+    rows = len(first)
     with (
         pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_repetitive(first)) as writer,
         ThreadPoolExecutor(1) as meanwhile,  # one group is written while the next is read
@@ -140,10 +141,11 @@ def write_parts(path: str | Path, schema: pa.Schema, parts: Iterable[pa.Table]) 
             written.result()
             written = meanwhile.submit(writer.write_table, group)
         written.result()
-    return len(first) + rows
+    return rows
 
 
 def _row_groups(schema: pa.Schema, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The parts, put together to as many rows as are written at once."""
     held = schema.empty_table()
     for part in parts:
         held = pa.concat_tables([held, part], promote_options="default")

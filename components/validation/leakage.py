@@ -1,7 +1,5 @@
 """The checks that look for what will not be known when a prediction is wanted, and for test rows that were seen."""
 
-import itertools
-
 from ciclo.components.core.clusters import Groups
 from ciclo.components.core.project import Project
 from ciclo.components.core.verdict import Check, Severity, at_most
@@ -61,7 +59,9 @@ def seen_rows(dataset: Rows, level: Severity) -> list[Check]:
     test, known = dataset.split("test"), dataset.split("train", "validation")
     seen = SeenRows(len(test), len(known))
     ours, theirs = test.features, known.features
-    for name in itertools.takewhile(lambda _: not seen.is_settled, ours.columns):
+    for name in ours.columns:
+        if seen.is_settled:
+            break
         seen.add(ours[name], theirs[name])
     share, limit = seen.share, max(SEEN, min(2 * seen.by_chance, 1.0), (LEAST_SEEN - 1) / max(len(test), 1))
     message = "share of the test rows whose features stand in training as they are"
