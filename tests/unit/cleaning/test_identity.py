@@ -1,6 +1,9 @@
 """The identity of a row and its side of the split, which nothing but its own values may change."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,6 +113,21 @@ def test_csv_and_parquet_give_the_same_identity(tmp_path: Path) -> None:
 
 
 @thorough
+def test_the_zone_of_the_machine_is_not_that_of_the_engine() -> None:
+    ask = """
+from ciclo.components.tables.datasets import connect
+print(connect().raw_sql("SELECT current_setting('TimeZone')").fetchone()[0])
+"""
+    zone = subprocess.run(
+        [sys.executable, "-c", ask],
+        env={**os.environ, "TZ": "America/New_York"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert zone.stdout.strip() == "UTC"  # identities take times for UTC
+
+
 def test_what_a_search_draws_goes_by_the_rows_and_not_by_their_file_or_order(tmp_path: Path) -> None:
     frame = pd.DataFrame({"y": np.arange(100.0), "n": np.linspace(0, 1, 100), "w": "a"})
     last = frame.tail(1)
